@@ -43,7 +43,7 @@ code() {
 calls() { code | { grep -E "^[^:]*:[0-9]+:(.*[^A-Za-z0-9_.>])?($1)[[:space:]]*\(" || test $? -eq 1; }; }
 
 header() { # header, its home
-	report "<$1> has left its home" "$2" < <(
+	report "<${1//\\/}> has left its home" "$2" < <(
 		grep_parts "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]$1[>\"]")
 }
 
