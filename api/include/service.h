@@ -1,0 +1,392 @@
+/* service.h - what api/ asks of the daemon.
+ *
+ * api/ declares these questions, server/service.c answers them with catalog, engine and open
+ * images, and unit tests answer them with a fake. Calls return SERVICE_OK (0) or why not; outputs
+ * are named ret_* and are written only on success; `err` is last, never NULL, and is written only
+ * on failure.
+ *
+ * A `ref` is an image id (36 characters, lower or upper case) or a name; api/ has checked that it
+ * is one of the two before it asks. Any function may be called by many threads at once; one `struct
+ * service_data` is used by one thread at a time, which may change from call to call.
+ *
+ * SERVICE_NOWAIT in `flags`: the caller is a polling thread. The function answers from memory
+ * without blocking, or answers SERVICE_AGAIN (err may stay untouched then) and has changed nothing.
+ * Without the flag it may block and never answers SERVICE_AGAIN.
+ *
+ * Units are bytes unless a name says sector (512 bytes). Times are milliseconds since 1970-01-01
+ * UTC, and those of an image file (vhd_timestamp) seconds since 2000-01-01 UTC.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SERVICE_ID = 37,            /* "3f0c5b7e-...", lower case, with NUL */
+	SERVICE_NAME = 128,         /* a name with NUL */
+	SERVICE_ETAG = 64,          /* with NUL, without quotes */
+	SERVICE_LABELS_MAX = 64,    /* of one image */
+	SERVICE_LABEL_KEY = 64,     /* with NUL */
+	SERVICE_LABEL_VALUE = 256,  /* with NUL */
+	SERVICE_DESCRIPTION = 1024, /* bytes of a description with NUL */
+	SERVICE_DEPTH_MAX = 1024,   /* images of one chain, hard limit */
+	SERVICE_RELATED = 16,       /* names an error carries at most */
+};
+
+#define SERVICE_UNKNOWN_LENGTH UINT64_MAX
+
+/* Each has a row in the table of api/codes.c, which says status, title, cause and correction. */
+enum service_code {
+	SERVICE_OK = 0,
+	SERVICE_AGAIN,         /* SERVICE_NOWAIT: ask again where blocking is allowed */
+	SERVICE_INVALID_VALUE, /* an argument that api/ could not judge */
+	SERVICE_NOT_SUPPORTED,
+	SERVICE_IMAGE_NOT_FOUND, /* also: spec->parent names nothing */
+	SERVICE_POOL_NOT_FOUND,
+	SERVICE_NAME_EXISTS,
+	SERVICE_DUPLICATE_UUID,
+	SERVICE_IMAGE_HAS_CHILDREN, /* `related` names some of them */
+	SERVICE_IMAGE_FROZEN,
+	SERVICE_IMAGE_FAILED, /* a sync failed: recover first */
+	SERVICE_IMAGE_BUSY,
+	SERVICE_PARENT_MISSING, /* an ancestor cannot be opened */
+	SERVICE_PARENT_UUID_MISMATCH,
+	SERVICE_PARENT_CHANGED,
+	SERVICE_CHAIN_TOO_DEEP,
+	SERVICE_CHAIN_CYCLE,
+	SERVICE_CHAIN_UNHEALTHY,
+	SERVICE_SIZE_MISMATCH, /* a child smaller than its parent */
+	SERVICE_SIZE_TOO_LARGE,
+	SERVICE_SIZE_NOT_REPRESENTABLE,
+	SERVICE_RANGE_NOT_SATISFIABLE, /* `size` says where the disk ends */
+	SERVICE_CORRUPT_IMAGE,
+	SERVICE_NOT_A_VHD,
+	SERVICE_UNSUPPORTED_VHD,
+	SERVICE_POOL_OFFLINE,
+	SERVICE_NO_SPACE,
+	SERVICE_CATALOG_BUSY,
+	SERVICE_OVERLOADED, /* too many connections or too much queued work */
+	SERVICE_SHUTTING_DOWN,
+	SERVICE_IO_ERROR, /* the client gets a request id, not the text: log it before returning */
+	SERVICE_INTERNAL, /* likewise; also out of memory */
+};
+
+struct service_error {
+	enum service_code code;
+	char text[512]; /* one line of printable UTF-8; shown to clients unless the status is 500 */
+	uint64_t size;  /* SERVICE_RANGE_NOT_SATISFIABLE: bytes of the disk */
+	unsigned retry_after_s; /* of retryable codes; 0 = the default */
+	struct {
+		char id[SERVICE_ID];
+		char name[SERVICE_NAME];
+	} image;                                     /* which image it is about; "" = none */
+	char related[SERVICE_RELATED][SERVICE_NAME]; /* children, levels of a chain, ... */
+	size_t n_related;                            /* names above */
+	size_t related_total;                        /* how many there really are */
+};
+
+enum service_flags {
+	SERVICE_NOWAIT = 1 << 0,
+};
+
+struct service; /* the daemon */
+
+/* What the daemon says of itself; lives as long as the service. */
+struct service_about {
+	const char *version;     /* "0.1.0" */
+	const char *unix_socket; /* path, or NULL */
+	const char *default_pool;
+	unsigned depth_max, depth_warn;
+};
+const struct service_about *service_about(const struct service *service);
+
+enum { SERVICE_CHECKS_MAX = 8 };
+struct service_ready {
+	bool ready;
+	struct service_check {
+		const char *name; /* static */
+		bool ok;
+		char text[160]; /* why not; "" when ok */
+	} checks[SERVICE_CHECKS_MAX];
+	size_t n_checks;
+};
+/* Never blocks: the outcomes of the last commit and the last looks at the pools. */
+void service_ready(struct service *service, struct service_ready *ret_ready);
+
+/* ---- images
+ * -------------------------------------------------------------------------------------------- */
+
+enum service_kind { SERVICE_DYNAMIC, SERVICE_FIXED, SERVICE_DIFFERENCING };
+enum service_state {
+	SERVICE_CREATING,
+	SERVICE_READY,
+	SERVICE_BUSY,
+	SERVICE_MISSING,
+	SERVICE_CORRUPT,
+	SERVICE_FAILED,
+	SERVICE_DELETING,
+};
+enum service_frozen { SERVICE_NOT_FROZEN, SERVICE_FROZEN_CHILDREN, SERVICE_FROZEN_REQUEST };
+enum service_preallocation { SERVICE_SPARSE, SERVICE_FALLOC };
+
+struct service_label {
+	char key[SERVICE_LABEL_KEY];
+	char value[SERVICE_LABEL_VALUE];
+};
+
+struct service_locator {
+	uint32_t slot;
+	char code[5];
+	char path[1024]; /* UTF-8 */
+};
+
+struct service_name {
+	char id[SERVICE_ID]; /* "" = there is none */
+	char name[SERVICE_NAME];
+};
+
+/* One image of the catalog. Owns `description`, `labels` and `locators` (heap, may be NULL). */
+struct service_image {
+	char id[SERVICE_ID];
+	char name[SERVICE_NAME];
+	enum service_kind kind;
+	enum service_state state;
+	enum service_frozen frozen;
+	uint64_t virtual_size;
+	uint32_t block_size; /* 0 for fixed */
+	uint32_t depth;      /* ancestors: 0 for a root */
+	uint64_t children_count;
+	struct service_name parent; /* parent.name "" with an id: not in the catalog */
+	struct service_name root;
+
+	uint64_t file_bytes;      /* length of its file */
+	uint64_t allocated_bytes; /* data of allocated blocks; fixed: its size */
+	uint64_t blocks, blocks_total;
+	uint64_t chain_file_bytes; /* files of the chain together */
+	int64_t measured_at;
+
+	bool saved_state, temporary;
+	char creator_application[5];
+	uint32_t creator_version; /* 0x000A0000 = 10.0 */
+	char creator_host_os[5];
+	uint32_t vhd_timestamp, vhd_parent_timestamp;
+	uint16_t cylinders;
+	uint8_t heads, sectors_per_track;
+	struct service_locator *locators; /* from service_image_get when at hand; NULL in lists */
+	size_t n_locators;
+
+	char pool[SERVICE_NAME];
+	char file[SERVICE_NAME * 2]; /* below the pool */
+	char *description;           /* NULL = "" */
+	struct service_label *labels;
+	size_t n_labels;
+
+	uint64_t meta_version;        /* ETag of the image is "m<this>" */
+	char data_etag[SERVICE_ETAG]; /* "" when not known without opening the file */
+	int64_t created_at, updated_at;
+};
+
+/* Defined in api/service.c, for both sides. Frees what the image owns and sets all to zero; a zero
+ * one is fine. */
+void service_image_fini(struct service_image *image);
+
+struct service_images {
+	struct service_image *items; /* heap */
+	size_t n;
+	bool more;         /* lists: there are images after the last item */
+	uint64_t total;    /* lists: images in all, when asked for */
+	uint64_t revision; /* lists: of the catalog */
+};
+void service_images_fini(struct service_images *images); /* defined in api/service.c */
+
+/* What to create; strings are borrowed. */
+struct service_create {
+	const char *name; /* NULL: the daemon makes one */
+	enum service_kind kind;
+	uint64_t size;       /* a multiple of 512 from 512 on; 0 with a parent: the parent's */
+	const char *parent;  /* a ref; exactly when SERVICE_DIFFERENCING */
+	const char *uuid;    /* lower case, not all zero; NULL: the daemon draws one */
+	uint32_t block_size; /* 0 = default, else 512 KiB or 2 MiB */
+	bool saved_state, temporary;
+	bool absolute_path; /* absolute locators instead of relative ones */
+	bool has_timestamp; /* else: now */
+	uint32_t vhd_timestamp;
+	enum service_preallocation preallocation; /* SERVICE_FIXED */
+	char creator_application[5];              /* "" = default */
+	const char *pool;                         /* NULL = default */
+	const char *description;                  /* NULL = "" */
+	const struct service_label *labels;
+	size_t n_labels;
+};
+
+enum service_warnings {
+	SERVICE_WARN_LARGER_THAN_PARENT = 1 << 0, /* libvhdi and Windows refuse such a child */
+	SERVICE_WARN_DEPTH = 1 << 1,
+};
+struct service_created {
+	struct service_image image;
+	bool froze_parent; /* the parent was writable until now */
+	unsigned warnings; /* enum service_warnings */
+};
+
+/* Create is durable when it answers. With a parent this is the snapshot: the parent is frozen, in
+ * the same transaction. The caller fini's ret_created->image. */
+enum service_code service_image_create(struct service *service, const struct service_create *spec,
+				       struct service_created *ret_created,
+				       struct service_error *err);
+
+enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
+				    struct service_image *ret_image, struct service_error *err);
+
+/* By name in byte order. */
+struct service_list {
+	const char *after; /* only names after this one; NULL = from the start */
+	size_t limit;      /* 1 to 1000 */
+	bool count;        /* fill in `total` */
+};
+enum service_code service_image_list(struct service *service, const struct service_list *list,
+				     unsigned flags, struct service_images *ret_images,
+				     struct service_error *err);
+
+/* The image and its ancestors, leaf first. An ancestor that is missing ends the list (the last
+ * item's parent has then an id that is not listed). */
+enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
+				      struct service_images *ret_images, struct service_error *err);
+
+/* `keep_file` forgets the image and leaves its file. Durable when it answers. */
+enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
+				       struct service_error *err);
+
+/* ---- data
+ * ---------------------------------------------------------------------------------------------- */
+
+/* An image opened for one request. While it lives the files of the chain stay open, the image is
+ * not deleted and, when opened for writing, gets no child. */
+struct service_data;
+
+enum service_mode { SERVICE_READ, SERVICE_WRITE };
+
+/* SERVICE_WRITE decides all that can be refused for the state of the image: children, frozen,
+ * failed, busy, shutting down. It waits at most 2 s for locks, then SERVICE_IMAGE_BUSY. */
+enum service_code service_data_open(struct service *service, const char *ref,
+				    enum service_mode mode, unsigned flags,
+				    struct service_data **ret_data, struct service_error *err);
+void service_data_close(struct service_data *data); /* NULL is fine; never blocks */
+
+/* Of the image when it was opened here; lives as long as `data`. */
+struct service_data_info {
+	char id[SERVICE_ID];
+	char name[SERVICE_NAME];
+	enum service_kind kind;
+	uint64_t size;
+	uint32_t block_size; /* 0 for fixed */
+	bool frozen;         /* content cannot change any more */
+	uint32_t levels;     /* images of the chain, 1 without parent */
+};
+const struct service_data_info *service_data_info(const struct service_data *data);
+
+/* One image of the chain: 0 = the image itself. Lives as long as `data`. False: no such level. */
+struct service_level {
+	const char *id;
+	const char *name;
+	const char *path; /* "pool/file" */
+};
+bool service_data_level(struct service_data *data, uint32_t depth, struct service_level *ret_level);
+
+struct service_data_state {
+	char etag[SERVICE_ETAG]; /* of the data now */
+	uint64_t
+		write_epoch; /* that the last write through `data` belongs to; none: the open one */
+	uint64_t durable_epoch;
+	char verifier[33];         /* changes when unflushed writes may have been lost */
+	uint64_t allocated_blocks; /* by the writes through `data` */
+};
+/* Never blocks. */
+void service_data_state(const struct service_data *data, struct service_data_state *ret_state);
+
+/* The range lies inside the disk: api/ has made sure. */
+enum service_code service_data_read(struct service_data *data, void *buf, size_t len, uint64_t off,
+				    unsigned flags, struct service_error *err);
+
+/* Before the body is read: is there room, may it be written? SERVICE_UNKNOWN_LENGTH: as much as
+ * comes. */
+enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
+				       struct service_error *err);
+/* Inside the disk, by api/. Accepted, not durable. */
+enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
+				     uint64_t off, struct service_error *err);
+enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
+				    struct service_error *err);
+
+/* Makes durable what was written through `data`; when nothing was, all that the image accepted so
+ * far. Returns at once: `done` is called exactly once, by any thread, perhaps before this returns;
+ * with SERVICE_OK, SERVICE_IO_ERROR (the image is failed now), SERVICE_IMAGE_FAILED or
+ * SERVICE_SHUTTING_DOWN. `data` must stay open until then. `done` may close it, and must not block.
+ */
+typedef void service_done_fn(void *ctx, enum service_code code);
+void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx);
+
+/* ---- where sectors live
+ * -------------------------------------------------------------------------------- */
+
+enum service_where {
+	SERVICE_ZERO,
+	SERVICE_DATA,
+	SERVICE_UNKNOWN
+}; /* unknown: a missing parent could tell */
+
+enum service_step_kind {
+	SERVICE_STEP_FLAT,        /* fixed: always there */
+	SERVICE_STEP_UNALLOCATED, /* no block */
+	SERVICE_STEP_CLEAR,       /* block there, bit clear */
+	SERVICE_STEP_SET,         /* block there, bit set */
+	SERVICE_STEP_BEYOND,      /* past the end of a shorter parent: zeroes */
+};
+struct service_step {
+	enum service_step_kind kind;
+	bool bitmap_full; /* every bit of the block is set */
+};
+
+struct service_location {
+	enum service_where where;
+	uint32_t depth;           /* SERVICE_DATA: which level has it, and all below here */
+	uint64_t physical_sector; /* in the file of that level */
+	bool has_block;           /* false for fixed */
+	uint32_t block, sector_in_block, bitmap_sectors;
+	uint64_t bat_sector;
+};
+/* `sector` lies inside the disk. ret_steps has room for SERVICE_DEPTH_MAX; level i of the chain is
+ * step i. SERVICE_PARENT_MISSING only when the sector is not found above the break. */
+enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
+				      struct service_location *ret_location,
+				      struct service_step *ret_steps, size_t *ret_n_steps,
+				      struct service_error *err);
+
+struct service_run {
+	uint64_t sector, count; /* virtual */
+	enum service_where where;
+	uint32_t depth;
+	uint64_t physical_sector;
+};
+/* Runs from `sector` on, without gaps, cut where level or contiguity changes; at most `max` runs
+ * and `count` sectors, and not for longer than about 2 s: fewer than asked is success, none is not.
+ */
+enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
+				    unsigned flags, struct service_run *ret_runs, size_t max,
+				    size_t *ret_n, struct service_error *err);
+
+struct service_extent {
+	uint64_t start, length; /* bytes */
+	enum service_where where;
+	uint32_t depth;
+};
+/* Like the runs, merged by level. `top_only` looks at the image itself: SERVICE_UNKNOWN = the
+ * parent shows. */
+enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
+				       bool top_only, unsigned flags,
+				       struct service_extent *ret_extents, size_t max,
+				       size_t *ret_n, struct service_error *err);
+
+#endif
