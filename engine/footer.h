@@ -31,15 +31,18 @@ struct footer {
 /* Whether the first 8 bytes are the cookie: tells "no footer" from "damaged footer". */
 bool footer_has_cookie(const uint8_t raw[FOOTER_SIZE]);
 
-/* Proves cookie, version, checksum, type (2, 3, 4), current_size (a multiple of 512, from 512 bytes on; at most VHD_SIZE_MAX unless
- * fixed, and below 2^62 then), data_offset (all ones for fixed, or ignored there; else a multiple of 512 from 512 on), then fills *ret. VHD_E_NOT_VHD without cookie,
- * VHD_E_UNSUPPORTED for other versions and types, else VHD_E_CORRUPT. Texts: "footer: <field> <value> at <offset>: <why>". */
+/* Proves cookie, version, checksum, type (2, 3, 4), current_size (a multiple of 512, from 512 bytes
+ * on; at most VHD_SIZE_MAX unless fixed, and below 2^62 then), data_offset (all ones for fixed, or
+ * ignored there; else a multiple of 512 from 512 on), then fills *ret. VHD_E_NOT_VHD without
+ * cookie, VHD_E_UNSUPPORTED for other versions and types, else VHD_E_CORRUPT. Texts: "footer:
+ * <field> <value> at <offset>: <why>". */
 int footer_decode(const uint8_t raw[FOOTER_SIZE], struct footer *ret_footer, struct vhd_error *err);
 
 /* Reserved bytes zero, checksum computed. */
 void footer_encode(const struct footer *footer, uint8_t ret_raw[FOOTER_SIZE]);
 
 /* ATA geometry for a size in bytes, by the specification's appendix. */
-void footer_geometry(uint64_t size, uint16_t *ret_cylinders, uint8_t *ret_heads, uint8_t *ret_sectors);
+void footer_geometry(uint64_t size, uint16_t *ret_cylinders, uint8_t *ret_heads,
+		     uint8_t *ret_sectors);
 
 #endif

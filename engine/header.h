@@ -6,9 +6,9 @@
 
 enum {
 	HEADER_SIZE = 1024,
-	HEADER_NAME_UNITS = 256,          /* UTF-16 code units of the parent's name, with its NUL */
-	HEADER_NAME_TEXT = 256 * 3 + 1,   /* the same as UTF-8 */
-	BLOCK_SIZE_MIN = 4096,            /* what we read */
+	HEADER_NAME_UNITS = 256,        /* UTF-16 code units of the parent's name, with its NUL */
+	HEADER_NAME_TEXT = 256 * 3 + 1, /* the same as UTF-8 */
+	BLOCK_SIZE_MIN = 4096,          /* what we read */
 	BLOCK_SIZE_LIMIT = 256 << 20,
 };
 
@@ -29,12 +29,13 @@ struct header {
 	struct locator_entry locators[VHD_LOCATORS];
 };
 
-/* Proves cookie, checksum, data_offset field (all ones), version, block_size (power of two, 4 KiB to 256 MiB),
- * max_entries (at least what `disk_size` needs, at most what VHD_SIZE_MAX needs for this block size, or twice the needed if that is more),
- * table_offset (a multiple of 512), that header and table lie inside `file_size` and not on
- * each other or on the footer copy at 0; `header_offset` is footer.data_offset. Locator entries are taken as they are. */
-int header_decode(const uint8_t raw[HEADER_SIZE], uint64_t header_offset, uint64_t disk_size, uint64_t file_size,
-		  struct header *ret_header, struct vhd_error *err);
+/* Proves cookie, checksum, data_offset field (all ones), version, block_size (power of two, 4 KiB
+ * to 256 MiB), max_entries (at least what `disk_size` needs, at most what VHD_SIZE_MAX needs for
+ * this block size, or twice the needed if that is more), table_offset (a multiple of 512), that
+ * header and table lie inside `file_size` and not on each other or on the footer copy at 0;
+ * `header_offset` is footer.data_offset. Locator entries are taken as they are. */
+int header_decode(const uint8_t raw[HEADER_SIZE], uint64_t header_offset, uint64_t disk_size,
+		  uint64_t file_size, struct header *ret_header, struct vhd_error *err);
 
 /* Checksum computed. parent_name as UTF-16BE, cut at 255 units on a character border. */
 void header_encode(const struct header *header, uint8_t ret_raw[HEADER_SIZE]);

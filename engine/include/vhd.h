@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define VHD_NODISCARD __attribute__((warn_unused_result))
-#define VHD_PRINTF(format, args) __attribute__((format(printf, format, args)))
+#define VHD_PRINTF(at, args) __attribute__((format(printf, at, args)))
 
 enum {
 	VHD_SECTOR = 512,          /* the only logical sector size of the format */
@@ -257,10 +257,12 @@ enum vhd_footers { VHD_FOOTER_EOF = 1, VHD_FOOTER_EOF511 = 2, VHD_FOOTER_HEAD = 
 const struct vhd_info *vhd_info(const struct vhd *disk);             /* lives as long as disk */
 const struct vhd_info *vhd_level_info(const struct vhd *disk, unsigned level); /* 0 = disk itself; NULL: no such level */
 const char *vhd_parent_name(const struct vhd *disk);                 /* the header's unicode name, "" without */
-const struct vhd_locator *vhd_locators(const struct vhd *disk);      /* VHD_LOCATORS of them; NULL without a parent */
+/* VHD_LOCATORS of them, read from the file; all unused without a parent. */
+VHD_NODISCARD int vhd_locators(const struct vhd *disk, struct vhd_locator ret_locators[VHD_LOCATORS],
+			       struct vhd_error *err);
 VHD_NODISCARD int vhd_file_size(const struct vhd *disk, uint64_t *ret_size, struct vhd_error *err);
-uint32_t vhd_allocated_blocks(const struct vhd *disk); /* counted at open and kept; 0 for fixed. Costs a pass over
-							  the table the first time */
+/* Blocks of this file that are allocated, counted by a pass over its table; 0 for fixed and raw. */
+VHD_NODISCARD int vhd_allocated_blocks(const struct vhd *disk, uint32_t *ret_blocks, struct vhd_error *err);
 
 /* The reference's metadata fields by name ("current-size", "uuid", "parent-locator-0", ...), FORMAT.md 9. */
 const char *const *vhd_field_names(void); /* in the reference's order, NULL at the end */
