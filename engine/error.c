@@ -88,7 +88,7 @@ static enum vhd_code code_of(int sys)
 
 int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...)
 {
-	char what[RAW_SIZE], buf[128];
+	char what[RAW_SIZE / 2 - 64], buf[64]; /* room for why */
 	const char *why;
 	va_list args;
 
@@ -105,7 +105,7 @@ int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...)
 
 int vhd_wrap(struct vhd_error *err, int code, const char *format, ...)
 {
-	char prefix[RAW_SIZE / 2], raw[RAW_SIZE];
+	char prefix[RAW_SIZE / 2], raw[RAW_SIZE + 2];
 	va_list args;
 
 	if (!err || code >= 0)
