@@ -3,6 +3,7 @@
 #define LOCATOR_H
 
 #include "header.h"
+#include "utf.h"
 
 enum {
 	LOCATOR_W2RU = 0x57327275, /* Windows relative path, UTF-16LE */
@@ -10,19 +11,22 @@ enum {
 	LOCATOR_MACX = 0x4D616358, /* file URL, UTF-8 */
 	LOCATOR_WI2R = 0x57693272, /* deprecated, ANSI */
 	LOCATOR_WI2K = 0x5769326B,
-	LOCATOR_MAC = 0x4D616320,  /* alias blob: no text */
-	LOCATOR_DATA_MAX = 2048,   /* bytes of a payload that we look at */
+	LOCATOR_MAC = 0x4D616320, /* alias blob: no text */
+	LOCATOR_DATA_MAX = 2048,  /* bytes of a payload that we look at */
 };
 
 /* Room the entry reserves, in bytes: stored values below 512 are sectors, others bytes. */
 uint64_t locator_space(const struct locator_entry *entry);
 
-/* Payload -> UTF-8 path text as stored ("./p.vhd" for "file://./p.vhd" stays a URL text: MacX keeps its
- * "file://"). "" when the code has no text, the bytes do not decode, or it is longer than VHD_LOCATOR_TEXT. */
-void locator_decode(uint32_t code, const uint8_t *data, size_t len, char ret_text[VHD_LOCATOR_TEXT]);
+/* Payload -> UTF-8 path text as stored ("./p.vhd" for "file://./p.vhd" stays a URL text: MacX keeps
+ * its "file://"). "" when the code has no text, the bytes do not decode, or it is longer than
+ * VHD_LOCATOR_TEXT. */
+void locator_decode(uint32_t code, const uint8_t *data, size_t len,
+		    char ret_text[VHD_LOCATOR_TEXT]);
 
-/* Path candidates that a locator means, as POSIX paths: W2*: '\' -> '/', a leading drive "X:" dropped; MacX: after "file://"
- * (also "file://localhost/"), first as it is, then percent-decoded when that differs. Returns how many (0..2) were written. */
+/* Path candidates that a locator means, as POSIX paths: W2*: '\' -> '/', a leading drive "X:"
+ * dropped; MacX: after "file://" (also "file://localhost/"), first as it is, then percent-decoded
+ * when that differs. Returns how many (0..2) were written. */
 int locator_paths(const struct vhd_locator *locator, char ret_paths[2][VHD_LOCATOR_TEXT]);
 
 /* One payload to be written. */
@@ -32,16 +36,11 @@ struct locator_data {
 	uint8_t data[LOCATOR_DATA_MAX];
 };
 
-/* The two payloads of a new child (README decision 5): relative: W2ru + MacX; absolute: W2ku ("C:" before the path) + MacX. Relative
- * paths are taken from child_path's folder to parent_path, both absolute and normalised lexically, and start with "./" or "../"
- * (W2ru ".\" or "..\"). VHD_E_INVALID: a path is not absolute, not UTF-8, or too long. */
-int locator_make(const char *child_path, const char *parent_path, bool absolute, struct locator_data ret_data[2],
-		 struct vhd_error *err);
-
-/* UTF-16 (either order) <-> UTF-8; used for the header's name too. `ret_text` is NUL-terminated and cut on a character
- * border; lone surrogates become U+FFFD; stops at a NUL unit. Returns bytes written without the NUL. */
-size_t utf16_to_utf8(const uint8_t *units, size_t n_units, bool big_endian, char *ret_text, size_t size);
-/* Returns the number of code units, or -1 when `text` is not UTF-8 or needs more than `max_units`. */
-long utf8_to_utf16(const char *text, bool big_endian, uint8_t *ret_units, size_t max_units);
+/* The two payloads of a new child (README decision 5): relative: W2ru + MacX; absolute: W2ku ("C:"
+ * before the path) + MacX. Relative paths are taken from child_path's folder to parent_path, both
+ * absolute and normalised lexically, and start with "./" or "../" (W2ru ".\" or "..\").
+ * VHD_E_INVALID: a path is not absolute, not UTF-8, or too long. */
+int locator_make(const char *child_path, const char *parent_path, bool absolute,
+		 struct locator_data ret_data[2], struct vhd_error *err);
 
 #endif
