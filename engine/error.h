@@ -11,8 +11,7 @@ int vhd_fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
 
 /* The same for a failed store call: `sys` is the negative errno it answered. ENOSPC, EDQUOT and
  * EFBIG become VHD_E_NOSPC, ENOMEM VHD_E_NOMEM, EAGAIN VHD_E_AGAIN, ENODATA VHD_E_CORRUPT ("the
- * file ends before that"), the rest VHD_E_IO. The text gets
- * ": <strerror>" at its end. */
+ * file ends before that"), the rest VHD_E_IO. The text gets ": <strerror>" at its end. */
 int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...) VHD_PRINTF(3, 4);
 
 /* Puts "<prefix>: " before what `err` says and returns `code` unchanged. */

@@ -31,11 +31,12 @@ struct footer {
 /* Whether the first 8 bytes are the cookie: tells "no footer" from "damaged footer". */
 bool footer_has_cookie(const uint8_t raw[FOOTER_SIZE]);
 
-/* Proves cookie, version, checksum, type (2, 3, 4), current_size (a multiple of 512, from 512 bytes
- * on; at most VHD_SIZE_MAX unless fixed, and below 2^62 then), data_offset (all ones for fixed, or
- * ignored there; else a multiple of 512 from 512 on), then fills *ret. VHD_E_NOT_VHD without
- * cookie, VHD_E_UNSUPPORTED for other versions and types, else VHD_E_CORRUPT. Texts: "footer:
- * <field> <value> at <offset>: <why>". */
+/* Proves, in this order: cookie, checksum, version, type (2, 3, 4), creator (blktap 0.1 had
+ * little-endian bitmaps), current_size (a multiple of 512 from 512 on, at most VHD_SIZE_MAX unless
+ * fixed, and below 2^62 then), data_offset (a multiple of 512 from 512 on; ignored when fixed).
+ * Then fills *ret_footer. VHD_E_NOT_VHD without cookie, VHD_E_UNSUPPORTED for other versions, types
+ * and blktap's leftovers, else VHD_E_CORRUPT. Texts: "footer: <field> <value> at <offset>: <why>".
+ */
 int footer_decode(const uint8_t raw[FOOTER_SIZE], struct footer *ret_footer, struct vhd_error *err);
 
 /* Reserved bytes zero, checksum computed. */

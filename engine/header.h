@@ -29,11 +29,12 @@ struct header {
 	struct locator_entry locators[VHD_LOCATORS];
 };
 
-/* Proves cookie, checksum, data_offset field (all ones), version, block_size (power of two, 4 KiB
- * to 256 MiB), max_entries (at least what `disk_size` needs, at most what VHD_SIZE_MAX needs for
- * this block size, or twice the needed if that is more), table_offset (a multiple of 512), that
- * header and table lie inside `file_size` and not on each other or on the footer copy at 0;
- * `header_offset` is footer.data_offset. Locator entries are taken as they are. */
+/* Proves cookie, checksum, the data_offset field (all ones), version, block_size (a power of two, 4
+ * KiB to 256 MiB), max_entries (at least what `disk_size` needs; at most what VHD_SIZE_MAX needs
+ * with this block size, or twice the need if that is more), table_offset (a multiple of 512), and
+ * that header and table lie inside `file_size`, not on each other and not on the footer copy at 0.
+ * `header_offset` is footer.data_offset. Locator entries are taken as they are. Offsets in texts
+ * count from the start of the header. */
 int header_decode(const uint8_t raw[HEADER_SIZE], uint64_t header_offset, uint64_t disk_size,
 		  uint64_t file_size, struct header *ret_header, struct vhd_error *err);
 

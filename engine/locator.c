@@ -215,11 +215,11 @@ static bool relative(const char *child, const char *parent, char ret_path[VHD_LO
 			continue;
 		if (used + 4 >= VHD_LOCATOR_TEXT)
 			return false;
-		memcpy(ret_path + used, "../", 3);
+		memcpy(ret_path + used, "../", sizeof "../");
 		used += 3;
 	}
 	if (used == 0) {
-		memcpy(ret_path, "./", 2);
+		memcpy(ret_path, "./", sizeof "./");
 		used = 2;
 	}
 	parent += common + 1;

@@ -18,15 +18,14 @@ enum {
 /* Room the entry reserves, in bytes: stored values below 512 are sectors, others bytes. */
 uint64_t locator_space(const struct locator_entry *entry);
 
-/* Payload -> UTF-8 path text as stored ("./p.vhd" for "file://./p.vhd" stays a URL text: MacX keeps
- * its "file://"). "" when the code has no text, the bytes do not decode, or it is longer than
- * VHD_LOCATOR_TEXT. */
+/* Payload -> UTF-8 text as stored: MacX keeps its "file://". "" when the code has no text, the
+ * bytes do not decode, or it is longer than VHD_LOCATOR_TEXT. */
 void locator_decode(uint32_t code, const uint8_t *data, size_t len,
 		    char ret_text[VHD_LOCATOR_TEXT]);
 
-/* Path candidates that a locator means, as POSIX paths: W2*: '\' -> '/', a leading drive "X:"
- * dropped; MacX: after "file://" (also "file://localhost/"), first as it is, then percent-decoded
- * when that differs. Returns how many (0..2) were written. */
+/* What a locator means as POSIX paths. Windows: '\' becomes '/', a leading drive "X:" is dropped,
+ * other machines are no path. MacX: what follows "file://" (or "file://localhost"), first as it is,
+ * then percent-decoded when that differs. Returns how many were written, 0 to 2. */
 int locator_paths(const struct vhd_locator *locator, char ret_paths[2][VHD_LOCATOR_TEXT]);
 
 /* One payload to be written. */
@@ -36,10 +35,10 @@ struct locator_data {
 	uint8_t data[LOCATOR_DATA_MAX];
 };
 
-/* The two payloads of a new child (README decision 5): relative: W2ru + MacX; absolute: W2ku ("C:"
- * before the path) + MacX. Relative paths are taken from child_path's folder to parent_path, both
- * absolute and normalised lexically, and start with "./" or "../" (W2ru ".\" or "..\").
- * VHD_E_INVALID: a path is not absolute, not UTF-8, or too long. */
+/* The two payloads of a new child: W2ru + MacX, or with `absolute` W2ku ("C:" before the path) +
+ * MacX. Relative paths lead from the folder of `child_path` to `parent_path`, both absolute and
+ * normalised lexically here, and start with "./" or "../". VHD_E_INVALID: a path is not absolute,
+ * not UTF-8, names no file, or is too long. */
 int locator_make(const char *child_path, const char *parent_path, bool absolute,
 		 struct locator_data ret_data[2], struct vhd_error *err);
 
