@@ -1,0 +1,121 @@
+/* body.c - a small request body as a JSON object. curl -d says "form" whatever it sends, so the
+ * first byte decides. */
+#include "body.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "query.h"
+#include "scope.h"
+
+static const char blanks[] = " \t\r\n";
+
+/* Nesting, with no regard to whether the rest is valid: the parser recurses, so this comes first.
+ */
+static bool too_deep(const char *data, size_t len)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (quoted && data[i] == '\\')
+			i++;
+		else if (data[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && (data[i] == '{' || data[i] == '['))
+			depth++;
+		else if (!quoted && (data[i] == '}' || data[i] == ']') && depth > 0)
+			depth--;
+		if (depth > BODY_DEPTH)
+			return true;
+	}
+	return false;
+}
+
+static json_t *parse_json(const char *data, size_t len, struct problem *problem)
+{
+	json_error_t error;
+	json_t *body;
+
+	if (too_deep(data, len)) {
+		problem_set(problem, CODE_INVALID_JSON, "nested deeper than %d levels", BODY_DEPTH);
+		return NULL;
+	}
+	body = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
+	if (!body) {
+		problem_set(problem, CODE_INVALID_JSON, "line %d, column %d: %s", error.line,
+			    error.column, error.text);
+		return NULL;
+	}
+	if (!json_is_object(body)) {
+		json_decref(body);
+		problem_set(problem, CODE_INVALID_JSON, "the body must be an object: {...}");
+		return NULL;
+	}
+	return body;
+}
+
+/* The object that "labels." of "labels.env" names; made when it is not there. Borrowed from `body`.
+ */
+static json_t *inner(json_t *body, const char *name, size_t len)
+{
+	CLEANUP(freep) char *key = strndup(name, len);
+	json_t *object = key ? json_object_get(body, key) : NULL;
+
+	if (!key || (object && !json_is_object(object)))
+		return NULL;
+	if (!object && json_object_set_new(body, key, json_object()) == 0)
+		object = json_object_get(body, key);
+	return object;
+}
+
+static bool set_pair(json_t *body, const struct http_field *pair, struct problem *problem)
+{
+	CLEANUP(json_putp) json_t *value = json_string(pair->value);
+	const char *dot = strchr(pair->name, '.');
+	json_t *object = dot ? inner(body, pair->name, (size_t)(dot - pair->name)) : body;
+	const char *key = dot ? dot + 1 : pair->name;
+
+	if (value && object && !json_object_get(object, key) &&
+	    json_object_set(object, key, value) == 0)
+		return true;
+	problem_set(problem, CODE_INVALID_VALUE, "form: '%s' is not UTF-8, or comes twice",
+		    pair->name);
+	return false;
+}
+
+static json_t *parse_form(const char *data, size_t len, struct problem *problem)
+{
+	CLEANUP(json_putp) json_t *body = json_object();
+	CLEANUP(query_fini) struct query form = {0};
+
+	if (!body)
+		problem_set(problem, CODE_INTERNAL, "no memory");
+	if (!body || !query_parse(&form, data, len, problem))
+		return NULL;
+	for (size_t i = 0; i < form.n; i++) {
+		if (!set_pair(body, &form.items[i], problem))
+			return NULL;
+	}
+	return STEAL(body);
+}
+
+json_t *body_parse(const char *data, size_t len, struct problem *problem)
+{
+	json_t *body;
+
+	while (len > 0 && strchr(blanks, *data) && *data != '\0') {
+		data++;
+		len--;
+	}
+	if (len > 0 && (*data == '{' || *data == '['))
+		return parse_json(data, len, problem);
+	while (len > 0 && data[len - 1] != '\0' && strchr(blanks, data[len - 1]))
+		len--;
+	if (len > 0)
+		return parse_form(data, len, problem);
+	body = json_object();
+	if (!body)
+		problem_set(problem, CODE_INTERNAL, "no memory");
+	return body;
+}

@@ -1,0 +1,15 @@
+/* body.h - a small request body as a JSON object, whether it was JSON or a form. */
+#ifndef BODY_H
+#define BODY_H
+
+#include <jansson.h>
+
+#include "problem.h"
+
+enum { BODY_DEPTH = 32 };
+
+/* By the first byte that is not blank: '{' or '[' is JSON, all else a form ("a.b=c" is
+ * {"a":{"b":"c"}}). An empty body is {}. The caller decrefs. NULL: problem set. */
+json_t *body_parse(const char *data, size_t len, struct problem *problem);
+
+#endif

@@ -1,0 +1,23 @@
+/* buf.h - text that grows. After a failed allocation it stays failed, so that only buf_take needs a
+ * check. */
+#ifndef BUF_H
+#define BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+	char *data; /* heap; NUL-terminated when not NULL */
+	size_t len, room;
+	bool failed;
+};
+
+void buf_append(struct buf *buf, const void *data, size_t len);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As a JSON string with its quotes. Bytes that are not ASCII are passed on: the text is UTF-8. */
+void buf_json(struct buf *buf, const char *text);
+/* The text, which the caller frees; the buffer is empty afterwards. NULL: memory was out. */
+char *buf_take(struct buf *buf, size_t *ret_len);
+void buf_fini(struct buf *buf);
+
+#endif

@@ -1,0 +1,441 @@
+/* call.c - the state machine of one request: what is decided when, and in which order. */
+#include "call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "body.h"
+#include "number.h"
+#include "range.h"
+#include "scope.h"
+
+static const char id_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+/* ---- answers
+ * ------------------------------------------------------------------------------------------- */
+
+enum api_step call_fail(struct api_call *call, enum code code, const char *format, ...)
+{
+	char detail[PROBLEM_DETAIL];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	problem_set(&call->problem, code, "%s", detail);
+	return API_REPLY;
+}
+
+enum api_step call_refused(struct api_call *call, enum service_code code)
+{
+	if (code == SERVICE_AGAIN && call->nowait)
+		return API_RUN;
+	problem_service(&call->problem, code, &call->err);
+	return API_REPLY;
+}
+
+static enum api_step no_memory(struct api_call *call)
+{
+	return call_fail(call, CODE_INTERNAL, "no memory");
+}
+
+enum api_step call_text(struct api_call *call, unsigned status, const char *type, struct buf *buf)
+{
+	size_t len = 0;
+	char *text = buf_take(buf, &len);
+
+	(void)call_empty(call, status);
+	if (!text || !call->response) {
+		free(text);
+		return no_memory(call);
+	}
+	http_response_body(call->response, text, len);
+	call_header(call, "Content-Type", "%s", type);
+	return API_REPLY;
+}
+
+enum api_step call_json(struct api_call *call, unsigned status, json_t *body)
+{
+	CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct buf buf = {0};
+
+	json_decref(body);
+	if (!text)
+		return no_memory(call);
+	buf_printf(&buf, "%s\n", text);
+	return call_text(call, status, "application/json", &buf);
+}
+
+enum api_step call_empty(struct api_call *call, unsigned status)
+{
+	http_response_free(call->response);
+	call->response = http_response_new(status);
+	return call->response ? API_REPLY : no_memory(call);
+}
+
+void call_header(struct api_call *call, const char *name, const char *format, ...)
+{
+	char value[512];
+	va_list args;
+
+	if (call->problem.code != CODE_NONE || !call->response)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(value, sizeof value, format, args);
+	va_end(args);
+	if (!http_response_header(call->response, name, "%s", value))
+		(void)no_memory(call);
+}
+
+enum api_step call_flush(struct api_call *call, route_fn *finish)
+{
+	call->finish = finish;
+	return API_WAIT;
+}
+
+bool call_etag(struct api_call *call, const char *etag)
+{
+	const char *match = http_header(call->request, "If-Match");
+	const char *none = http_header(call->request, "If-None-Match");
+
+	if (match && !range_etag_match(match, etag)) {
+		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "\"%s\"", etag);
+		(void)call_fail(call, CODE_PRECONDITION_FAILED,
+				"If-Match names %s, but the ETag is now \"%s\"", match, etag);
+		return false;
+	}
+	if (none && range_etag_match(none, etag)) {
+		(void)call_empty(call, 304);
+		call_header(call, "ETag", "\"%s\"", etag);
+		return false;
+	}
+	return true;
+}
+
+/* ---- begin
+ * --------------------------------------------------------------------------------------------- */
+
+struct api_call *api_call_new(const struct api *api, const struct http_request *request)
+{
+	struct api_call *call = calloc(1, sizeof *call);
+	const char *id = http_header(request, "X-Request-Id");
+
+	if (!call)
+		return NULL;
+	call->api = api;
+	call->request = request;
+	if (!id || *id == '\0' || strlen(id) >= CALL_ID || strspn(id, id_chars) != strlen(id))
+		id = request->id;
+	(void)snprintf(call->id, sizeof call->id, "%s", id);
+	return call;
+}
+
+void api_call_free(struct api_call *call)
+{
+	if (!call)
+		return;
+	service_data_close(call->data);
+	json_decref(call->body);
+	json_decref(call->results);
+	buf_fini(&call->collected);
+	query_fini(&call->query);
+	http_response_free(call->response);
+	free(call);
+}
+
+static bool safe(const struct http_request *request)
+{
+	return request->method == HTTP_GET || request->method == HTTP_HEAD ||
+	       request->method == HTTP_OPTIONS;
+}
+
+/* What a later stage would honour is refused, never ignored. */
+static bool headers_ok(struct api_call *call)
+{
+	static const char *const always[] = {"Lease", "Idempotency-Key"};
+	static const char *const changing[] = {
+		"If-Match",       "If-None-Match", "If-Unmodified-Since",
+		"Content-Digest", "Content-MD5",   "Repr-Digest"};
+	const struct http_request *request = call->request;
+	const char *coding = http_header(request, "Content-Encoding");
+	const char *expect = http_header(request, "Expect");
+	const char *later = NULL;
+
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		later = http_header(request, always[i]) ? always[i] : later;
+	for (size_t i = 0; i < sizeof changing / sizeof *changing && !safe(request); i++)
+		later = http_header(request, changing[i]) ? changing[i] : later;
+	if (later)
+		(void)call_fail(call, CODE_NOT_SUPPORTED, "the header %s is not supported yet",
+				later);
+	if (coding && strcasecmp(coding, "identity") != 0)
+		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding '%s'", coding);
+	if (expect && strcasecmp(expect, "100-continue") != 0)
+		(void)call_fail(call, CODE_EXPECTATION_FAILED, "Expect '%s'", expect);
+	return call->problem.code == CODE_NONE;
+}
+
+static bool parameters_ok(struct api_call *call)
+{
+	const char *raw = call->request->query;
+
+	if (!query_parse(&call->query, raw, raw ? strlen(raw) : 0, &call->problem))
+		return false;
+	for (size_t i = 0; i < call->query.n; i++) {
+		const char *name = call->query.items[i].name;
+
+		if (routes_listed(call->route->parameters, name))
+			continue;
+		if (routes_listed(call->route->later, name))
+			problem_parameter(&call->problem, name, CODE_NOT_SUPPORTED,
+					  "is not supported yet");
+		else
+			problem_parameter(&call->problem, name, CODE_UNKNOWN_PARAMETER,
+					  "is not known here");
+	}
+	return call->problem.code == CODE_NONE;
+}
+
+static bool body_ok(struct api_call *call)
+{
+	const struct gate *gate = &call->gate;
+	enum route_body want = call->route->body;
+
+	if (want == ROUTE_NO_BODY && gate->body != HTTP_BODY_NONE)
+		(void)call_fail(call, CODE_INVALID_VALUE, "%s takes no body here",
+				http_method_name(call->request->method));
+	if (want == ROUTE_COLLECT && gate->length > API_COLLECT_MAX)
+		(void)call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %d bytes",
+				API_COLLECT_MAX);
+	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && !gate->has_length)
+		(void)call_fail(call, CODE_LENGTH_REQUIRED, "neither Content-Length nor chunked");
+	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && gate->has_length)
+		(void)call_fail(call, CODE_INVALID_VALUE, "the body is empty");
+	return call->problem.code == CODE_NONE;
+}
+
+/* What cannot be the name of an image names none. Only OPTIONS speaks of all images at once. */
+static bool ref_ok(struct api_call *call)
+{
+	char uuid[37];
+
+	if (!strstr(call->route->path, "{ref}") || gate_name(call->ref) ||
+	    number_uuid(call->ref, uuid) ||
+	    (strcmp(call->ref, "*") == 0 && call->request->method == HTTP_OPTIONS))
+		return true;
+	(void)call_fail(call, CODE_IMAGE_NOT_FOUND, "no image can have this name: '%s'", call->ref);
+	return false;
+}
+
+/* Everything that can be told from the head alone, in the order of what matters first. */
+static bool admitted(struct api_call *call, char allow[64])
+{
+	const struct http_request *request = call->request;
+	struct problem *problem = &call->problem;
+
+	if (!gate_framing(request, &call->gate, problem) ||
+	    !gate_host(request, call->api->hosts, problem) || !gate_path(request, problem))
+		return false;
+	if (request->method == HTTP_UNKNOWN) {
+		problem_set(problem, CODE_METHOD_UNKNOWN,
+			    "the method of this request is not known");
+		return false;
+	}
+	call->route = routes_find(call, allow);
+	if (!call->route)
+		return false;
+	if (!safe(request) && !gate_origin(request, call->api->origins, problem))
+		return false;
+	return ref_ok(call) && headers_ok(call) && parameters_ok(call) && body_ok(call) &&
+	       (!call->route->prepare || call->route->prepare(call));
+}
+
+static enum api_step run_step(const struct api_call *call)
+{
+	return call->route->kind == ROUTE_WORK ? API_RUN : API_TRY;
+}
+
+enum api_step api_call_begin(struct api_call *call)
+{
+	char allow[64] = "";
+
+	if (!admitted(call, allow)) {
+		if (call->problem.code == CODE_NONE && call_empty(call, 204) == API_REPLY)
+			call_header(call, "Allow", "%s", allow); /* OPTIONS */
+		return API_REPLY;
+	}
+	if (call->route->kind == ROUTE_PURE)
+		return call->route->handle(call);
+	if (call->route->body == ROUTE_COLLECT && call->gate.body != HTTP_BODY_NONE)
+		return API_COLLECT;
+	if (call->route->body == ROUTE_COLLECT)
+		return api_call_collected(call);
+	return run_step(call);
+}
+
+/* ---- body and run
+ * -------------------------------------------------------------------------------------- */
+
+enum api_step api_call_run(struct api_call *call, bool nowait)
+{
+	call->nowait = nowait;
+	return call->route->handle(call);
+}
+
+bool api_call_collect(struct api_call *call, const void *piece, size_t len)
+{
+	if (call->problem.code != CODE_NONE)
+		return false;
+	if (len > API_COLLECT_MAX - call->collected.len) {
+		(void)call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %d bytes",
+				API_COLLECT_MAX);
+		return false;
+	}
+	buf_append(&call->collected, piece, len);
+	if (call->collected.failed)
+		(void)no_memory(call);
+	return call->problem.code == CODE_NONE;
+}
+
+enum api_step api_call_collected(struct api_call *call)
+{
+	call->consumed = true;
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	call->body = body_parse(call->collected.data, call->collected.len, &call->problem);
+	buf_fini(&call->collected);
+	return call->body ? run_step(call) : API_REPLY;
+}
+
+bool api_call_write(struct api_call *call, const void *piece, size_t len)
+{
+	return call->problem.code == CODE_NONE && call->route->piece(call, piece, len);
+}
+
+enum api_step api_call_written(struct api_call *call)
+{
+	call->consumed = true;
+	return call->problem.code != CODE_NONE ? API_REPLY : call->route->end(call);
+}
+
+static void durable(void *ctx, enum service_code code)
+{
+	struct api_call *call = ctx;
+
+	call->flushed = code;
+	call->wake(call->wake_ctx);
+}
+
+void api_call_wait(struct api_call *call, void (*wake)(void *ctx), void *ctx)
+{
+	call->wake = wake;
+	call->wake_ctx = ctx;
+	service_data_flush(call->data, durable, call);
+}
+
+/* ---- response
+ * ------------------------------------------------------------------------------------------ */
+
+/* After the flush: its failure, or what the handler has to say. */
+static void finish(struct api_call *call)
+{
+	route_fn *answer = STEAL(call->finish);
+
+	if (call->flushed != SERVICE_OK)
+		(void)call_refused(call, call->flushed);
+	else
+		(void)answer(call);
+}
+
+static struct http_response *make_response(struct api_call *call)
+{
+	bool text = problem_wants_text(http_header(call->request, "Accept"));
+
+	if (call->problem.code == CODE_NONE && !call->response)
+		(void)call_fail(call, CODE_INTERNAL, "no answer");
+	if (call->problem.code == CODE_NONE)
+		return STEAL(call->response);
+	return problem_response(&call->problem, call->id, text);
+}
+
+/* Does reading the rest of the body to keep the connection cost more than a new connection? */
+static bool must_close(const struct api_call *call)
+{
+	return !call->consumed &&
+	       (call->gate.body == HTTP_BODY_CHUNKED || call->gate.length > CALL_KEEP_MAX);
+}
+
+static bool common_headers(struct http_response *response, const char *id)
+{
+	return http_response_header(response, "X-Request-Id", "%s", id) &&
+	       http_response_header(response, "X-Content-Type-Options", "nosniff") &&
+	       (http_response_get(response, "Cache-Control") ||
+		http_response_header(response, "Cache-Control", "no-store"));
+}
+
+struct http_response *api_call_response(struct api_call *call)
+{
+	struct http_response *response;
+
+	if (call->finish)
+		finish(call);
+	response = make_response(call);
+	if (!response)
+		return NULL;
+	if (!common_headers(response, call->id)) {
+		http_response_free(response);
+		return NULL;
+	}
+	response->close |= must_close(call);
+	return response;
+}
+
+struct http_response *api_refuse(const struct http_request *request, enum service_code code)
+{
+	CLEANUP(freep) struct problem *problem = calloc(1, sizeof *problem);
+	struct http_response *response = NULL;
+
+	if (!problem)
+		return NULL;
+	problem_set(problem, codes_of_service(code), "%s",
+		    codes_info(codes_of_service(code))->title);
+	problem->close = true;
+	response = problem_response(problem, request->id,
+				    problem_wants_text(http_header(request, "Accept")));
+	if (response && !common_headers(response, request->id)) {
+		http_response_free(response);
+		response = NULL;
+	}
+	return response;
+}
+
+/* ---- about the call
+ * ------------------------------------------------------------------------------------ */
+
+enum http_body api_call_body(const struct api_call *call)
+{
+	return call->gate.body;
+}
+
+uint64_t api_call_body_length(const struct api_call *call)
+{
+	return call->gate.length;
+}
+
+const char *api_call_route(const struct api_call *call)
+{
+	return call->route ? call->route->path : "-";
+}
+
+const char *api_call_id(const struct api_call *call)
+{
+	return call->id;
+}
+
+const char *api_call_code(const struct api_call *call)
+{
+	return call->problem.code == CODE_NONE ? NULL : codes_info(call->problem.code)->name;
+}

@@ -1,0 +1,77 @@
+/* call.h - one request under way, and what handlers answer with. The states are in api.h. */
+#ifndef CALL_H
+#define CALL_H
+
+#include <jansson.h>
+
+#include "api.h"
+#include "buf.h"
+#include "gate.h"
+#include "problem.h"
+#include "query.h"
+#include "routes.h"
+
+enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10 };
+
+/* An upload under way. */
+struct call_write {
+	uint64_t offset;
+	uint64_t length;  /* SERVICE_UNKNOWN_LENGTH: not said */
+	uint64_t written; /* bytes so far */
+	uint64_t
+		declared; /* by Content-Range of a chunked body; SERVICE_UNKNOWN_LENGTH: not said */
+	bool flush;
+};
+
+struct api_call {
+	const struct api *api;
+	const struct http_request *request;
+	const struct route *route; /* NULL until found */
+	struct gate gate;
+	struct query query;
+	char id[CALL_ID];
+	char ref[SERVICE_NAME]; /* {ref} of the path */
+	char arg[SERVICE_NAME]; /* what follows it: {sector}, {code} */
+	bool nowait;            /* this run is on a polling thread */
+	bool consumed;          /* the body has been read to its end */
+
+	struct buf collected;
+	json_t *body; /* what was collected; an object */
+	struct service_data *data;
+	struct call_write write;
+	json_t *results; /* of PATCH */
+	size_t completed;
+
+	struct problem problem;   /* with a code, it is the answer */
+	struct service_error err; /* for calls of the daemon */
+	struct http_response *response;
+
+	void (*wake)(void *ctx); /* who waits for the flush */
+	void *wake_ctx;
+	enum service_code flushed; /* its outcome */
+	route_fn *finish;          /* answers after the flush */
+};
+
+/* These are what handlers return. */
+enum api_step call_fail(struct api_call *call, enum code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The daemon answered `code`, and call->err says why. Asks for a worker when it would have blocked.
+ */
+enum api_step call_refused(struct api_call *call, enum service_code code);
+/* Steals `body`; NULL is taken for lack of memory. */
+enum api_step call_json(struct api_call *call, unsigned status, json_t *body);
+/* Takes what is in `buf`. */
+enum api_step call_text(struct api_call *call, unsigned status, const char *type, struct buf *buf);
+enum api_step call_empty(struct api_call *call, unsigned status);
+/* Waits until what was written through call->data is durable, then goes on with `finish`. */
+enum api_step call_flush(struct api_call *call, route_fn *finish);
+
+/* Adds a header to the response; does nothing after a failure. */
+void call_header(struct api_call *call, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Evaluates If-Match and If-None-Match against an ETag (without quotes). False: answered, with 304
+ * or 412. */
+bool call_etag(struct api_call *call, const char *etag);
+
+#endif

@@ -1,0 +1,114 @@
+/* fields.c - typed looks at the members of a JSON object. */
+#include "fields.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+
+json_t *fields_get(struct fields *fields, const char *name)
+{
+	assert(fields->n_seen < FIELDS_MAX);
+	fields->seen[fields->n_seen++] = name;
+	return json_object_get(fields->object, name);
+}
+
+void fields_error(struct fields *fields, const char *name, enum code code, const char *format, ...)
+{
+	char pointer[80];
+	char detail[200];
+	va_list args;
+
+	(void)snprintf(pointer, sizeof pointer, "%s/%s", fields->path, name);
+	va_start(args, format);
+	(void)vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	problem_field(fields->problem, pointer, code, "%s", detail);
+}
+
+void fields_text(struct fields *fields, const char *name, size_t max, const char **value)
+{
+	json_t *member = fields_get(fields, name);
+
+	if (!member)
+		return;
+	if (!json_is_string(member))
+		fields_error(fields, name, CODE_INVALID_VALUE, "must be a string");
+	else if (json_string_length(member) >= max)
+		fields_error(fields, name, CODE_INVALID_VALUE, "longer than %zu bytes", max - 1);
+	else
+		*value = json_string_value(member);
+}
+
+void fields_bool(struct fields *fields, const char *name, bool *value)
+{
+	json_t *member = fields_get(fields, name);
+
+	if (!member)
+		return;
+	if (json_is_boolean(member))
+		*value = json_is_true(member);
+	else if (!json_is_string(member) || !number_bool(json_string_value(member), value))
+		fields_error(fields, name, CODE_INVALID_VALUE, "must be true or false");
+}
+
+bool fields_size(struct fields *fields, const char *name, uint64_t *value)
+{
+	json_t *member = fields_get(fields, name);
+
+	if (!member)
+		return false;
+	if (json_is_integer(member) && json_integer_value(member) >= 0) {
+		*value = (uint64_t)json_integer_value(member);
+		return true;
+	}
+	if (json_is_string(member) && number_size(json_string_value(member), value))
+		return true;
+	fields_error(fields, name, CODE_INVALID_VALUE,
+		     "must be a number of bytes, or text like \"10G\"");
+	return false;
+}
+
+void fields_choice(struct fields *fields, const char *name, const char *const *words, size_t n,
+		   unsigned *value)
+{
+	const char *text = NULL;
+	char list[120] = "";
+
+	fields_text(fields, name, SIZE_MAX, &text);
+	if (!text)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = strlen(list);
+
+		if (strcmp(text, words[i]) == 0) {
+			*value = i;
+			return;
+		}
+		(void)snprintf(list + len, sizeof list - len, "%s%s", i > 0 ? ", " : "", words[i]);
+	}
+	fields_error(fields, name, CODE_INVALID_VALUE, "must be one of: %s", list);
+}
+
+static bool seen(const struct fields *fields, const char *name)
+{
+	for (size_t i = 0; i < fields->n_seen; i++) {
+		if (strcmp(fields->seen[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void fields_finish(struct fields *fields)
+{
+	const char *name;
+	json_t *member;
+
+	json_object_foreach (fields->object, name, member) {
+		(void)member;
+		if (!seen(fields, name))
+			fields_error(fields, name, CODE_UNKNOWN_FIELD, "is not known here");
+	}
+}

@@ -1,0 +1,145 @@
+/* http.c - reads requests and makes responses. */
+#include "http.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const methods[] = {
+	[HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+	[HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+	[HTTP_OPTIONS] = "OPTIONS", [HTTP_UNKNOWN] = "?",
+};
+
+enum http_method http_method_parse(const char *word)
+{
+	for (int i = 0; i < HTTP_UNKNOWN; i++) {
+		if (strcmp(word, methods[i]) == 0)
+			return (enum http_method)i;
+	}
+	return HTTP_UNKNOWN;
+}
+
+const char *http_method_name(enum http_method method)
+{
+	return methods[method];
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->n_headers; i++) {
+		if (strcasecmp(request->headers[i].name, name) == 0)
+			return request->headers[i].value;
+	}
+	return NULL;
+}
+
+size_t http_header_count(const struct http_request *request, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < request->n_headers; i++)
+		n += strcasecmp(request->headers[i].name, name) == 0;
+	return n;
+}
+
+struct http_response *http_response_new(unsigned status)
+{
+	struct http_response *response = calloc(1, sizeof *response);
+
+	if (response)
+		response->status = status;
+	return response;
+}
+
+static void drop_body(struct http_response *response)
+{
+	if (response->stream.free)
+		response->stream.free(response->stream.ctx);
+	memset(&response->stream, 0, sizeof response->stream);
+	free(response->body);
+	response->body = NULL;
+	response->fixed_body = NULL;
+	response->body_length = 0;
+}
+
+/* Headers are heap strings; only http_request borrows them as const. */
+static void free_text(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
+void http_response_free(struct http_response *response)
+{
+	if (!response)
+		return;
+	drop_body(response);
+	for (size_t i = 0; i < response->n_headers; i++) {
+		free_text(response->headers[i].name);
+		free_text(response->headers[i].value);
+	}
+	free(response);
+}
+
+bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
+{
+	struct http_field field = {0};
+	char *value = NULL;
+	va_list args;
+	int n;
+
+	if (response->n_headers == HTTP_HEADERS_MAX)
+		return false;
+	va_start(args, format);
+	n = vasprintf(&value, format, args);
+	va_end(args);
+	if (n < 0)
+		return false;
+	for (char *c = value; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+	field = (struct http_field){.name = strdup(name), .value = value};
+	if (!field.name) {
+		free(value);
+		return false;
+	}
+	response->headers[response->n_headers++] = field;
+	return true;
+}
+
+const char *http_response_get(const struct http_response *response, const char *name)
+{
+	for (size_t i = 0; i < response->n_headers; i++) {
+		if (strcasecmp(response->headers[i].name, name) == 0)
+			return response->headers[i].value;
+	}
+	return NULL;
+}
+
+void http_response_body(struct http_response *response, char *body, size_t length)
+{
+	drop_body(response);
+	response->body = body;
+	response->body_length = length;
+}
+
+void http_response_stream(struct http_response *response, const struct http_stream *stream)
+{
+	drop_body(response);
+	response->stream = *stream;
+}
+
+void http_response_fixed(struct http_response *response, const char *body, size_t length)
+{
+	drop_body(response);
+	response->fixed_body = body;
+	response->body_length = length;
+}
+
+uint64_t http_response_length(const struct http_response *response)
+{
+	return response->stream.read ? response->stream.length : response->body_length;
+}

@@ -1,0 +1,258 @@
+/* problem.c - what went wrong with a request, as application/problem+json or as two lines of text.
+ */
+#include "problem.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "buf.h"
+#include "scope.h"
+
+static const char hidden[] = "The request could not be finished; the log of the daemon says more.";
+
+/* Printable, valid UTF-8: a name from a request may be anything. */
+static void clean(char *text)
+{
+	CLEANUP(json_putp) json_t *valid = NULL;
+
+	for (char *c = text; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+	valid = json_string(text);
+	for (char *c = text; !valid && *c != '\0'; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+}
+
+__attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t size,
+							      const char *format, va_list args)
+{
+	(void)vsnprintf(text, size, format, args);
+	clean(text);
+}
+
+void problem_set(struct problem *problem, enum code code, const char *format, ...)
+{
+	va_list args;
+
+	if (problem->code != CODE_NONE)
+		return;
+	problem->code = code;
+	va_start(args, format);
+	format_text(problem->detail, sizeof problem->detail, format, args);
+	va_end(args);
+}
+
+static struct problem_item *item_new(struct problem *problem, const char *where, enum code code)
+{
+	struct problem_item *item = &problem->items[problem->n_items];
+
+	if (problem->n_items == PROBLEM_ITEMS)
+		return NULL;
+	problem->n_items++;
+	item->code = code;
+	(void)snprintf(item->where, sizeof item->where, "%s", where);
+	clean(item->where);
+	return item;
+}
+
+void problem_field(struct problem *problem, const char *pointer, enum code code, const char *format,
+		   ...)
+{
+	struct problem_item *item = item_new(problem, pointer, code);
+	va_list args;
+
+	if (!item)
+		return;
+	va_start(args, format);
+	format_text(item->detail, sizeof item->detail, format, args);
+	va_end(args);
+	problem_set(problem, code, "%s: %s", item->where, item->detail);
+}
+
+void problem_parameter(struct problem *problem, const char *name, enum code code,
+		       const char *format, ...)
+{
+	struct problem_item *item = item_new(problem, name, code);
+	va_list args;
+
+	if (!item)
+		return;
+	item->parameter = true;
+	va_start(args, format);
+	format_text(item->detail, sizeof item->detail, format, args);
+	va_end(args);
+	problem_set(problem, code, "%s: %s", item->where, item->detail);
+}
+
+void problem_service(struct problem *problem, enum service_code code,
+		     const struct service_error *err)
+{
+	if (problem->code != CODE_NONE)
+		return;
+	problem->service = *err;
+	problem_set(problem, codes_of_service(code), "%s", err->text);
+	if (problem->code == CODE_RANGE_NOT_SATISFIABLE)
+		(void)snprintf(problem->content_range, sizeof problem->content_range,
+			       "bytes */%" PRIu64, err->size);
+}
+
+/* text/plain named, and not after a JSON type: enough for `curl -H 'Accept: text/plain'`. */
+bool problem_wants_text(const char *accept)
+{
+	const char *text = accept ? strcasestr(accept, "text/plain") : NULL;
+	const char *json = accept ? strcasestr(accept, "json") : NULL;
+
+	return text && (!json || text < json);
+}
+
+/* The correction with the image it is about. */
+static char *correction(const struct problem *problem)
+{
+	static const char mark[] = "{image}";
+	const char *text = codes_info(problem->code)->correction;
+	const char *at = strstr(text, mark);
+	const char *name = problem->service.image.name[0] ? problem->service.image.name : "NAME";
+	struct buf buf = {0};
+
+	buf_append(&buf, text, at ? (size_t)(at - text) : strlen(text));
+	if (at)
+		buf_printf(&buf, "%s%s", name, at + sizeof mark - 1);
+	return buf_take(&buf, NULL);
+}
+
+static const char *detail(const struct problem *problem)
+{
+	if (codes_info(problem->code)->status == 500)
+		return hidden;
+	return problem->detail[0] ? problem->detail : codes_info(problem->code)->title;
+}
+
+static int add_items(json_t *body, const struct problem *problem)
+{
+	CLEANUP(json_putp) json_t *list = json_array();
+	int r = list ? 0 : -1;
+
+	for (size_t i = 0; i < problem->n_items && r == 0; i++) {
+		const struct problem_item *item = &problem->items[i];
+
+		r = json_array_append_new(list, json_pack("{s:s, s:s, s:s}",
+							  item->parameter ? "parameter" : "pointer",
+							  item->where, "code",
+							  codes_info(item->code)->name, "detail",
+							  item->detail));
+	}
+	if (r == 0 && problem->n_items > 0)
+		r = json_object_set(body, "errors", list);
+	return r;
+}
+
+/* The image the daemon named, and the names related to it. */
+static int add_service(json_t *body, const struct service_error *err)
+{
+	CLEANUP(json_putp) json_t *names = json_array();
+	int r = names ? 0 : -1;
+
+	if (r == 0 && err->image.id[0])
+		r = json_object_set_new(
+			body, "image",
+			json_pack("{s:s, s:s}", "id", err->image.id, "name", err->image.name));
+	for (size_t i = 0; i < err->n_related && i < SERVICE_RELATED && r == 0; i++)
+		r = json_array_append_new(names, json_string(err->related[i]));
+	if (r == 0 && err->n_related > 0)
+		r = json_object_set(
+			body, err->code == SERVICE_IMAGE_HAS_CHILDREN ? "children" : "related",
+			names);
+	if (r == 0 && err->related_total > err->n_related)
+		r = json_object_set_new(body, "related_total",
+					json_integer((json_int_t)err->related_total));
+	return r;
+}
+
+static char *problem_json(const struct problem *problem, const char *request_id, const char *advice)
+{
+	const struct code_info *info = codes_info(problem->code);
+	char type[80];
+	CLEANUP(json_putp) json_t *body = NULL;
+	CLEANUP(freep) char *text = NULL;
+	struct buf buf = {0};
+	int r;
+
+	(void)snprintf(type, sizeof type, "/problems/%s", info->name);
+	body = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "type", type,
+			 "title", info->title, "status", (int)info->status, "code", info->name,
+			 "detail", detail(problem), "cause", info->cause, "correction", advice,
+			 "retryable", info->retryable, "request_id", request_id, "instance",
+			 request_id);
+	if (!body)
+		return NULL;
+	r = add_items(body, problem);
+	if (r == 0)
+		r = add_service(body, &problem->service);
+	if (r == 0 && problem->etag[0])
+		r = json_object_set_new(body, "current_etag", json_string(problem->etag));
+	if (r == 0 && problem->has_completed)
+		r = json_object_set_new(body, "completed",
+					json_integer((json_int_t)problem->completed));
+	if (r == 0 && info->status == 500)
+		r = json_object_set_new(body, "report", json_string(request_id));
+	if (r == 0)
+		text = json_dumps(body, JSON_COMPACT);
+	if (!text)
+		return NULL;
+	buf_printf(&buf, "%s\n", text);
+	return buf_take(&buf, NULL);
+}
+
+static char *problem_text(const struct problem *problem, const char *advice)
+{
+	struct buf buf = {0};
+
+	buf_printf(&buf, "%s: %s\n%s\n", codes_info(problem->code)->name, detail(problem), advice);
+	return buf_take(&buf, NULL);
+}
+
+static bool add_headers(struct http_response *response, const struct problem *problem, bool text)
+{
+	const struct code_info *info = codes_info(problem->code);
+	unsigned wait = problem->service.retry_after_s > 0 ? problem->service.retry_after_s : 1;
+	bool ok = http_response_header(response, "Content-Type", "%s",
+				       text ? "text/plain; charset=utf-8"
+					    : "application/problem+json") &&
+		  http_response_header(response, "X-Error-Code", "%s", info->name);
+
+	if (ok && info->retryable)
+		ok = http_response_header(response, "Retry-After", "%u", wait);
+	if (ok && problem->allow[0])
+		ok = http_response_header(response, "Allow", "%s", problem->allow);
+	if (ok && problem->content_range[0])
+		ok = http_response_header(response, "Content-Range", "%s", problem->content_range);
+	if (ok && problem->etag[0])
+		ok = http_response_header(response, "ETag", "%s", problem->etag);
+	return ok;
+}
+
+struct http_response *problem_response(const struct problem *problem, const char *request_id,
+				       bool text)
+{
+	struct http_response *response = http_response_new(codes_info(problem->code)->status);
+	CLEANUP(freep) char *advice = correction(problem);
+	char *body = NULL;
+
+	if (response && advice)
+		body = text ? problem_text(problem, advice)
+			    : problem_json(problem, request_id, advice);
+	if (!body || !add_headers(response, problem, text)) {
+		free(body);
+		http_response_free(response);
+		return NULL;
+	}
+	http_response_body(response, body, strlen(body));
+	response->close = problem->close;
+	return response;
+}

@@ -1,0 +1,53 @@
+/* problem.h - what went wrong with a request, and the RFC 9457 body that says so. */
+#ifndef PROBLEM_H
+#define PROBLEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "codes.h"
+#include "http.h"
+#include "service.h"
+
+enum { PROBLEM_DETAIL = 640, PROBLEM_ITEMS = 16 };
+
+struct problem {
+	enum code code; /* CODE_NONE: nothing yet */
+	char detail[PROBLEM_DETAIL];
+	struct problem_item { /* one field or parameter each; the first one decides `code` and
+				 `detail` */
+		enum code code;
+		bool parameter; /* of the query; else a field of the body */
+		char where[80]; /* "limit", or a JSON pointer */
+		char detail[200];
+	} items[PROBLEM_ITEMS];
+	size_t n_items;
+	struct service_error service; /* when the daemon said so: image, children, size */
+	char allow[64];               /* of method-not-allowed */
+	char content_range[64];       /* of 416: where the disk ends */
+	char etag[80];                /* of precondition-failed: the ETag now */
+	bool has_completed;           /* of PATCH: so many operations were done before this */
+	size_t completed;
+	bool close; /* the connection cannot go on */
+};
+
+/* Sets what went wrong; the first problem stays. */
+void problem_set(struct problem *problem, enum code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Adds one field (a JSON pointer) or one parameter that is wrong. */
+void problem_field(struct problem *problem, const char *pointer, enum code code, const char *format,
+		   ...) __attribute__((format(printf, 4, 5)));
+void problem_parameter(struct problem *problem, const char *name, enum code code,
+		       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* What the daemon answered; err is copied. */
+void problem_service(struct problem *problem, enum service_code code,
+		     const struct service_error *err);
+
+/* Does `value` stand for text/plain in preference to JSON? (Accept of the request; NULL = no.) */
+bool problem_wants_text(const char *accept);
+
+/* NULL: no memory. */
+struct http_response *problem_response(const struct problem *problem, const char *request_id,
+				       bool text);
+
+#endif

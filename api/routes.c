@@ -1,0 +1,136 @@
+/* routes.c - the table of all resources, and the way from a path to its row. */
+#include "routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "call.h"
+#include "handlers.h"
+#include "number.h"
+
+#define LATER_LIST                                                                              \
+	"sort fields embed kind state parent root label name writable since q format depth.gt " \
+	"usage.file.gt"
+
+static const struct route routes[] = {
+	{HTTP_GET, "/", index_root, .kind = ROUTE_PURE},
+	{HTTP_GET, "/healthz", health_live, .kind = ROUTE_PURE},
+	{HTTP_GET, "/readyz", health_ready, .kind = ROUTE_PURE, .parameters = "verbose"},
+	{HTTP_GET, "/v1", index_v1, .kind = ROUTE_PURE},
+	{HTTP_GET, "/v1/openapi.json", index_openapi, .kind = ROUTE_PURE},
+	{HTTP_GET, "/problems/{code}", index_problem, .kind = ROUTE_PURE},
+	{HTTP_GET, "/v1/images", images_list, .kind = ROUTE_TRY, .parameters = "limit cursor count",
+	 .later = LATER_LIST},
+	{HTTP_POST, "/v1/images", create_image, .kind = ROUTE_WORK, .body = ROUTE_COLLECT,
+	 .later = "dry_run wait"},
+	{HTTP_GET, "/v1/images/{ref}", images_get, .kind = ROUTE_TRY, .later = "fields embed"},
+	{HTTP_DELETE, "/v1/images/{ref}", images_delete, .kind = ROUTE_WORK,
+	 .parameters = "keep_file missing_ok", .later = "merge recursive confirm dry_run wait"},
+	{HTTP_POST, "/v1/images/{ref}/snapshots", create_snapshot, .kind = ROUTE_WORK,
+	 .body = ROUTE_COLLECT, .later = "dry_run wait"},
+	{HTTP_GET, "/v1/images/{ref}/chain", images_chain, .kind = ROUTE_TRY,
+	 .later = "fields format"},
+	{HTTP_GET, "/v1/images/{ref}/data", read_data, .kind = ROUTE_TRY,
+	 .parameters = "sector count", .later = "op", .prepare = read_prepare},
+	{HTTP_PUT, "/v1/images/{ref}/data", write_begin, .kind = ROUTE_WORK, .body = ROUTE_UPLOAD,
+	 .parameters = "offset flush aligned detect_zeroes", .prepare = write_prepare,
+	 .piece = write_piece, .end = write_end},
+	{HTTP_PATCH, "/v1/images/{ref}/data", patch_data, .kind = ROUTE_WORK, .body = ROUTE_COLLECT,
+	 .parameters = "flush", .later = "dry_run"},
+	{HTTP_POST, "/v1/images/{ref}/data", write_flush, .kind = ROUTE_WORK, .parameters = "op"},
+	{HTTP_OPTIONS, "/v1/images/{ref}/data", options_data, .kind = ROUTE_TRY},
+	{HTTP_GET, "/v1/images/{ref}/sectors", sectors_runs, .kind = ROUTE_WORK,
+	 .parameters = "start count limit format"},
+	{HTTP_GET, "/v1/images/{ref}/sectors/{sector}", sectors_locate, .kind = ROUTE_TRY},
+	{HTTP_GET, "/v1/images/{ref}/extents", extents_get, .kind = ROUTE_WORK,
+	 .parameters = "start length limit layers", .later = "min detail"},
+};
+
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+const struct route *routes_all(size_t *ret_n)
+{
+	*ret_n = ROUTES;
+	return routes;
+}
+
+bool routes_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (list && *list != '\0') {
+		size_t word = strcspn(list, " ");
+
+		if (word == len && strncmp(list, name, len) == 0)
+			return true;
+		list += word + strspn(list + word, " ");
+	}
+	return false;
+}
+
+/* A segment that a template captures. One too long for any name is cut: then it names nothing, too.
+ */
+static void capture(struct api_call *call, const char *template, const char *segment, size_t len)
+{
+	char *into = strncmp(template, "{ref}", 5) == 0 ? call->ref : call->arg;
+	char lower[37];
+
+	(void)snprintf(into, SERVICE_NAME, "%.*s", (int)(len < SERVICE_NAME ? len : 0), segment);
+	if (into == call->ref && number_uuid(into, lower))
+		memcpy(into, lower, sizeof lower);
+}
+
+/* Segment by segment; a slash at the end of the path changes nothing. */
+static bool match(struct api_call *call, const char *template, const char *path)
+{
+	while (*template == '/' && *path == '/') {
+		size_t want = strcspn(template + 1, "/");
+		size_t have = strcspn(path + 1, "/");
+
+		if (template[1] == '{' && have > 0)
+			capture(call, template + 1, path + 1, have);
+		else if (want != have || strncmp(template + 1, path + 1, want) != 0)
+			return false;
+		template += 1 + want;
+		path += 1 + have;
+	}
+	return *template == '\0' && (*path == '\0' || strcmp(path, "/") == 0);
+}
+
+static void allow(char list[64], enum http_method method)
+{
+	size_t len = strlen(list);
+
+	(void)snprintf(list + len, 64 - len, "%s%s", len > 0 ? ", " : "", http_method_name(method));
+	if (method == HTTP_GET)
+		allow(list, HTTP_HEAD);
+}
+
+const struct route *routes_find(struct api_call *call, char ret_allow[64])
+{
+	const struct http_request *request = call->request;
+	enum http_method method = request->method == HTTP_HEAD ? HTTP_GET : request->method;
+
+	ret_allow[0] = '\0';
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!match(call, routes[i].path, request->path))
+			continue;
+		if (routes[i].method == method)
+			return &routes[i];
+		if (routes[i].method != HTTP_OPTIONS)
+			allow(ret_allow, routes[i].method);
+	}
+	if (ret_allow[0] == '\0') {
+		problem_set(&call->problem, CODE_ROUTE_NOT_FOUND, "nothing is at %s",
+			    request->path);
+		return NULL;
+	}
+	allow(ret_allow, HTTP_OPTIONS);
+	if (method == HTTP_OPTIONS)
+		return NULL;
+	memcpy(call->problem.allow, ret_allow, sizeof call->problem.allow);
+	problem_set(&call->problem, CODE_METHOD_NOT_ALLOWED,
+		    "%s is not possible at %s; there is %s", http_method_name(method),
+		    request->path, ret_allow);
+	return NULL;
+}

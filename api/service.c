@@ -1,0 +1,21 @@
+/* service.c - releases what the answers of the daemon own. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void service_image_fini(struct service_image *image)
+{
+	free(image->description);
+	free(image->labels);
+	free(image->locators);
+	memset(image, 0, sizeof *image);
+}
+
+void service_images_fini(struct service_images *images)
+{
+	for (size_t i = 0; i < images->n; i++)
+		service_image_fini(&images->items[i]);
+	free(images->items);
+	memset(images, 0, sizeof *images);
+}
