@@ -158,8 +158,7 @@ int locator_paths(const struct vhd_locator *locator, char ret_paths[2][VHD_LOCAT
 	}
 }
 
-/* "/a/./b//../c" -> "/a/c"; "/" -> "". False: not absolute, or too long. */
-static bool normalise(const char *path, char ret_path[VHD_LOCATOR_TEXT])
+bool locator_normalise(const char *path, char ret_path[VHD_LOCATOR_TEXT])
 {
 	size_t used = 0;
 
@@ -296,7 +295,7 @@ static int prepare(const char *what, const char *path, char ret_path[VHD_LOCATOR
 				path ? path : "");
 	if (!is_text(path, strlen(path), 0x10FFFF))
 		return vhd_fail(err, VHD_E_INVALID, "locator: %s \"%s\" is not UTF-8", what, path);
-	if (!normalise(path, ret_path))
+	if (!locator_normalise(path, ret_path))
 		return vhd_fail(err, VHD_E_INVALID, "locator: %s of %zu bytes is too long", what,
 				strlen(path));
 	if (ret_path[0] == '\0')

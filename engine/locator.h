@@ -28,6 +28,9 @@ void locator_decode(uint32_t code, const uint8_t *data, size_t len,
  * then percent-decoded when that differs. Returns how many were written, 0 to 2. */
 int locator_paths(const struct vhd_locator *locator, char ret_paths[2][VHD_LOCATOR_TEXT]);
 
+/* "/a/./b//../c" -> "/a/c"; "/" -> "". False: not absolute, or too long. */
+bool locator_normalise(const char *path, char ret_path[VHD_LOCATOR_TEXT]);
+
 /* One payload to be written. */
 struct locator_data {
 	uint32_t code;

@@ -1,0 +1,299 @@
+/* find.c - where children say their parents are. What an image says is only a hint: the file must
+ * lie below an allowed root and carry the right unique id. */
+#include "find.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+#include "footer.h"
+#include "image.h"
+#include "locator.h"
+
+/* One opening of a chain: which folders its files were in, the newest last. */
+struct walk {
+	const struct vhd_paths *paths;
+	char **folders;
+	size_t n_folders;
+};
+
+/* The search for one parent. */
+struct search {
+	struct walk *walk;
+	const struct vhd_parent_ref *ref;
+	struct vhd_io io;     /* what was found */
+	char path[PATH_TEXT]; /* and where */
+	enum vhd_code worst;  /* VHD_E_PARENT_MISSING, or _MISMATCH once there was another image */
+	char tried[256];      /* for the error: names and what was wrong with them */
+};
+
+static const char *const here = ".";
+
+static const char *search_folder(const struct vhd_paths *paths, size_t i)
+{
+	return paths->search ? paths->search[i] : here;
+}
+
+static size_t n_search(const struct vhd_paths *paths)
+{
+	return paths->search ? paths->n_search : 1;
+}
+
+/* Nothing there, or nothing that may be looked at: the next candidate may be better. */
+static bool is_elsewhere(int r)
+{
+	return r == VHD_E_NOT_FOUND || r == VHD_E_FORBIDDEN || r == VHD_E_INVALID;
+}
+
+static int fail_not_found(const struct vhd_paths *paths, const char *name, struct vhd_error *err)
+{
+	char list[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n_search(paths) && used < sizeof list; i++)
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ":" : "",
+					 search_folder(paths, i));
+	return vhd_fail(err, VHD_E_NOT_FOUND, "%s: not found in the search path %s", name, list);
+}
+
+int find_file(const struct vhd_paths *paths, const char *name, bool write, struct found *ret_found,
+	      struct vhd_error *err)
+{
+	size_t n = name[0] == '/' ? 1 : n_search(paths);
+	struct found found = {.fd = -1};
+
+	for (size_t i = 0; i < n; i++) {
+		const char *folder = name[0] == '/' ? here : search_folder(paths, i);
+		int r = path_join(folder, name, found.path, err);
+
+		if (r == 0)
+			r = path_open(paths, found.path, write, &found.fd, err);
+		if (r == 0) {
+			*ret_found = found;
+			return 0;
+		}
+		if (r != VHD_E_NOT_FOUND || name[0] == '/')
+			return r;
+	}
+	return fail_not_found(paths, name, err);
+}
+
+void find_drop(struct found *found)
+{
+	closep(&found->fd);
+	found->fd = -1;
+}
+
+/* ---- the folders of a chain
+ * -------------------------------------------------------------------------------- */
+
+/* Moves the folder of `path` to the end, where the search begins. */
+static int walk_enter(struct walk *walk, const char *path, struct vhd_error *err)
+{
+	char folder[PATH_TEXT];
+	char **more, *copy;
+
+	path_folder(path, folder);
+	for (size_t i = 0; i < walk->n_folders; i++) {
+		if (strcmp(walk->folders[i], folder) != 0)
+			continue;
+		copy = walk->folders[i];
+		memmove(walk->folders + i, walk->folders + i + 1,
+			(walk->n_folders - i - 1) * sizeof *walk->folders);
+		walk->folders[walk->n_folders - 1] = copy;
+		return 0;
+	}
+	more = reallocarray(walk->folders, walk->n_folders + 1, sizeof *more);
+	if (more)
+		walk->folders = more;
+	copy = more ? strdup(folder) : NULL;
+	if (!copy)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for the name of a folder");
+	walk->folders[walk->n_folders++] = copy;
+	return 0;
+}
+
+static void walk_free(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->n_folders; i++)
+		free(walk->folders[i]);
+	free(walk->folders);
+}
+
+/* Folder number `i` for a parent: those of the chain, the child's first, then the caller's. */
+static const char *walk_folder(const struct walk *walk, size_t i)
+{
+	return i < walk->n_folders ? walk->folders[walk->n_folders - 1 - i]
+				   : search_folder(walk->paths, i - walk->n_folders);
+}
+
+/* ---- one parent
+ * -------------------------------------------------------------------------------------------- */
+
+static void note(struct search *search, const char *path, const char *why)
+{
+	size_t used = strlen(search->tried);
+
+	(void)snprintf(search->tried + used, sizeof search->tried - used, "%s%s%s%s%s",
+		       used ? ", " : "", path, why ? " (" : "", why ? why : "", why ? ")" : "");
+}
+
+/* Whether the open file is the one; what it is instead is noted. */
+static int judge(struct search *search, const struct vhd_io *io, bool *ret_right,
+		 struct vhd_error *err)
+{
+	static const uint8_t raw[VHD_ID_SIZE];
+	char id[ID_TEXT], why[ID_TEXT + 16];
+	struct footers footers;
+	int r;
+
+	*ret_right = memcmp(search->ref->id, raw, VHD_ID_SIZE) == 0; /* a raw file has no id */
+	if (*ret_right)
+		return 0;
+	r = footers_read(io, &footers, err);
+	if (r == VHD_E_NOT_VHD || r == VHD_E_CORRUPT || r == VHD_E_UNSUPPORTED) {
+		note(search, search->path, "no usable image");
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret_right = memcmp(footers.footer.id, search->ref->id, VHD_ID_SIZE) == 0;
+	if (!*ret_right) {
+		image_id_text(footers.footer.id, id);
+		(void)snprintf(why, sizeof why, "has id %s", id);
+		note(search, search->path, why);
+		search->worst = VHD_E_PARENT_MISMATCH;
+	}
+	return 0;
+}
+
+/* 1: search->io is the parent. 0: not here. */
+static int try_path(struct search *search, const char *folder, const char *name,
+		    struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	CLEANUP(vhd_io_close) struct vhd_io io = {0};
+	bool right = false;
+	int r = path_join(folder, name, search->path, err);
+
+	if (r == 0)
+		r = path_open(search->walk->paths, search->path, false, &fd, err);
+	if (is_elsewhere(r)) {
+		note(search, r == VHD_E_INVALID ? name : search->path,
+		     r == VHD_E_FORBIDDEN ? "outside the allowed folders or not a readable file"
+					  : NULL);
+		return 0;
+	}
+	if (r == 0)
+		r = vhd_io_from_fd(fd, &io, err);
+	if (r < 0)
+		return vhd_wrap(err, r, "%s", search->path);
+	fd = -1;
+	r = judge(search, &io, &right, err);
+	if (r < 0)
+		return vhd_wrap(err, r, "%s", search->path);
+	if (!right)
+		return 0;
+	search->io = io;
+	io = (struct vhd_io){0};
+	return 1;
+}
+
+/* A relative name is sought in every folder. An absolute one is tried as it is, and then, as blktap
+ * does, below the folder of the child. */
+static int try_name(struct search *search, const char *name, struct vhd_error *err)
+{
+	const struct walk *walk = search->walk;
+	size_t n = walk->n_folders + n_search(walk->paths);
+	int r = 0;
+
+	if (name[0] != '/') {
+		for (size_t i = 0; i < n && r == 0; i++)
+			r = try_path(search, walk_folder(walk, i), name, err);
+		return r;
+	}
+	r = try_path(search, here, name, err);
+	name += strspn(name, "/");
+	return r != 0 || name[0] == '\0' ? r : try_path(search, walk_folder(walk, 0), name, err);
+}
+
+static int try_locator(struct search *search, const struct vhd_locator *locator,
+		       struct vhd_error *err)
+{
+	char paths[2][VHD_LOCATOR_TEXT];
+	int n = locator_paths(locator, paths), r = 0;
+
+	for (int i = 0; i < n && r == 0; i++)
+		r = try_name(search, paths[i], err);
+	return r;
+}
+
+/* Which parent, the caller says in front of it. */
+static int fail_missing(const struct search *search, struct vhd_error *err)
+{
+	if (search->tried[0] == '\0')
+		return vhd_fail(err, search->worst, "not found: the image names no file");
+	return vhd_fail(err, search->worst, "%s: tried %s",
+			search->worst == VHD_E_PARENT_MISMATCH ? "only other images found"
+							       : "not found",
+			search->tried);
+}
+
+static int find_parent(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
+		       struct vhd_error *err)
+{
+	struct search search = {.walk = ctx, .ref = ref, .worst = VHD_E_PARENT_MISSING};
+	int r = 0;
+
+	for (int i = 0; i < VHD_LOCATORS && r == 0; i++)
+		r = try_locator(&search, &ref->locators[i], err);
+	if (r == 0 && ref->name[0] != '\0')
+		r = try_name(&search, ref->name, err);
+	if (r == 0)
+		return fail_missing(&search, err);
+	if (r > 0)
+		r = walk_enter(search.walk, search.path, err);
+	if (r < 0) {
+		vhd_io_close(&search.io);
+		return r;
+	}
+	*ret_io = search.io;
+	return 0;
+}
+
+int find_chain(struct vhd_engine *engine, const struct vhd_paths *paths, struct found *found,
+	       unsigned flags, struct vhd **ret_disk, struct vhd_error *err)
+{
+	CLEANUP(walk_free) struct walk walk = {.paths = paths};
+	CLEANUP(vhd_io_close) struct vhd_io io = {0};
+	const struct vhd_resolver resolver = {find_parent, &walk};
+	int r = walk_enter(&walk, found->path, err);
+
+	if (r == 0)
+		r = vhd_io_from_fd(found->fd, &io, err);
+	if (r < 0)
+		return vhd_wrap(err, r, "%s", found->path);
+	found->fd = -1;
+	r = vhd_open(engine, &io, flags, &resolver, ret_disk, err);
+	return r < 0 ? vhd_wrap(err, r, "%s", found->path) : 0;
+}
+
+int vhd_open_chain(struct vhd_engine *engine, const struct vhd_paths *paths, const char *name,
+		   unsigned flags, struct vhd **ret_disk, struct vhd_error *err)
+{
+	CLEANUP(find_drop) struct found found = {.fd = -1};
+	int r = find_file(paths, name, flags & VHD_WRITE, &found, err);
+
+	return r != 0 ? r : find_chain(engine, paths, &found, flags, ret_disk, err);
+}
+
+int vhd_open_file(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,
+		  unsigned flags, struct vhd **ret_disk, struct vhd_error *err)
+{
+	const struct vhd_paths alone = {.roots = paths->roots, .n_roots = paths->n_roots};
+
+	return vhd_open_chain(engine, &alone, path, flags | VHD_NO_PARENT, ret_disk, err);
+}

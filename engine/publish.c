@@ -1,0 +1,112 @@
+/* publish.c - new images by path. A name appears only when the image behind it is complete and
+ * durable. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "find.h"
+#include "path.h"
+
+static void close_disk(struct vhd **disk)
+{
+	vhd_close(*disk);
+}
+
+/* Writes the image under a name that nobody looks for, then gives it the right one. */
+static int create(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,
+		  const struct vhd_create_args *args, struct vhd **ret_disk, struct vhd_error *err)
+{
+	CLEANUP(path_drop) struct path_new file = {.folder = -1, .fd = -1};
+	CLEANUP(vhd_io_close) struct vhd_io io = {0};
+	CLEANUP(close_disk) struct vhd *disk = NULL;
+	int r = path_create(paths, path, &file, err);
+
+	if (r == 0)
+		r = vhd_io_from_fd(file.fd, &io, err);
+	if (r < 0)
+		return r;
+	file.fd = -1;
+	r = vhd_create(engine, &io, args, &disk, err);
+	if (r == 0)
+		r = path_publish(&file, err);
+	if (r < 0)
+		return vhd_wrap(err, r, "create %s", path);
+	*ret_disk = STEAL(disk);
+	return 0;
+}
+
+static int create_at(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,
+		     const struct vhd_create_args *args, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	char absolute[PATH_TEXT];
+	int r = path_join(".", path, absolute, err);
+
+	return r < 0 ? r : create(engine, paths, absolute, args, ret_disk, err);
+}
+
+int vhd_create_fixed(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,
+		     const struct vhd_create_args *args, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	struct vhd_create_args all = *args;
+
+	all.type = VHD_FIXED;
+	return create_at(engine, paths, path, &all, ret_disk, err);
+}
+
+int vhd_create_dynamic(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,
+		       const struct vhd_create_args *args, struct vhd **ret_disk,
+		       struct vhd_error *err)
+{
+	struct vhd_create_args all = *args;
+
+	all.type = VHD_DYNAMIC;
+	return create_at(engine, paths, path, &all, ret_disk, err);
+}
+
+/* When it was modified, after what was written to it is on disk: Windows compares. */
+static int parent_modified(struct vhd *parent, int fd, uint32_t *ret_timestamp,
+			   struct vhd_error *err)
+{
+	struct vhd_state state;
+	int r = 0;
+
+	vhd_state(parent, &state);
+	if (state.writable && !state.frozen)
+		r = vhd_flush(parent, 0, err);
+	return r < 0 ? r : path_modified(fd, ret_timestamp, err);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the public contract names seven things */
+int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *paths,
+			  const char *path, const char *parent_path,
+			  const struct vhd_create_args *args, struct vhd **ret_disk,
+			  struct vhd_error *err)
+{
+	CLEANUP(find_drop) struct found found = {.fd = -1};
+	CLEANUP(closep) int fd = -1; /* still there when the chain has taken the other */
+	CLEANUP(close_disk) struct vhd *parent = NULL;
+	struct vhd_create_args all = *args;
+	char absolute[PATH_TEXT];
+	int r = path_join(".", path, absolute, err);
+
+	if (r == 0)
+		r = find_file(paths, parent_path, false, &found, err);
+	if (r != 0)
+		return r;
+	fd = fcntl(found.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return vhd_fail_sys(err, -errno, "%s", found.path);
+	r = find_chain(engine, paths, &found, 0, &parent, err);
+	if (r == 0)
+		r = parent_modified(parent, fd, &all.parent_timestamp, err);
+	if (r < 0)
+		return r;
+	all.type = VHD_DIFF;
+	all.parent = parent;
+	all.parent_path = found.path;
+	all.child_path = absolute;
+	return create(engine, paths, absolute, &all, ret_disk, err);
+}
