@@ -76,7 +76,8 @@ void cache_trim(struct cache *cache)
 	if (atomic_load(&cache->used) <= cache->budget)
 		return;
 	pthread_mutex_lock(&cache->lock);
-	/* The first round clears every mark, the second evicts; who is busy in both stays for the next caller. */
+	/* The first round clears every mark, the second evicts; who is busy in both stays for the
+	 * next caller. */
 	for (size_t left = 2 * cache->count + 1;
 	     left > 0 && cache->hand && atomic_load(&cache->used) > cache->budget; left--)
 		hand_step(cache);

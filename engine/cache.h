@@ -1,7 +1,7 @@
 /* cache.h - one memory budget for the clean metadata of all open images: second-chance eviction.
  *
- * An object belongs to an owner, whose lock guards it. Lock order: owner, then cache; eviction goes the other way
- * and therefore only tries the owner's lock.
+ * An object belongs to an owner, whose lock guards it. Lock order: owner, then cache; eviction goes
+ * the other way and therefore only tries the owner's lock.
  */
 #ifndef CACHE_H
 #define CACHE_H

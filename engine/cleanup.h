@@ -9,14 +9,15 @@
 #define CLEANUP(release) __attribute__((cleanup(release)))
 
 /* The value of the variable, which is left empty. */
-#define STEAL(var)                                                                                 \
-	({                                                                                         \
-		__typeof__(var) stolen_ = (var);                                                   \
-		(var) = NULL;                                                                      \
-		stolen_;                                                                           \
+#define STEAL(var)                               \
+	({                                       \
+		__typeof__(var) stolen_ = (var); \
+		(var) = NULL;                    \
+		stolen_;                         \
 	})
 
-/* For CLEANUP(freep) on a pointer of any type: copied, as reading it through void ** would not be legal. */
+/* For CLEANUP(freep) on a pointer of any type: copied, as reading it through void ** would not be
+ * legal. */
 static inline void freep(void *p)
 {
 	void *mem;

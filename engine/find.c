@@ -153,7 +153,7 @@ static int judge(struct search *search, const struct vhd_io *io, bool *ret_right
 	*ret_right = memcmp(search->ref->id, raw, VHD_ID_SIZE) == 0; /* a raw file has no id */
 	if (*ret_right)
 		return 0;
-	r = footers_read(io, &footers, err);
+	r = footers_read(io, false, &footers, err);
 	if (r == VHD_E_NOT_VHD || r == VHD_E_CORRUPT || r == VHD_E_UNSUPPORTED) {
 		note(search, search->path, "no usable image");
 		return 0;

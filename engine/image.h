@@ -1,8 +1,10 @@
-/* image.h - one open file with the chain below it, shared by every handle and child that uses it. */
+/* image.h - one open file with the chain below it, shared by every handle and child that uses it.
+ */
 #ifndef IMAGE_H
 #define IMAGE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "cache.h"
 #include "footer.h"
@@ -30,22 +32,24 @@ struct image {
 	struct vhd_io io;
 	struct vhd_info info;
 	struct footer footer;
-	struct header header; /* dynamic and differencing */
-	struct image *parent; /* counted; NULL for a root, and when `lone` */
-	struct image **levels; /* itself, its parent, ...: info.depth of them; NULL before its first handle */
+	struct header header;  /* dynamic and differencing */
+	struct image *parent;  /* counted; NULL for a root, and when `lone` */
+	struct image **levels; /* itself, its parent, ...: info.depth of them; NULL before its first
+				  handle */
 	bool lone;             /* differencing, but the parent is not there */
 	bool shared;           /* in the engine's table */
 	unsigned refs;         /* handles and children; engine->lock */
 	unsigned children;     /* open children; engine->lock */
 
-	uint64_t sectors;       /* virtual size */
-	uint32_t block_sectors; /* 0: flat (fixed, raw) */
-	uint32_t unit_sectors;  /* min(block, 2 MiB) */
-	uint32_t bitmap_size;   /* bytes, whole sectors */
-	uint64_t file_size;     /* bytes, as found at open; what grows is in `writer` */
+	uint64_t sectors;           /* virtual size */
+	uint32_t block_sectors;     /* 0: flat (fixed, raw) */
+	uint32_t unit_sectors;      /* min(block, 2 MiB) */
+	uint32_t bitmap_size;       /* bytes, whole sectors */
+	uint64_t floor;             /* where the metadata areas end, bytes */
+	_Atomic uint64_t file_size; /* bytes; grows with every allocation */
 
-	struct bat_page **bat; /* by page, NULL = not cached */
-	uint64_t bat_changes;  /* counts flushes that changed the table */
+	struct bat_page **bat;     /* by page, NULL = not cached */
+	uint64_t bat_changes;      /* counts flushes that changed the table */
 	struct index_page **index; /* by page; NULL before the first lookup from here */
 
 	struct writer *writer; /* NULL: opened for reading */
@@ -67,11 +71,13 @@ static inline uint64_t image_data_sector(const struct image *image, uint64_t sta
 	return start + image->bitmap_size / VHD_SECTOR;
 }
 
-/* Reads the metadata of `io` into a new image without parent; `io` stays the caller's until it succeeds. */
-int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags, struct image **ret_image,
-	       struct vhd_error *err);
+/* Reads the metadata of `io` into a new image without parent; `io` stays the caller's until it
+ * succeeds. */
+int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+	       struct image **ret_image, struct vhd_error *err);
 /* A raw file as the root of a chain. */
-int image_load_raw(struct vhd_engine *engine, struct vhd_io *io, struct image **ret_image, struct vhd_error *err);
+int image_load_raw(struct vhd_engine *engine, struct vhd_io *io, struct image **ret_image,
+		   struct vhd_error *err);
 void image_free(struct image *image); /* one without references; not its parent */
 void image_freep(struct image **image);
 
@@ -79,11 +85,12 @@ void image_freep(struct image **image);
 struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE]);
 int image_register(struct image *image, struct vhd_error *err);
 void image_unref(struct image *image); /* also its ancestors when it was the last */
-int image_attach(struct image *child, struct image *parent, struct vhd_error *err); /* counts and freezes `parent` */
+int image_attach(struct image *child, struct image *parent,
+		 struct vhd_error *err); /* counts and freezes `parent` */
 int image_handle(struct image *image, unsigned flags, struct vhd **ret_disk, struct vhd_error *err);
 
-/* The metadata areas of the file (not blocks, not the tail footer), for overlap checks and the layout.
- * Sorted by offset; returns how many were filled. */
+/* The metadata areas of the file (not blocks, not the tail footer), for overlap checks and the
+ * layout. Sorted by offset; returns how many were filled. */
 enum { IMAGE_AREAS_MAX = 5 + VHD_LOCATORS };
 struct area {
 	enum vhd_region_kind kind;
@@ -92,36 +99,51 @@ struct area {
 };
 int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX]);
 
-/* Which footer of a file counts. `eof`: where the trailing one was, 0 without. FORMAT.md 1. */
+/* The locators as texts, read from the file; one that cannot be read has an empty text. */
+void image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS]);
+
+/* RFC 4122 text of an id. */
+enum { ID_TEXT = 37 };
+void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT]);
+
+/* Which footer of a file counts, FORMAT.md 1. */
 struct footers {
 	struct footer footer;
 	unsigned found; /* enum vhd_footers */
 	uint64_t file_size;
 };
-int footers_read(const struct vhd_io *io, struct footers *ret, struct vhd_error *err);
+/* `head_first`: where the end of the file cannot be trusted the copy at the start wins. */
+int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
+		 struct vhd_error *err);
+bool footer_same_disk(const struct footer *a, const struct footer *b);
 
-/* Repairs what an unclean stop left: FORMAT.md 8. Idempotent; nothing is changed when nothing is wrong. */
+/* Repairs what an unclean stop left: FORMAT.md 8. Idempotent; nothing is changed when nothing is
+ * wrong. */
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
 
-/* Walks the allocated entries of the table in passes of bounded memory, refusing those out of range or
- * overlapping; *ret_end is where the last block or metadata area ends. */
+/* Walks the allocated entries of the table in passes of bounded memory, refusing those out of range
+ * or overlapping; *ret_end is where the last block or metadata area ends. */
 int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err);
 
 /* Copies `count` table entries from `first` on, straight from the file. */
 int bat_read(const struct image *image, uint32_t first, uint32_t count, uint32_t *ret_entries,
 	     struct vhd_error *err);
-/* Sector of the bitmap of `block` as the file has it, proved to lie in the file; 0 = not allocated. Cached. */
-int bat_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start, struct vhd_error *err);
+/* Sector of the bitmap of `block` as the file has it, proved to lie in the file; 0 = not allocated.
+ * Cached. */
+int bat_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start,
+	       struct vhd_error *err);
 /* Proves one entry (not FFFFFFFF) against the file and the metadata areas. */
-int bat_check_entry(const struct image *image, uint32_t block, uint32_t entry, struct vhd_error *err);
-/* Puts entries that a flush has made durable into the cached pages. */
-void bat_forget(struct image *image, uint32_t block);
+int bat_check_entry(const struct image *image, uint32_t block, uint32_t entry,
+		    struct vhd_error *err);
+/* A flush has written entries: what is cached of them is old. */
+void bat_forget(struct image *image, const uint32_t *blocks, size_t n);
 void bat_free(struct image *image);
 
 /* The same with what is not yet in the file: writer, then table. */
-int block_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start, struct vhd_error *err);
+int block_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start,
+		 struct vhd_error *err);
 /* `len` bytes of the sector bitmap of an allocated block, from byte `off` of the bitmap on. */
-int block_bits(struct image *image, uint32_t block, uint64_t start, uint32_t off, uint32_t len, uint8_t *ret_bits,
-	       struct vhd_error *err);
+int block_bits(struct image *image, uint32_t block, uint64_t start, uint32_t off, uint32_t len,
+	       uint8_t *ret_bits, struct vhd_error *err);
 
 #endif

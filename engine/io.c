@@ -20,17 +20,20 @@ int io_read_now(const struct vhd_io *io, void *buf, size_t len, uint64_t off, st
 {
 	int r = io->ops->read_now ? io->ops->read_now(io->store, buf, len, off) : -EAGAIN;
 
-	return r < 0 ? vhd_fail_sys(err, r, "read %zu bytes at 0x%" PRIx64 " from memory", len, off) : 0;
+	return r < 0 ? vhd_fail_sys(err, r, "read %zu bytes at 0x%" PRIx64 " from memory", len, off)
+		     : 0;
 }
 
-int io_writev(const struct vhd_io *io, const struct iovec *iov, int n, uint64_t off, struct vhd_error *err)
+int io_writev(const struct vhd_io *io, const struct iovec *iov, int n, uint64_t off,
+	      struct vhd_error *err)
 {
 	int r = io->ops->writev(io->store, iov, n, off);
 
 	return r < 0 ? vhd_fail_sys(err, r, "write at 0x%" PRIx64, off) : 0;
 }
 
-int io_write(const struct vhd_io *io, const void *buf, size_t len, uint64_t off, struct vhd_error *err)
+int io_write(const struct vhd_io *io, const void *buf, size_t len, uint64_t off,
+	     struct vhd_error *err)
 {
 	/* The store only reads from it. */
 	const struct iovec iov = {(void *)(uintptr_t)buf, len};
@@ -89,7 +92,8 @@ int io_allocate(const struct vhd_io *io, uint64_t len, uint64_t off, struct vhd_
 {
 	int r = io->ops->allocate ? io->ops->allocate(io->store, off, len) : -EOPNOTSUPP;
 
-	return r < 0 ? vhd_fail_sys(err, r, "reserve %" PRIu64 " bytes at 0x%" PRIx64, len, off) : 0;
+	return r < 0 ? vhd_fail_sys(err, r, "reserve %" PRIu64 " bytes at 0x%" PRIx64, len, off)
+		     : 0;
 }
 
 int io_flush(const struct vhd_io *io, struct vhd_error *err)

@@ -6,9 +6,12 @@
 
 int io_read(const struct vhd_io *io, void *buf, size_t len, uint64_t off, struct vhd_error *err);
 /* VHD_E_AGAIN when the bytes are not in memory or the store cannot tell. */
-int io_read_now(const struct vhd_io *io, void *buf, size_t len, uint64_t off, struct vhd_error *err);
-int io_write(const struct vhd_io *io, const void *buf, size_t len, uint64_t off, struct vhd_error *err);
-int io_writev(const struct vhd_io *io, const struct iovec *iov, int n, uint64_t off, struct vhd_error *err);
+int io_read_now(const struct vhd_io *io, void *buf, size_t len, uint64_t off,
+		struct vhd_error *err);
+int io_write(const struct vhd_io *io, const void *buf, size_t len, uint64_t off,
+	     struct vhd_error *err);
+int io_writev(const struct vhd_io *io, const struct iovec *iov, int n, uint64_t off,
+	      struct vhd_error *err);
 /* `len` bytes of value `byte`. */
 int io_fill(const struct vhd_io *io, int byte, uint64_t len, uint64_t off, struct vhd_error *err);
 /* Zeroes: a hole where the store can make one. */

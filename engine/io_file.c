@@ -37,13 +37,14 @@ static int file_read(void *store, void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-/* Whatever is not a whole read from memory is left to the blocking one: also a short count, and EOPNOTSUPP of
- * tmpfs and overlayfs. */
+/* Whatever is not a whole read from memory is left to the blocking one: also a short count, and
+ * EOPNOTSUPP of tmpfs and overlayfs. */
 static int file_read_now(void *store, void *buf, size_t len, uint64_t off)
 {
 	const struct iovec iov = {buf, len};
 
-	return preadv2(file_fd(store), &iov, 1, (off_t)off, RWF_NOWAIT) == (ssize_t)len ? 0 : -EAGAIN;
+	return preadv2(file_fd(store), &iov, 1, (off_t)off, RWF_NOWAIT) == (ssize_t)len ? 0
+											: -EAGAIN;
 }
 
 static int write_all(int fd, const char *buf, size_t len, uint64_t off)
@@ -62,12 +63,13 @@ static int write_all(int fd, const char *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-/* Writes what a short pwritev left: the rest of one buffer by itself. Returns how many buffers are done, or -errno. */
+/* Writes what a short pwritev left: the rest of one buffer by itself. Returns how many buffers are
+ * done, or -errno. */
 static int finish_partial(int fd, const struct iovec *iov, size_t done, uint64_t *off)
 {
 	int i = 0, r;
 
-	for (; done >= iov[i].iov_len && done > 0; i++) {
+	for (; done > 0 && done >= iov[i].iov_len; i++) {
 		done -= iov[i].iov_len;
 		*off += iov[i].iov_len;
 	}
@@ -167,7 +169,8 @@ static void file_close(void *store)
 	free(file);
 }
 
-/* QEMU's convention: a read lock on byte 100 + p says "I use permission p", on 200 + p "nobody else may". */
+/* QEMU's convention: a read lock on byte 100 + p says "I use permission p", on 200 + p "nobody else
+ * may". */
 enum {
 	LOCK_USES = 100,
 	LOCK_DENIES = 200,

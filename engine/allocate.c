@@ -1,0 +1,118 @@
+/* allocate.c - a new block at the end of the file: the file always ends in a footer, the block
+ * itself is a hole. */
+#include <inttypes.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+#include "mutant.h"
+#include "writer.h"
+
+enum { DATA_ALIGN = 4096 };
+
+/* The bitmap goes right before data that starts on 4 KiB, so an old footer at `end` stays in the
+ * gap, or where the bitmap will be written: never among data. */
+static uint64_t place(const struct image *image, uint64_t end)
+{
+	return round_up(end + image->bitmap_size, DATA_ALIGN) - image->bitmap_size;
+}
+
+static int put_footer(struct image *image, uint64_t off, struct vhd_error *err)
+{
+	uint8_t raw[FOOTER_SIZE];
+
+	footer_encode(&image->footer, raw);
+	return io_write(&image->io, raw, sizeof raw, off, err);
+}
+
+/* Takes the file back to where it ended in `end`; if even that fails nobody knows how long it is.
+ * With writer->lock held. */
+static void cut_back(struct image *image, uint64_t end)
+{
+	if (io_resize(&image->io, end + FOOTER_SIZE, NULL) < 0)
+		image->writer->failed = true;
+	image->file_size = end + FOOTER_SIZE;
+}
+
+static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error *err)
+{
+	struct writer *writer = image->writer;
+	uint64_t start = place(image, writer->end);
+	uint64_t end = start + image->bitmap_size + image->header.block_size;
+	int r;
+
+	if (start / VHD_SECTOR >= UINT32_MAX)
+		return vhd_fail(err, VHD_E_SIZE,
+				"the file is full: a block table cannot name sector 0x%" PRIx64,
+				start / VHD_SECTOR);
+	r = put_footer(image, end, err);
+	if (r < 0) {
+		cut_back(image, writer->end);
+		return vhd_wrap(err, r, "grow the file for block %u", dirty->block);
+	}
+	dirty->start = start / VHD_SECTOR;
+	dirty->before = writer->end;
+	r = dirty_insert(&writer->dirty, dirty, err);
+	if (r < 0) {
+		cut_back(image, writer->end);
+		return r;
+	}
+	writer->end = end;
+	image->file_size = end + FOOTER_SIZE;
+	writer->dirty_blocks++;
+	writer->allocated++;
+	return 0;
+}
+
+/* Mutant M1: the table names the block before any barrier. */
+static int publish_early(struct image *image, const struct dirty_block *dirty,
+			 struct vhd_error *err)
+{
+	uint8_t raw[4];
+
+	put_be32(raw, (uint32_t)dirty->start);
+	return io_write(&image->io, raw, sizeof raw,
+			image->header.table_offset + dirty->block * 4UL, err);
+}
+
+int allocate_block(struct image *image, uint32_t block, struct dirty_block **ret_dirty,
+		   struct vhd_error *err)
+{
+	struct writer *writer = image->writer;
+	CLEANUP(freep) struct dirty_block *dirty = calloc(1, sizeof *dirty + image->bitmap_size);
+	/* Readers that ignore bitmaps, and there are many, must see what we see: R6. */
+	bool full = image->info.type == VHD_DYNAMIC && !MUTANT(11);
+	int r;
+
+	if (!dirty)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for block %u", block);
+	dirty->block = block;
+	dirty->fresh = true;
+	memset(dirty->bits, full ? 0xff : 0, image->bitmap_size);
+	pthread_mutex_lock(&writer->lock);
+	r = grow(image, dirty, err);
+	pthread_mutex_unlock(&writer->lock);
+	if (r == 0 && MUTANT(1))
+		r = publish_early(image, dirty, err);
+	if (r == 0)
+		*ret_dirty = STEAL(dirty);
+	return r;
+}
+
+void allocate_undo(struct image *image, struct dirty_block *dirty)
+{
+	struct writer *writer = image->writer;
+	uint64_t end = dirty->start * VHD_SECTOR + image->bitmap_size + image->header.block_size;
+
+	pthread_mutex_lock(&writer->lock);
+	/* If others were placed behind it, its space stays unused until a recovery. */
+	if (writer->end == end) {
+		writer->end = dirty->before;
+		cut_back(image, writer->end);
+	}
+	dirty_forget(&writer->dirty, dirty);
+	writer->dirty_blocks--;
+	writer->allocated--;
+	pthread_mutex_unlock(&writer->lock);
+	free(dirty);
+}

@@ -1,0 +1,112 @@
+/* blocks.c - a pass over the block table: every entry in range, no two blocks on each other, in
+ * bounded memory. */
+#include <inttypes.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+#include "image.h"
+
+/* Blocks of one window of the file that do not overlap cannot be more than it has strides, so a
+ * window that holds WINDOW strides needs at most that many slots; more in it is an overlap by
+ * itself. */
+enum { WINDOW = 1 << 20, CHUNK = 4096 };
+
+struct pass {
+	const struct image *image;
+	uint64_t stride;    /* sectors of a block with its bitmap */
+	uint64_t low, high; /* window, sectors */
+	uint32_t *starts;   /* of blocks in the window */
+	size_t n, room;
+	uint64_t highest; /* sector, of all windows; 0 = none */
+	uint64_t last;    /* start of the last block of the windows before; 0 = none */
+};
+
+static int by_start(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int overlap(uint64_t a, uint64_t b, struct vhd_error *err)
+{
+	return vhd_fail(err, VHD_E_CORRUPT,
+			"block table: the blocks at sectors 0x%" PRIx64 " and 0x%" PRIx64
+			" lie on each other",
+			a, b);
+}
+
+static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd_error *err)
+{
+	int r;
+
+	if (entry == UINT32_MAX)
+		return 0;
+	r = bat_check_entry(pass->image, block, entry, err);
+	if (r < 0)
+		return r;
+	if (entry > pass->highest)
+		pass->highest = entry;
+	if (entry < pass->low || entry >= pass->high)
+		return 0;
+	if (pass->n == pass->room)
+		return overlap(entry, pass->starts[0], err);
+	pass->starts[pass->n++] = entry;
+	return 0;
+}
+
+static int read_window(struct pass *pass, struct vhd_error *err)
+{
+	uint32_t blocks = pass->image->info.blocks, entries[CHUNK];
+
+	pass->n = 0;
+	for (uint32_t first = 0; first < blocks; first += CHUNK) {
+		uint32_t n = blocks - first < CHUNK ? blocks - first : CHUNK;
+		int r = bat_read(pass->image, first, n, entries, err);
+
+		for (uint32_t i = 0; i < n && r == 0; i++)
+			r = collect(pass, first + i, entries[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_window(struct pass *pass, struct vhd_error *err)
+{
+	qsort(pass->starts, pass->n, sizeof *pass->starts, by_start);
+	for (size_t i = 0; i < pass->n; i++) {
+		if (pass->last != 0 && pass->starts[i] - pass->last < pass->stride)
+			return overlap(pass->last, pass->starts[i], err);
+		pass->last = pass->starts[i];
+	}
+	return 0;
+}
+
+int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err)
+{
+	struct pass pass = {.image = image,
+			    .stride = (image->bitmap_size + (uint64_t)image->header.block_size) /
+				      VHD_SECTOR,
+			    .room = image->info.blocks < WINDOW ? image->info.blocks : WINDOW};
+	CLEANUP(freep) uint32_t *starts = malloc((pass.room + 1) * sizeof *starts);
+	int r;
+
+	if (!starts)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for %zu blocks", pass.room);
+	pass.starts = starts;
+	do {
+		pass.high = pass.low + WINDOW * pass.stride;
+		r = read_window(&pass, err);
+		if (r == 0)
+			r = check_window(&pass, err);
+		pass.low = pass.high;
+	} while (r == 0 && pass.high <= pass.highest);
+	if (r < 0)
+		return r;
+	*ret_end = image->floor;
+	if (pass.highest != 0 && (pass.highest + pass.stride) * VHD_SECTOR > image->floor)
+		*ret_end = (pass.highest + pass.stride) * VHD_SECTOR;
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* build.c - flattens one unit of a chain: from the leaf down, each level takes the sectors that
+ * nobody above it has, 64 at a time, until all are owned or the chain ends. */
+#include "build.h"
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+
+enum {
+	WORDS = UNIT_SECTORS_MAX / 64,
+	BLOCKS_MAX = UNIT_SECTORS_MAX / (BLOCK_SIZE_MIN / VHD_SECTOR)
+};
+
+struct builder {
+	struct image *leaf;
+	uint64_t first;       /* sector */
+	uint32_t sectors;     /* of the unit; the last one may be short */
+	uint64_t need[WORDS]; /* sectors without owner; the most significant bit of a word is its
+				 first */
+	uint8_t bits[UNIT_SECTORS_MAX / 8]; /* what the level at hand has */
+	uint64_t data[BLOCKS_MAX]; /* where its blocks of the unit have their data, 0 = none */
+	struct extent *extents;
+	size_t n, room;
+};
+
+size_t unit_bytes(const struct unit *unit)
+{
+	return sizeof *unit + unit->n * sizeof unit->extents[0];
+}
+
+static bool needs_nothing(const struct builder *b)
+{
+	for (int i = 0; i < WORDS; i++)
+		if (b->need[i])
+			return false;
+	return true;
+}
+
+/* Sectors from `limit` on are beyond the end of a level: they read as zeroes and need no owner. */
+static void need_below(struct builder *b, uint64_t limit)
+{
+	uint64_t n = limit <= b->first ? 0 : limit - b->first;
+
+	for (uint64_t i = 0; i < WORDS; i++) {
+		if (i * 64 >= n)
+			b->need[i] = 0;
+		else if (n - i * 64 < 64)
+			b->need[i] &= ~(UINT64_MAX >> (n - i * 64));
+	}
+}
+
+static int add_extent(struct builder *b, unsigned first, unsigned count, unsigned level,
+		      uint64_t physical)
+{
+	if (b->n == b->room) {
+		size_t room = b->room ? b->room * 2 : 16;
+		struct extent *extents = realloc(b->extents, room * sizeof *extents);
+
+		if (!extents)
+			return VHD_E_NOMEM;
+		b->extents = extents;
+		b->room = room;
+	}
+	b->extents[b->n++] =
+		(struct extent){(uint16_t)first, (uint16_t)count, (uint16_t)level, physical};
+	return 0;
+}
+
+/* The next run of set bits at or after `from`; false when there is none. */
+static bool next_run(const uint64_t *words, unsigned from, unsigned *ret_first, unsigned *ret_end)
+{
+	unsigned i = from / 64, end;
+	uint64_t word;
+
+	if (from >= UNIT_SECTORS_MAX)
+		return false;
+	word = words[i] & UINT64_MAX >> from % 64;
+	while (!word)
+		if (++i == WORDS)
+			return false;
+		else
+			word = words[i];
+	*ret_first = i * 64 + (unsigned)__builtin_clzll(word);
+	word = ~words[i] & UINT64_MAX >> *ret_first % 64;
+	while (!word && ++i < WORDS)
+		word = ~words[i];
+	end = word ? i * 64 + (unsigned)__builtin_clzll(word) : UNIT_SECTORS_MAX;
+	*ret_end = end;
+	return true;
+}
+
+/* Gives a run to a level, cut where the level's blocks end. */
+static int take_run(struct builder *b, unsigned level, unsigned first, unsigned end)
+{
+	const struct image *image = b->leaf->levels[level];
+	unsigned block = image_flat(image) ? UNIT_SECTORS_MAX : image->block_sectors;
+	int r = 0;
+
+	while (first < end && r == 0) {
+		uint64_t sector = b->first + first;
+		unsigned in_block = image_flat(image) ? 0 : (unsigned)(sector % block);
+		unsigned n = end - first < block - in_block ? end - first : block - in_block;
+		uint64_t physical = image_flat(image) ? sector : b->data[first / block] + in_block;
+
+		r = add_extent(b, first, n, level, physical);
+		first += n;
+	}
+	return r;
+}
+
+static int take(struct builder *b, unsigned level, struct vhd_error *err)
+{
+	uint64_t got[WORDS];
+	unsigned first, end = 0;
+
+	for (int i = 0; i < WORDS; i++) {
+		got[i] = b->need[i] & get_be64(b->bits + 8 * i);
+		b->need[i] &= ~got[i];
+	}
+	while (next_run(got, end, &first, &end))
+		if (take_run(b, level, first, end) < 0)
+			return vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
+	return 0;
+}
+
+/* Fills bits and data with what one block-structured level has of the unit. */
+static int level_bits(struct builder *b, struct image *image, struct vhd_error *err)
+{
+	uint64_t end =
+		b->first + b->sectors < image->sectors ? b->first + b->sectors : image->sectors;
+
+	memset(b->bits, 0, sizeof b->bits);
+	for (uint64_t at = b->first; at < end;) {
+		uint32_t block = (uint32_t)(at / image->block_sectors);
+		uint32_t in_block = (uint32_t)(at % image->block_sectors);
+		uint64_t left = image->block_sectors - in_block, start;
+		uint32_t n = (uint32_t)(end - at < left ? end - at : left);
+		int r = block_lookup(image, block, 0, &start, err);
+
+		if (r == 0 && start != 0)
+			r = block_bits(image, block, start, in_block / 8, (uint32_t)div_up(n, 8),
+				       b->bits + (at - b->first) / 8, err);
+		if (r < 0)
+			return r;
+		b->data[(at - b->first) / image->block_sectors] =
+			start ? image_data_sector(image, start) : 0;
+		at += n;
+	}
+	return 0;
+}
+
+static int add_level(struct builder *b, unsigned level, struct vhd_error *err)
+{
+	struct image *image = b->leaf->levels[level];
+	int r = 0;
+
+	need_below(b, image->sectors);
+	if (image_flat(image))
+		memset(b->bits, 0xff, sizeof b->bits);
+	else
+		r = level_bits(b, image, err);
+	if (r < 0)
+		return level > 0 ? vhd_wrap(err, r, "level %u", level) : r;
+	return take(b, level, err);
+}
+
+static int add_levels(struct builder *b, struct vhd_error *err)
+{
+	unsigned depth = b->leaf->info.depth, first, end = 0;
+	int r = 0;
+
+	for (unsigned level = 0; level < depth && r == 0 && !needs_nothing(b); level++)
+		r = add_level(b, level, err);
+	if (r < 0 || !b->leaf->levels[depth - 1]->lone)
+		return r;
+	while (next_run(b->need, end, &first, &end))
+		if (add_extent(b, first, end - first, LEVEL_UNKNOWN, 0) < 0)
+			return vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
+	return 0;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	return ((const struct extent *)a)->first - ((const struct extent *)b)->first;
+}
+
+int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, struct vhd_error *err)
+{
+	struct builder b = {.leaf = image,
+			    .first = number * image->unit_sectors,
+			    .sectors = image->unit_sectors};
+	CLEANUP(freep) struct extent *extents = NULL;
+	struct unit *unit;
+	int r;
+
+	memset(b.need, 0xff, sizeof b.need);
+	need_below(&b, b.first + b.sectors);
+	r = add_levels(&b, err);
+	extents = b.extents;
+	if (r < 0)
+		return r;
+	unit = malloc(sizeof *unit + b.n * sizeof *extents);
+	if (!unit)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
+	*unit = (struct unit){.meta = {.kind = META_UNIT, .number = number}, .n = (uint32_t)b.n};
+	if (b.n > 0) {
+		qsort(extents, b.n, sizeof *extents, by_first);
+		memcpy(unit->extents, extents, b.n * sizeof *extents);
+	}
+	*ret_unit = unit;
+	return 0;
+}
+
+/* Index of the first extent that ends after `at`. */
+static uint32_t extent_after(const struct unit *unit, unsigned at)
+{
+	uint32_t low = 0, high = unit->n;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (unit->extents[mid].first + unit->extents[mid].count <= (int)at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+size_t unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,
+		 struct vhd_run *ret_runs, size_t max)
+{
+	unsigned at = (unsigned)(sector - first), end = at + (unsigned)count;
+	uint32_t i = extent_after(unit, at);
+	size_t n = 0;
+
+	for (; at < end && n < max; n++) {
+		const struct extent *extent = i < unit->n ? &unit->extents[i] : NULL;
+		unsigned stop = extent ? extent->first : end;
+		struct vhd_run run = {.sector = first + at, .where = VHD_ZERO};
+
+		if (stop <= at) {
+			stop = (unsigned)extent->first + extent->count;
+			run.where = extent->level == LEVEL_UNKNOWN ? VHD_UNKNOWN : VHD_DATA;
+			run.level = extent->level == LEVEL_UNKNOWN ? 0 : extent->level;
+			run.physical_sector =
+				run.where == VHD_DATA ? extent->physical + (at - extent->first) : 0;
+			i++;
+		}
+		stop = stop < end ? stop : end;
+		run.count = stop - at;
+		ret_runs[n] = run;
+		at = stop;
+	}
+	return n;
+}

@@ -1,0 +1,346 @@
+/* engine.c - opening chains: each file once, parents by unique id, leaf to root without recursion.
+ */
+#include "cleanup.h"
+#include "error.h"
+#include "image.h"
+#include "locator.h"
+#include "writer.h"
+
+static const size_t cache_default = 128U << 20;
+
+int vhd_engine_new(const struct vhd_engine_args *args, struct vhd_engine **ret_engine,
+		   struct vhd_error *err)
+{
+	struct vhd_engine *engine;
+
+	if (args && args->depth_max > VHD_DEPTH_MAX)
+		return vhd_fail(err, VHD_E_INVALID, "a depth limit of %u: at most %d",
+				args->depth_max, VHD_DEPTH_MAX);
+	engine = calloc(1, sizeof *engine);
+	if (!engine)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for an engine");
+	pthread_mutex_init(&engine->lock, NULL);
+	cache_init(&engine->cache, args && args->cache_size ? args->cache_size : cache_default);
+	engine->depth_max = args && args->depth_max ? args->depth_max : VHD_DEPTH_MAX;
+	*ret_engine = engine;
+	return 0;
+}
+
+void vhd_engine_free(struct vhd_engine *engine)
+{
+	if (!engine)
+		return;
+	cache_fini(&engine->cache);
+	pthread_mutex_destroy(&engine->lock);
+	free(engine);
+}
+
+size_t vhd_engine_cached(const struct vhd_engine *engine)
+{
+	return engine->cache.used;
+}
+
+/* Locks, repairs if asked to, and loads one file. */
+static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+		     struct image **ret_image, struct vhd_error *err)
+{
+	enum vhd_lock mode = flags & VHD_WRITE ? VHD_LOCK_WRITE : VHD_LOCK_READ;
+	int r = flags & VHD_NO_LOCK ? 0 : io_lock(io, mode, err);
+
+	if (r < 0)
+		return r;
+	if (flags & VHD_RECOVER)
+		r = recover_image(io, err);
+	if (r == 0)
+		r = image_load(engine, io, flags, ret_image, err);
+	if (r < 0 && !(flags & VHD_NO_LOCK))
+		(void)io_lock(io, VHD_LOCK_NONE, NULL);
+	return r;
+}
+
+static bool id_is_zero(const uint8_t id[VHD_ID_SIZE])
+{
+	static const uint8_t zero[VHD_ID_SIZE];
+
+	return memcmp(id, zero, VHD_ID_SIZE) == 0;
+}
+
+static int check_id(const struct image *parent, const uint8_t wanted[VHD_ID_SIZE],
+		    struct vhd_error *err)
+{
+	char want[ID_TEXT], got[ID_TEXT];
+
+	if (memcmp(parent->info.id, wanted, VHD_ID_SIZE) == 0)
+		return 0;
+	image_id_text(wanted, want);
+	image_id_text(parent->info.id, got);
+	return vhd_fail(err, VHD_E_PARENT_MISMATCH,
+			"the file has the unique id %s, the child wants %s", got, want);
+}
+
+static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8_t id[VHD_ID_SIZE],
+		       unsigned flags, struct image **ret_parent, struct vhd_error *err)
+{
+	CLEANUP(image_freep) struct image *parent = NULL;
+	int r;
+
+	if (id_is_zero(id))
+		return image_load_raw(engine, io, ret_parent, err);
+	r = load_file(engine, io, flags & VHD_NO_LOCK, &parent, err);
+	if (r == 0)
+		r = check_id(parent, id, err);
+	if (r == 0)
+		*ret_parent = STEAL(parent);
+	return r;
+}
+
+/* Asks the caller where the parent is. */
+static int resolve_parent(const struct image *child, unsigned level, unsigned flags,
+			  const struct vhd_resolver *resolver, struct image **ret_parent,
+			  struct vhd_error *err)
+{
+	CLEANUP(freep) struct vhd_locator *locators = calloc(VHD_LOCATORS, sizeof *locators);
+	struct vhd_parent_ref ref = {.timestamp = child->header.parent_timestamp,
+				     .name = child->header.parent_name,
+				     .locators = locators,
+				     .level = level};
+	CLEANUP(vhd_io_close) struct vhd_io io = {0};
+	int r;
+
+	if (!locators)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
+	memcpy(ref.id, child->header.parent_id, VHD_ID_SIZE);
+	if (id_is_zero(ref.id) && !(flags & VHD_RAW_PARENT))
+		return vhd_fail(err, VHD_E_UNSUPPORTED,
+				"header: parent id 0 at 40: a raw parent, which is not followed");
+	if (!resolver)
+		return vhd_fail(err, VHD_E_PARENT_MISSING, "nobody knows where it is");
+	image_locators(child, locators);
+	r = resolver->open(resolver->ctx, &ref, &io, err);
+	return r < 0 ? r : load_parent(child->engine, &io, ref.id, flags, ret_parent, err);
+}
+
+/* Whether the parent of `child` is one of the files that were opened on the way to it. */
+static int check_cycle(const struct image *leaf, const struct image *child, struct vhd_error *err)
+{
+	const uint8_t *id = child->header.parent_id;
+
+	for (const struct image *image = leaf; !id_is_zero(id); image = image->parent) {
+		if (memcmp(image->info.id, id, VHD_ID_SIZE) == 0)
+			return vhd_fail(err, VHD_E_CYCLE, "the chain comes back to itself");
+		if (image == child)
+			break;
+	}
+	return 0;
+}
+
+static int find_parent(const struct image *leaf, const struct image *child, unsigned level,
+		       unsigned flags, const struct vhd_resolver *resolver,
+		       struct image **ret_parent, struct vhd_error *err)
+{
+	char id[ID_TEXT];
+	int r = check_cycle(leaf, child, err);
+
+	if (r == 0 && level >= child->engine->depth_max)
+		r = vhd_fail(err, VHD_E_DEPTH, "the chain is longer than %u images",
+			     child->engine->depth_max);
+	if (r == 0) {
+		*ret_parent = image_find(child->engine, child->header.parent_id);
+		if (*ret_parent)
+			return 0;
+		r = resolve_parent(child, level, flags, resolver, ret_parent, err);
+	}
+	image_id_text(child->header.parent_id, id);
+	return r < 0 ? vhd_wrap(err, r, "parent %s", id) : 0;
+}
+
+static bool is_absence(int r)
+{
+	return r == VHD_E_PARENT_MISSING || r == VHD_E_PARENT_MISMATCH;
+}
+
+/* Hangs the ancestors under a loaded leaf. On failure those that were loaded hang there too: they
+ * go with it. */
+static int add_ancestors(struct image *leaf, unsigned flags, const struct vhd_resolver *resolver,
+			 struct vhd_error *err)
+{
+	struct image *child = leaf;
+
+	for (unsigned level = 1; child->info.type == VHD_DIFF; level++) {
+		struct image *parent = NULL;
+		int r;
+
+		child->lone = flags & VHD_NO_PARENT;
+		if (child->lone)
+			break;
+		r = find_parent(leaf, child, level, flags, resolver, &parent, err);
+		child->lone = is_absence(r) && flags & VHD_BROKEN;
+		if (child->lone)
+			break;
+		if (r == 0)
+			r = image_attach(child, parent, err);
+		if (r < 0)
+			return r;
+		if (!parent || parent->refs > 1) /* it was open, and so is its chain */
+			break;
+		child = parent;
+	}
+	return 0;
+}
+
+/* Depths from the leaf down to the first image that has its own already. */
+static int set_depths(struct image *leaf, struct vhd_error *err)
+{
+	unsigned depth = 0;
+
+	for (struct image *image = leaf; image; image = image->parent) {
+		if (image->refs > 1) {
+			depth += image->info.depth;
+			break;
+		}
+		depth++;
+	}
+	if (depth > leaf->engine->depth_max)
+		return vhd_fail(err, VHD_E_DEPTH, "the chain has %u images: at most %u", depth,
+				leaf->engine->depth_max);
+	for (struct image *image = leaf; image && image->refs <= 1; image = image->parent)
+		image->info.depth = depth--;
+	return 0;
+}
+
+enum { PRIVATE = VHD_NO_PARENT | VHD_BROKEN | VHD_NO_LOCK }; /* such a view is not for others */
+
+static int register_chain(struct image *leaf, unsigned flags, struct vhd_error *err)
+{
+	int r = 0;
+
+	for (struct image *image = leaf; image && !image->shared && r == 0; image = image->parent)
+		if (!(flags & PRIVATE) && image->info.type != VHD_RAW)
+			r = image_register(image, err);
+	return r;
+}
+
+/* Another handle to a file that is open already; *ret_disk stays NULL when it is not. */
+static int share(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+		 struct vhd **ret_disk, struct vhd_error *err)
+{
+	struct footers footers;
+	struct image *image;
+	int r = footers_read(io, flags & VHD_RECOVER, &footers, err);
+
+	if (r < 0)
+		return r;
+	image = image_find(engine, footers.footer.id);
+	if (!image)
+		return 0;
+	if (!io_same(&image->io, io))
+		return vhd_fail(err, VHD_E_EXISTS, "another file with the same unique id is open");
+	if (flags & VHD_WRITE && !image->writer)
+		return vhd_fail(err, VHD_E_BUSY, "the image is open for reading");
+	r = image_handle(image, flags, ret_disk, err);
+	if (r == 0)
+		vhd_io_close(io);
+	return r;
+}
+
+/* Frees a leaf that never got a handle, with the ancestors that were opened for it. */
+static void abandon(struct image *leaf, struct vhd_io *io)
+{
+	*io = leaf->io; /* still the caller's */
+	(void)io_lock(io, VHD_LOCK_NONE, NULL);
+	leaf->io = (struct vhd_io){0};
+	leaf->refs = 1;
+	image_unref(leaf);
+}
+
+static int open_locked(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+		       const struct vhd_resolver *resolver, struct vhd **ret_disk,
+		       struct vhd_error *err)
+{
+	struct vhd *disk = NULL;
+	struct image *leaf;
+	int r = flags & PRIVATE ? 0 : share(engine, io, flags, &disk, err);
+
+	if (r == 0 && !disk) {
+		r = load_file(engine, io, flags, &leaf, err);
+		if (r < 0)
+			return r;
+		r = add_ancestors(leaf, flags, resolver, err);
+		if (r == 0)
+			r = set_depths(leaf, err);
+		if (r == 0)
+			r = register_chain(leaf, flags, err);
+		if (r == 0)
+			r = image_handle(leaf, flags, &disk, err);
+		if (r < 0)
+			abandon(leaf, io);
+	}
+	if (r == 0)
+		*ret_disk = disk;
+	return r;
+}
+
+static int check_flags(unsigned flags, struct vhd_error *err)
+{
+	if (flags & VHD_RECOVER && !(flags & VHD_WRITE))
+		return vhd_fail(err, VHD_E_INVALID, "recovery needs an image opened for writing");
+	if (flags & VHD_WRITE && flags & (VHD_NO_LOCK | VHD_BROKEN))
+		return vhd_fail(err, VHD_E_INVALID,
+				"an image is written only with its lock and its whole chain");
+	return 0;
+}
+
+int vhd_open(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+	     const struct vhd_resolver *resolver, struct vhd **ret_disk, struct vhd_error *err)
+{
+	int r = check_flags(flags, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&engine->lock);
+	r = open_locked(engine, io, flags, resolver, ret_disk, err);
+	pthread_mutex_unlock(&engine->lock);
+	return r;
+}
+
+void vhd_close(struct vhd *disk)
+{
+	struct vhd_engine *engine;
+
+	if (!disk)
+		return;
+	engine = disk->image->engine;
+	pthread_mutex_lock(&engine->lock);
+	image_unref(disk->image);
+	pthread_mutex_unlock(&engine->lock);
+	free(disk);
+}
+
+int vhd_freeze(struct vhd *disk, struct vhd_error *err)
+{
+	struct vhd_engine *engine = disk->image->engine;
+	int r = 0;
+
+	pthread_mutex_lock(&engine->lock);
+	if (disk->image->writer)
+		r = writer_freeze(disk->image, err);
+	pthread_mutex_unlock(&engine->lock);
+	return r;
+}
+
+int vhd_thaw(struct vhd *disk, struct vhd_error *err)
+{
+	struct image *image = disk->image;
+	int r;
+
+	if (!image->writer || !disk->writable)
+		return vhd_fail(err, VHD_E_READONLY, "the image was opened for reading");
+	pthread_mutex_lock(&image->engine->lock);
+	if (image->children > 0)
+		r = vhd_fail(err, VHD_E_BUSY, "%u open children read from this image",
+			     image->children);
+	else
+		r = writer_thaw(image, err);
+	pthread_mutex_unlock(&image->engine->lock);
+	return r;
+}

@@ -1,0 +1,340 @@
+/* image.c - from the bytes of one file to struct image, and the table of the open ones. */
+#include "image.h"
+
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+#include "index.h"
+#include "locator.h"
+#include "writer.h"
+
+void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT])
+{
+	int at = 0;
+
+	for (int i = 0; i < VHD_ID_SIZE; i++)
+		at += snprintf(ret_text + at, (size_t)(ID_TEXT - at), "%s%02x",
+			       i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
+}
+
+static void printable(const uint8_t raw[4], char ret_text[5])
+{
+	for (int i = 0; i < 4; i++)
+		ret_text[i] = (char)(raw[i] >= 0x20 && raw[i] < 0x7f ? raw[i] : '?');
+	ret_text[4] = '\0';
+}
+
+static void fill_info(struct image *image, unsigned footers)
+{
+	const struct footer *footer = &image->footer;
+	struct vhd_info *info = &image->info;
+
+	*info = (struct vhd_info){
+		.type = footer->type,
+		.size = footer->current_size,
+		.original_size = footer->original_size,
+		.timestamp = footer->timestamp,
+		.creator_version = footer->creator_version,
+		.cylinders = footer->cylinders,
+		.heads = footer->heads,
+		.sectors_per_track = footer->sectors_per_track,
+		.saved_state = footer->saved_state,
+		.temporary = footer->features & 1,
+		.footers = footers,
+		.depth = 1,
+	};
+	memcpy(info->id, footer->id, VHD_ID_SIZE);
+	printable(footer->creator, info->creator);
+	printable(footer->creator_os, info->creator_os);
+	image->sectors = info->size / VHD_SECTOR;
+}
+
+static struct image *image_new(struct vhd_engine *engine)
+{
+	struct image *image = calloc(1, sizeof *image);
+
+	if (!image)
+		return NULL;
+	pthread_mutex_init(&image->meta.lock, NULL);
+	image->meta.drop = index_drop_object;
+	image->engine = engine;
+	return image;
+}
+
+void image_free(struct image *image)
+{
+	if (!image)
+		return;
+	writer_free(image->writer);
+	index_free(image);
+	bat_free(image);
+	pthread_mutex_destroy(&image->meta.lock);
+	vhd_io_close(&image->io);
+	free(image->levels);
+	free(image);
+}
+
+void image_freep(struct image **image)
+{
+	image_free(*image);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct area *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* blktap's batmap follows the table; only creator "tap" 1.2 and later is known to have one.
+ * FORMAT.md 7. */
+static bool has_batmap(const struct image *image)
+{
+	return memcmp(image->footer.creator, "tap", 4) == 0 &&
+	       image->footer.creator_version >= 0x00010002;
+}
+
+static uint64_t table_bytes(const struct image *image)
+{
+	return round_up((uint64_t)image->header.max_entries * 4, VHD_SECTOR);
+}
+
+int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX])
+{
+	const struct header *header = &image->header;
+	uint64_t table_end = header->table_offset + table_bytes(image);
+	int n = 0;
+
+	if (image_flat(image))
+		return 0;
+	ret_areas[n++] = (struct area){VHD_REGION_FOOTER_COPY, 0, 0, FOOTER_SIZE};
+	ret_areas[n++] =
+		(struct area){VHD_REGION_HEADER, 0, image->footer.data_offset, HEADER_SIZE};
+	ret_areas[n++] = (struct area){VHD_REGION_BAT, 0, header->table_offset, table_bytes(image)};
+	if (has_batmap(image))
+		ret_areas[n++] = (struct area){
+			VHD_REGION_BATMAP, 0, table_end,
+			VHD_SECTOR + round_up(div_up(header->max_entries, 8), VHD_SECTOR)};
+	for (uint32_t i = 0; i < VHD_LOCATORS && image->info.type == VHD_DIFF; i++) {
+		const struct locator_entry *entry = &header->locators[i];
+
+		/* One that lies elsewhere is only not readable: nothing depends on it. */
+		if (entry->code != 0 && entry->data_length > 0 &&
+		    range_ok(entry->data_offset, entry->data_length, image->file_size))
+			ret_areas[n++] = (struct area){VHD_REGION_LOCATOR, i, entry->data_offset,
+						       round_up(entry->data_length, VHD_SECTOR)};
+	}
+	qsort(ret_areas, (size_t)n, sizeof *ret_areas, by_offset);
+	return n;
+}
+
+static void set_shape(struct image *image)
+{
+	struct area areas[IMAGE_AREAS_MAX];
+	int n;
+
+	image->info.block_size = image->header.block_size;
+	image->info.blocks = (uint32_t)div_up(image->info.size, image->header.block_size);
+	image->block_sectors = image->header.block_size / VHD_SECTOR;
+	image->unit_sectors =
+		image->block_sectors < UNIT_SECTORS_MAX ? image->block_sectors : UNIT_SECTORS_MAX;
+	image->bitmap_size = (uint32_t)round_up(div_up(image->block_sectors, 8), VHD_SECTOR);
+	if (image->info.type == VHD_DIFF) {
+		memcpy(image->info.parent_id, image->header.parent_id, VHD_ID_SIZE);
+		image->info.parent_timestamp = image->header.parent_timestamp;
+	}
+	n = image_areas(image, areas);
+	for (int i = 0; i < n; i++)
+		if (areas[i].offset + areas[i].length > image->floor)
+			image->floor = areas[i].offset + areas[i].length;
+}
+
+static int load_header(struct image *image, struct vhd_error *err)
+{
+	uint8_t raw[HEADER_SIZE];
+	uint64_t at = image->footer.data_offset;
+	int r;
+
+	if (!range_ok(at, HEADER_SIZE, image->file_size))
+		return vhd_fail(err, VHD_E_CORRUPT,
+				"footer: data offset %" PRIu64
+				" at 16: the header passes the end of the file",
+				at);
+	r = io_read(&image->io, raw, sizeof raw, at, err);
+	if (r == 0)
+		r = header_decode(raw, at, image->info.size, image->file_size, &image->header, err);
+	if (r < 0)
+		return r;
+	set_shape(image);
+	image->bat =
+		calloc(div_up(image->info.blocks, BAT_PAGE_ENTRIES), sizeof(struct bat_page *));
+	return image->bat
+		       ? 0
+		       : vhd_fail(err, VHD_E_NOMEM, "no memory for %u blocks", image->info.blocks);
+}
+
+/* Writing needs all footers in place: what comes after an unclean stop goes through recovery first.
+ */
+static int require_clean(const struct footers *footers, struct vhd_error *err)
+{
+	unsigned wanted = footers->footer.type == VHD_FIXED ? VHD_FOOTER_EOF
+							    : VHD_FOOTER_EOF | VHD_FOOTER_HEAD;
+
+	if ((footers->found & wanted) != wanted)
+		return vhd_fail(err, VHD_E_UNCLEAN,
+				"the footer at the %s of the file is missing or damaged",
+				footers->found & VHD_FOOTER_EOF ? "start" : "end");
+	if (footers->found & VHD_FOOTER_DIFFER)
+		return vhd_fail(err, VHD_E_UNCLEAN,
+				"the footers at the start and the end of the file differ");
+	return 0;
+}
+
+int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+	       struct image **ret_image, struct vhd_error *err)
+{
+	CLEANUP(image_freep) struct image *image = image_new(engine);
+	struct footers footers;
+	int r;
+
+	if (!image)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for an image");
+	r = footers_read(io, flags & VHD_RECOVER && !(flags & VHD_WRITE), &footers, err);
+	if (r == 0 && flags & VHD_WRITE)
+		r = require_clean(&footers, err);
+	if (r < 0)
+		return r;
+	image->footer = footers.footer;
+	image->file_size = footers.file_size;
+	fill_info(image, footers.found);
+	image->io = *io;
+	if (image->info.type != VHD_FIXED)
+		r = load_header(image, err);
+	if (r == 0 && flags & VHD_WRITE)
+		r = writer_new(image, &image->writer, err);
+	if (r < 0) {
+		image->io = (struct vhd_io){0}; /* still the caller's */
+		return r;
+	}
+	*io = (struct vhd_io){0};
+	*ret_image = STEAL(image);
+	return 0;
+}
+
+int image_load_raw(struct vhd_engine *engine, struct vhd_io *io, struct image **ret_image,
+		   struct vhd_error *err)
+{
+	CLEANUP(image_freep) struct image *image = image_new(engine);
+	uint64_t size;
+	int r;
+
+	if (!image)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for an image");
+	r = io_size(io, &size, err);
+	if (r < 0)
+		return r;
+	image->file_size = size;
+	image->sectors = size / VHD_SECTOR;
+	image->info =
+		(struct vhd_info){.type = VHD_RAW, .size = image->sectors * VHD_SECTOR, .depth = 1};
+	image->io = *io;
+	*io = (struct vhd_io){0};
+	*ret_image = STEAL(image);
+	return 0;
+}
+
+/* ---- the table and the counts; engine->lock is held
+ * -------------------------------------------------------- */
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(((const struct image *)a)->info.id, ((const struct image *)b)->info.id,
+		      VHD_ID_SIZE);
+}
+
+struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE])
+{
+	struct image key;
+	void *node;
+
+	memcpy(key.info.id, id, VHD_ID_SIZE);
+	node = tfind(&key, &engine->table, by_id);
+	return node ? *(struct image **)node : NULL;
+}
+
+int image_register(struct image *image, struct vhd_error *err)
+{
+	void *node = tsearch(image, &image->engine->table, by_id);
+	char id[ID_TEXT];
+
+	if (!node)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for an open image");
+	image_id_text(image->info.id, id);
+	if (*(struct image **)node != image)
+		return vhd_fail(err, VHD_E_EXISTS, "another file with the unique id %s is open",
+				id);
+	image->shared = true;
+	return 0;
+}
+
+void image_unref(struct image *image)
+{
+	while (image && --image->refs == 0) {
+		struct image *parent = image->parent;
+
+		if (image->shared)
+			tdelete(image, &image->engine->table, by_id);
+		if (parent)
+			parent->children--;
+		image_free(image);
+		image = parent;
+	}
+}
+
+int image_attach(struct image *child, struct image *parent, struct vhd_error *err)
+{
+	int r = parent->writer ? writer_freeze(parent, err) : 0;
+
+	if (r < 0)
+		return vhd_wrap(err, r, "freeze the parent");
+	parent->refs++;
+	parent->children++;
+	child->parent = parent;
+	return 0;
+}
+
+static int set_levels(struct image *image, struct vhd_error *err)
+{
+	struct image *at = image;
+
+	if (image->levels)
+		return 0;
+	image->levels = calloc(image->info.depth, sizeof(struct image *));
+	if (!image->levels)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for a chain of %u", image->info.depth);
+	for (unsigned i = 0; i < image->info.depth; i++, at = at->parent)
+		image->levels[i] = at;
+	return 0;
+}
+
+int image_handle(struct image *image, unsigned flags, struct vhd **ret_disk, struct vhd_error *err)
+{
+	struct vhd *disk = calloc(1, sizeof *disk);
+	int r = disk ? set_levels(image, err)
+		     : vhd_fail(err, VHD_E_NOMEM, "no memory for a handle");
+
+	if (r == 0)
+		r = index_prepare(image, err);
+	if (r < 0) {
+		free(disk);
+		return r;
+	}
+	*disk = (struct vhd){.image = image, .writable = flags & VHD_WRITE};
+	image->refs++;
+	*ret_disk = disk;
+	return 0;
+}

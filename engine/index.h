@@ -1,0 +1,38 @@
+/* index.h - who owns each sector, flattened over the whole chain: built lazily unit by unit, kept
+ * under the budget, so that a warm lookup costs the same at any depth. */
+#ifndef INDEX_H
+#define INDEX_H
+
+#include "image.h"
+
+/* Makes room for the directory of an image that becomes the leaf of a chain; engine->lock is held.
+ */
+int index_prepare(struct image *image, struct vhd_error *err);
+void index_free(struct image *image);
+
+/* Runs of at most `count` sectors from `sector` on, inside one unit; at least one. The caller holds
+ * the block's stripe when the image has a writer. VHD_NOWAIT: VHD_E_AGAIN when the unit is not
+ * indexed. */
+int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
+	       struct vhd_run *ret_runs, size_t max, size_t *ret_n, struct vhd_error *err);
+
+/* The sectors of the range have changed owner. The caller holds the block's stripe alone. */
+void index_forget(struct image *image, uint64_t sector, uint64_t count);
+
+/* cache_owner.drop of an image: for units and table pages. meta.lock is held. */
+void index_drop_object(struct cache_owner *owner, struct cache_obj *obj);
+
+/* What the cache needs to tell its objects apart. */
+struct meta_obj {
+	struct cache_obj obj;
+	enum { META_UNIT, META_BAT_PAGE } kind;
+	uint64_t number; /* of the unit or the page */
+};
+
+enum { BAT_PAGE_ENTRIES = 1024 };
+struct bat_page {
+	struct meta_obj meta;
+	uint8_t raw[]; /* big-endian entries */
+};
+
+#endif

@@ -1,0 +1,120 @@
+/* recover.c - what an unclean stop leaves is put right before anybody writes. FORMAT.md 8.
+ *
+ * Every step can be repeated: a cut in the middle leaves something that the next recovery mends the
+ * same way.
+ */
+#include "bytes.h"
+#include "cleanup.h"
+#include "error.h"
+#include "image.h"
+#include "mutant.h"
+
+/* What the file should end with, and where, by the table; `end` 0 for a fixed disk. */
+struct plan {
+	struct footer footer;
+	uint64_t end;
+};
+
+/* Two good copies that differ come from a change of the footer that was cut: the one at the end was
+ * written first. At `end` there is never guest data: blocks begin with their bitmap. */
+static int newer_tail(const struct vhd_io *io, struct plan *plan, uint64_t size,
+		      struct vhd_error *err)
+{
+	uint8_t raw[FOOTER_SIZE];
+	struct footer tail;
+	int r;
+
+	if (!range_ok(plan->end, FOOTER_SIZE, size))
+		return 0;
+	r = io_read(io, raw, sizeof raw, plan->end, err);
+	if (r == 0 && footer_decode(raw, &tail, NULL) == 0 &&
+	    footer_same_disk(&tail, &plan->footer))
+		plan->footer = tail;
+	return r;
+}
+
+static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_error *err)
+{
+	struct vhd_engine engine = {.depth_max = 1};
+	struct vhd_io borrowed = *io;
+	struct image *image;
+	int r;
+
+	cache_init(&engine.cache, 0);
+	r = image_load(&engine, &borrowed, VHD_NO_PARENT | VHD_RECOVER, &image, err);
+	if (r == 0) {
+		plan->footer = image->footer;
+		if (!image_flat(image))
+			r = blocks_check(image, &plan->end, err);
+		if (r == 0 && !image_flat(image))
+			r = newer_tail(io, plan, image->file_size, err);
+		image->io = (struct vhd_io){0}; /* the caller's */
+		image_free(image);
+	}
+	cache_fini(&engine.cache);
+	return r;
+}
+
+static int same_at(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t off,
+		   uint64_t size, bool *ret_same, struct vhd_error *err)
+{
+	uint8_t there[FOOTER_SIZE];
+	int r;
+
+	*ret_same = false;
+	if (!range_ok(off, FOOTER_SIZE, size))
+		return 0;
+	r = io_read(io, there, sizeof there, off, err);
+	*ret_same = r == 0 && memcmp(there, raw, FOOTER_SIZE) == 0;
+	return r;
+}
+
+/* R1: the copy at the start is never touched before the one at the end is durable. */
+static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t end,
+		     struct vhd_error *err)
+{
+	uint64_t size;
+	bool same;
+	int r = io_size(io, &size, err);
+
+	if (r == 0)
+		r = same_at(io, raw, end, size, &same, err);
+	if (r < 0 || (same && size == end + FOOTER_SIZE))
+		return r;
+	if (!same) {
+		r = io_write(io, raw, FOOTER_SIZE, end, err);
+		if (r == 0)
+			r = io_flush(io, err);
+	}
+	/* R7: what lies behind belongs to nobody and must not come back inside a new block. */
+	if (r == 0 && !MUTANT(6))
+		r = io_resize(io, end + FOOTER_SIZE, err);
+	return r < 0 ? r : io_flush(io, err);
+}
+
+static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], struct vhd_error *err)
+{
+	bool same;
+	int r = same_at(io, raw, 0, FOOTER_SIZE, &same, err);
+
+	if (r < 0 || same)
+		return r;
+	r = io_write(io, raw, FOOTER_SIZE, 0, err);
+	return r < 0 ? r : io_flush(io, err);
+}
+
+int recover_image(const struct vhd_io *io, struct vhd_error *err)
+{
+	uint8_t raw[FOOTER_SIZE];
+	struct plan plan = {0};
+	int r = make_plan(io, &plan, err);
+
+	/* A fixed disk never grows: it has nothing to mend. */
+	if (r == 0 && plan.footer.type != VHD_FIXED) {
+		footer_encode(&plan.footer, raw);
+		r = mend_tail(io, raw, plan.end, err);
+		if (r == 0)
+			r = mend_head(io, raw, err);
+	}
+	return r < 0 ? vhd_wrap(err, r, "recover") : 0;
+}
