@@ -1,0 +1,113 @@
+/* test_crash.c - power cuts at every point of random work: what was flushed is there, and nothing
+ * foreign.
+ *
+ * VHDD_CRASH_STATES: how many states to check; VHDD_CRASH_LIMIT: up to how many combinations of a
+ * point are all tried; VHDD_SEED replays.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "crash_rig.h"
+#include "mutant.h"
+#include "test.h"
+
+enum { OPS = 60 };
+
+struct totals {
+	size_t runs, points, states, nested;
+	char what[1024];
+	uint64_t seed;
+};
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Runs until `states` are checked or one is wrong. */
+static struct totals simulate(uint64_t seed, size_t states, size_t limit)
+{
+	struct totals totals = {.seed = seed};
+
+	while (totals.states < states && !totals.what[0]) {
+		struct rig rig;
+
+		rig_init(&rig, totals.seed, limit);
+		for (int i = 0; i < OPS && totals.states + rig.states < states; i++) {
+			if (!rig_op(&rig))
+				break;
+		}
+		totals.runs++;
+		totals.points += rig.crash.upto;
+		totals.states += rig.states;
+		totals.nested += rig.nested;
+		memcpy(totals.what, rig.what, sizeof totals.what);
+		rig_fini(&rig);
+		if (!totals.what[0])
+			totals.seed++;
+	}
+	return totals;
+}
+
+static void keeps_what_was_flushed(void **state)
+{
+	size_t states = (size_t)rng_env("VHDD_CRASH_STATES", 60000);
+	size_t limit = (size_t)rng_env("VHDD_CRASH_LIMIT", states > 60000 ? 4096 : 1024);
+	double start = seconds();
+	struct totals totals = simulate(rng_seed("test_crash"), states, limit);
+
+	(void)state;
+	printf("%zu runs, %zu points, %zu states and %zu inside recovery, %.0f states/s\n",
+	       totals.runs, totals.points, totals.states, totals.nested,
+	       (double)(totals.states + totals.nested) / (seconds() - start));
+	if (totals.what[0])
+		fail_msg("VHDD_SEED=%llu: %s", (unsigned long long)totals.seed, totals.what);
+}
+
+/* The wrong orders that the simulator must catch, or it proves nothing about the right one. */
+static void catches_wrong_orders(void **state)
+{
+	static const struct {
+		int mutant;
+		const char *name;
+	} mutants[] = {
+		{1, "BAT entry written before the data is durable"},
+		{2, "bit of an existing block written with its data"},
+		{4, "no barrier between data and metadata"},
+		{5, "flush answered before its second barrier"},
+		{6, "recovery leaves what lies behind the last block"},
+		{11, "new block of a root gets only the written bits"},
+		{12, "flush writes live metadata, not what it froze"},
+	};
+	uint64_t seed = rng_seed("test_crash, mutants");
+	int survivors = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof mutants / sizeof mutants[0]; i++) {
+		double start = seconds();
+		struct totals totals;
+
+		vhd_mutant = mutants[i].mutant;
+		totals = simulate(seed, 200000, 256);
+		vhd_mutant = 0;
+		printf("M%d, %s: %s after %zu states, %.1f s%s%s\n", mutants[i].mutant,
+		       mutants[i].name, totals.what[0] ? "caught" : "SURVIVED", totals.states,
+		       seconds() - start, totals.what[0] ? ": " : "", totals.what);
+		survivors += totals.what[0] == '\0';
+	}
+	assert_int_equal(survivors, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_what_was_flushed),
+		cmocka_unit_test(catches_wrong_orders),
+	};
+
+	return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
+}

@@ -1,0 +1,373 @@
+/* test_fault.c - every call of a store, and every allocation, fails once: the answer says so,
+ * nothing leaks, nothing that was there is lost, and what was not made durable was not called
+ * durable. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc_fault.h"
+#include "fault_world.h"
+#include "must.h"
+#include "test.h"
+
+/* ---- scenarios: the work that is disturbed
+ * ------------------------------------------------------------------------- */
+
+static int create(struct world *world, enum vhd_type type, uint32_t block, struct vhd *parent,
+		  struct vhd_error *err)
+{
+	struct vhd_create_args args = {.type = type, .size = WORLD_SIZE, .block_size = block};
+	struct vhd_io io = world_io(world, NEW);
+	int r;
+
+	args.preallocate = type == VHD_FIXED;
+	args.parent = parent;
+	args.parent_path = "/pool/parent.vhd";
+	args.child_path = "/pool/child.vhd";
+	memset(args.id, 0x99, sizeof args.id);
+	r = vhd_create(world->engine, &io, &args, &world->other, err);
+	if (r < 0)
+		vhd_io_close(&io);
+	return r;
+}
+
+static int create_fixed(struct world *world, struct vhd_error *err)
+{
+	return create(world, VHD_FIXED, 0, NULL, err);
+}
+
+static int create_dynamic(struct world *world, struct vhd_error *err)
+{
+	return create(world, VHD_DYNAMIC, WORLD_BLOCK, NULL, err);
+}
+
+static int snapshot(struct world *world, struct vhd_error *err)
+{
+	int r = world_open(world, LEAF, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_write(world, 5000, 3000, 0x51, err);
+	if (r == 0)
+		r = create(world, VHD_DIFF, 0, world->disk, err);
+	world->flushed = r == 0;
+	return r;
+}
+
+static int open_for_reading(struct world *world, struct vhd_error *err)
+{
+	return world_open(world, BASE, 0, &world->disk, err);
+}
+
+static int open_for_writing(struct world *world, struct vhd_error *err)
+{
+	return world_open(world, BASE, VHD_WRITE, &world->disk, err);
+}
+
+static int open_chain(struct world *world, struct vhd_error *err)
+{
+	return world_open(world, LEAF, VHD_WRITE, &world->disk, err);
+}
+
+/* As after a power cut while a block was appended. */
+static int recover(struct world *world, struct vhd_error *err)
+{
+	uint64_t size = memio_size(world->files[LEAF]);
+	uint8_t junk[512];
+
+	memset(junk, 0xEE, sizeof junk);
+	memio_poke(world->files[LEAF], junk, sizeof junk, size - 512);
+	memio_poke(world->files[LEAF], junk, sizeof junk, size + 40960);
+	return world_open(world, LEAF, VHD_WRITE | VHD_RECOVER, &world->disk, err);
+}
+
+static int work(struct world *world, uint64_t off, size_t len, struct vhd_error *err)
+{
+	int r = world_open(world, world->target, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_write(world, off, len, 0x61, err);
+	return r == 0 ? world_flush(world, err) : r;
+}
+
+static int write_new_block(struct world *world, struct vhd_error *err)
+{
+	return work(world, 3 * WORLD_BLOCK, 8192, err);
+}
+
+static int write_existing(struct world *world, struct vhd_error *err)
+{
+	return work(world, 1024, 512, err);
+}
+
+static int write_under_clear_bits(struct world *world, struct vhd_error *err)
+{
+	return work(world, 4096, 4096, err);
+}
+
+static int write_partial_sectors(struct world *world, struct vhd_error *err)
+{
+	return work(world, 700, 1000, err);
+}
+
+static int write_many_blocks(struct world *world, struct vhd_error *err)
+{
+	return work(world, WORLD_BLOCK - 1000, 2 * WORLD_BLOCK + 2000, err);
+}
+
+static int write_twice(struct world *world, struct vhd_error *err)
+{
+	int r = work(world, WORLD_BLOCK, 1024, err);
+
+	world->flushed = false;
+	if (r == 0)
+		memcpy(world->before, world->after, WORLD_SIZE);
+	if (r == 0)
+		r = world_write(world, WORLD_BLOCK + 512, 1024, 0x62, err);
+	return r == 0 ? world_flush(world, err) : r;
+}
+
+static int zero(struct world *world, struct vhd_error *err)
+{
+	int r = world_open(world, world->target, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_zero(world, 300, WORLD_BLOCK + 20000, err);
+	return r == 0 ? world_flush(world, err) : r;
+}
+
+static int freeze_and_thaw(struct world *world, struct vhd_error *err)
+{
+	int r = world_open(world, LEAF, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_write(world, 100, 1000, 0x63, err);
+	if (r == 0)
+		r = vhd_freeze(world->disk, err);
+	world->flushed = r == 0;
+	return r == 0 ? vhd_thaw(world->disk, err) : r;
+}
+
+static int read_all(struct world *world, struct vhd_error *err)
+{
+	uint8_t *buf = must_alloc(WORLD_SIZE);
+	int r = world_open(world, LEAF, 0, &world->disk, err);
+
+	if (r == 0)
+		r = vhd_read(world->disk, buf, WORLD_SIZE - 3, 1, 0, err);
+	if (r == 0)
+		r = vhd_read_sector(world->disk, 2, buf, err);
+	must_free(buf);
+	return r < 0 ? r : 0;
+}
+
+static int locate(struct world *world, struct vhd_error *err)
+{
+	struct vhd_run runs[16];
+	struct vhd_extent extents[16];
+	struct vhd_step steps[3];
+	size_t n;
+	int r = world_open(world, LEAF, 0, &world->disk, err);
+
+	if (r == 0)
+		r = vhd_get_sector_location(world->disk, 1, 0, runs, err);
+	if (r == 0)
+		r = vhd_get_sector_locations(world->disk, 0, 4096, 0, runs, 16, &n, err);
+	if (r == 0)
+		r = vhd_extents(world->disk, 0, WORLD_SIZE, 0, extents, 16, &n, err);
+	if (r == 0)
+		r = vhd_trace(world->disk, 0, steps, 3, err);
+	return r < 0 ? r : 0;
+}
+
+static int nothing(void *ctx, const struct vhd_region *region)
+{
+	(void)ctx;
+	(void)region;
+	return 0;
+}
+
+static int layout(struct world *world, struct vhd_error *err)
+{
+	int r = world_open(world, LEAF, 0, &world->disk, err);
+	uint64_t size;
+
+	if (r == 0)
+		r = vhd_layout(world->disk, nothing, NULL, err);
+	return r == 0 ? vhd_file_size(world->disk, &size, err) : r;
+}
+
+static const struct scenario {
+	const char *name;
+	enum world_file target;
+	int (*run)(struct world *world, struct vhd_error *err);
+} scenarios[] = {
+	{"create fixed", FIXED, create_fixed},
+	{"create dynamic", BASE, create_dynamic},
+	{"snapshot", LEAF, snapshot},
+	{"open for reading", BASE, open_for_reading},
+	{"open for writing", BASE, open_for_writing},
+	{"open chain", LEAF, open_chain},
+	{"recover", LEAF, recover},
+	{"write new block of a root", BASE, write_new_block},
+	{"write new block of a child", LEAF, write_new_block},
+	{"write existing sector", LEAF, write_existing},
+	{"write under clear bits", LEAF, write_under_clear_bits},
+	{"write partial sectors", LEAF, write_partial_sectors},
+	{"write partial sectors of a root", BASE, write_partial_sectors},
+	{"write many blocks", LEAF, write_many_blocks},
+	{"write twice", LEAF, write_twice},
+	{"write fixed", FIXED, write_partial_sectors},
+	{"zero a root", BASE, zero},
+	{"zero a child", LEAF, zero},
+	{"zero fixed", FIXED, zero},
+	{"freeze and thaw", LEAF, freeze_and_thaw},
+	{"read", LEAF, read_all},
+	{"locate", LEAF, locate},
+	{"layout", LEAF, layout},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+/* ---- faults
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct fault_kind {
+	const char *name;
+	int sys;
+	unsigned ops;
+	enum vhd_code code;
+};
+static const struct fault_kind kinds[] = {
+	{"EIO", EIO, FAULT_ALL, VHD_E_IO},
+	{"ENOSPC", ENOSPC, FAULT_WRITE | FAULT_RESIZE | FAULT_ALLOCATE | FAULT_FLUSH | FAULT_PUNCH,
+	 VHD_E_NOSPC},
+	{"EDQUOT", EDQUOT, FAULT_WRITE | FAULT_RESIZE | FAULT_ALLOCATE | FAULT_FLUSH, VHD_E_NOSPC},
+	{"EAGAIN", EAGAIN, FAULT_LOCK, VHD_E_BUSY},
+};
+
+static unsigned long runs;
+
+static void check_code(const struct world *world, const struct fault_kind *kind, int r,
+		       const char *what)
+{
+	if (r == 0)
+		fail_msg("%s: a failed call (op %u) became a success", what, world->faults.last);
+	if (r != (int)kind->code && r != VHD_E_FAILED)
+		fail_msg("%s: code %d", what, r);
+}
+
+/* Runs a scenario with call `n` failing; false when it came through untouched. */
+static bool run_once(const struct scenario *scenario, const struct fault_kind *kind, long n,
+		     bool for_ever, bool torn)
+{
+	struct world *world = must_alloc(sizeof *world);
+	struct vhd_error err = {.text = ""};
+	char what[200];
+	bool touched;
+	int r;
+
+	world_init(world, scenario->target);
+	world->faults = (struct faults){.ops = kind->ops,
+					.sys = kind->sys,
+					.fail_at = n,
+					.for_ever = for_ever,
+					.torn = torn};
+	r = scenario->run(world, &err);
+	touched = world->faults.failed > 0;
+	(void)snprintf(what, sizeof what, "%s, %s %s at call %ld, op %u", scenario->name,
+		       kind->name, for_ever ? "for ever" : "once", n, world->faults.last);
+	if (touched)
+		check_code(world, kind, r, what);
+	else if (r < 0)
+		fail_msg("%s: nothing failed, and yet: %s", what, err.text);
+	if (touched && world->faults.last == FAULT_FLUSH)
+		assert_false(world->flushed);
+	world_check(world, what);
+	world_fini(world);
+	must_free(world);
+	runs++;
+	return touched;
+}
+
+static void survives_a_failing_store(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < SCENARIOS; s++) {
+		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+			for (int mode = 0; mode < 3; mode++) {
+				long n = 0;
+
+				while (run_once(&scenarios[s], &kinds[k], n, mode == 1, mode == 2))
+					n++;
+			}
+		}
+	}
+	printf("%lu runs with a failing store\n", runs);
+}
+
+/* ---- allocations
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static bool run_without_memory(const struct scenario *scenario, long n, bool for_ever)
+{
+	struct world *world = must_alloc(sizeof *world);
+	struct vhd_error err = {.text = ""};
+	char what[200];
+	long failed;
+	int r;
+
+	world_init(world, scenario->target);
+	alloc_fault_arm(n, for_ever);
+	r = scenario->run(world, &err);
+	alloc_fault_disarm();
+	failed = alloc_fault_failed();
+	(void)snprintf(what, sizeof what, "%s, allocation %ld fails %s", scenario->name, n,
+		       for_ever ? "for ever" : "once");
+	if (r < 0 && (failed == 0 || (r != VHD_E_NOMEM && r != VHD_E_FAILED)))
+		fail_msg("%s: code %d: %s", what, r, err.text);
+	world_check(world, what);
+	world_fini(world);
+	must_free(world);
+	runs++;
+	return failed > 0;
+}
+
+static void survives_lack_of_memory(void **state)
+{
+	(void)state;
+	runs = 0;
+	for (size_t s = 0; s < SCENARIOS; s++) {
+		for (int for_ever = 0; for_ever < 2; for_ever++) {
+			long n = 0;
+
+			while (run_without_memory(&scenarios[s], n, for_ever))
+				n++;
+		}
+	}
+	printf("%lu runs with a failing allocation\n", runs);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world_prepare();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_forget();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(survives_a_failing_store),
+		cmocka_unit_test(survives_lack_of_memory),
+	};
+
+	return cmocka_run_group_tests_name("fault", tests, setup, teardown);
+}
