@@ -192,7 +192,8 @@ static uint32_t count_bits(const uint8_t *bitmap, uint32_t sectors)
 	for (uint32_t i = 0; i < sectors / 8; i++)
 		count += (uint32_t)__builtin_popcount(bitmap[i]);
 	if (sectors % 8 != 0)
-		count += (uint32_t)__builtin_popcount(bitmap[sectors / 8] >> (8 - sectors % 8));
+		count += (uint32_t)__builtin_popcount((uint32_t)bitmap[sectors / 8] >>
+						      (8 - sectors % 8));
 	return count;
 }
 
