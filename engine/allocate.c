@@ -60,6 +60,7 @@ static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error
 	writer->end = end;
 	image->file_size = end + FOOTER_SIZE;
 	writer->dirty_blocks++;
+	writer->pending++;
 	writer->allocated++;
 	return 0;
 }
@@ -112,6 +113,7 @@ void allocate_undo(struct image *image, struct dirty_block *dirty)
 	}
 	dirty_forget(&writer->dirty, dirty);
 	writer->dirty_blocks--;
+	writer->pending--;
 	writer->allocated--;
 	pthread_mutex_unlock(&writer->lock);
 	free(dirty);

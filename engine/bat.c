@@ -57,12 +57,12 @@ int bat_check_entry(const struct image *image, uint32_t block, uint32_t entry,
 {
 	uint64_t off = (uint64_t)entry * VHD_SECTOR;
 	uint64_t len = (uint64_t)image->bitmap_size + image->header.block_size;
-	uint64_t size = image->file_size;
+	uint64_t size = image->file_size - image->tail_size;
 
 	if (!range_ok(off, len, size))
 		return vhd_fail(err, VHD_E_CORRUPT,
 				"block table: entry %u at 0x%" PRIx64 " is sector 0x%" PRIx32
-				": the block passes the end of the file (%" PRIu64 " bytes)",
+				": the block passes the end of the data (%" PRIu64 " bytes)",
 				block, entry_offset(image, block), entry, size);
 	return off >= image->floor ? 0 : check_areas(image, block, off, len, err);
 }

@@ -96,6 +96,7 @@ int dirty_get(struct image *image, uint32_t block, uint64_t start, struct dirty_
 	pthread_mutex_lock(&writer->lock);
 	r = dirty_insert(&writer->dirty, made, err);
 	writer->dirty_blocks += r == 0;
+	writer->pending += r == 0;
 	pthread_mutex_unlock(&writer->lock);
 	if (r == 0)
 		*ret_dirty = STEAL(made);

@@ -137,6 +137,8 @@ static void note(struct search *search, const char *path, const char *why)
 {
 	size_t used = strlen(search->tried);
 
+	if (!why && strstr(search->tried, path)) /* two locators, one place */
+		return;
 	(void)snprintf(search->tried + used, sizeof search->tried - used, "%s%s%s%s%s",
 		       used ? ", " : "", path, why ? " (" : "", why ? why : "", why ? ")" : "");
 }
@@ -242,6 +244,18 @@ static int fail_missing(const struct search *search, struct vhd_error *err)
 			search->tried);
 }
 
+/* Windows puts the whole path there, with backslashes. */
+static int try_header_name(struct search *search, const char *name, struct vhd_error *err)
+{
+	struct vhd_locator windows = {.code = LOCATOR_W2KU};
+	int r = name[0] == '\0' ? 0 : try_name(search, name, err);
+
+	if (r != 0 || (!strchr(name, '\\') && !strchr(name, ':')))
+		return r;
+	(void)snprintf(windows.text, sizeof windows.text, "%s", name);
+	return try_locator(search, &windows, err);
+}
+
 static int find_parent(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 		       struct vhd_error *err)
 {
@@ -250,8 +264,8 @@ static int find_parent(void *ctx, const struct vhd_parent_ref *ref, struct vhd_i
 
 	for (int i = 0; i < VHD_LOCATORS && r == 0; i++)
 		r = try_locator(&search, &ref->locators[i], err);
-	if (r == 0 && ref->name[0] != '\0')
-		r = try_name(&search, ref->name, err);
+	if (r == 0)
+		r = try_header_name(&search, ref->name, err);
 	if (r == 0)
 		return fail_missing(&search, err);
 	if (r > 0)

@@ -171,6 +171,7 @@ static void finish(struct flush *flush)
 
 	pthread_mutex_lock(&writer->lock);
 	dirty_free(&writer->flushing);
+	writer->pending -= (unsigned)flush->n;
 	writer->epoch_durable = flush->epoch;
 	pthread_mutex_unlock(&writer->lock);
 }
@@ -188,6 +189,7 @@ static int merge_newer(struct writer *writer, struct dirty_block *newer)
 		for (size_t i = 0; i < sizeof older->changed; i++)
 			older->changed[i] |= newer->changed[i];
 	}
+	writer->pending--;
 	free(newer);
 	return older ? 0 : VHD_E_NOMEM;
 }

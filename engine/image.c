@@ -194,6 +194,13 @@ static int require_clean(const struct footers *footers, struct vhd_error *err)
 	return 0;
 }
 
+static uint32_t tail_size(unsigned found)
+{
+	if (found & VHD_FOOTER_EOF)
+		return FOOTER_SIZE;
+	return found & VHD_FOOTER_EOF511 ? FOOTER_SIZE_OLD : 0;
+}
+
 int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	       struct image **ret_image, struct vhd_error *err)
 {
@@ -210,6 +217,7 @@ int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 		return r;
 	image->footer = footers.footer;
 	image->file_size = footers.file_size;
+	image->tail_size = tail_size(footers.found);
 	fill_info(image, footers.found);
 	image->io = *io;
 	if (image->info.type != VHD_FIXED)

@@ -47,6 +47,7 @@ struct image {
 	uint32_t bitmap_size;       /* bytes, whole sectors */
 	uint64_t floor;             /* where the metadata areas end, bytes */
 	_Atomic uint64_t file_size; /* bytes; grows with every allocation */
+	uint32_t tail_size;         /* bytes of the trailing footer; 0 = there is none */
 
 	struct bat_page **bat;     /* by page, NULL = not cached */
 	uint64_t bat_changes;      /* counts flushes that changed the table */

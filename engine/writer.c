@@ -91,6 +91,8 @@ bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start)
 {
 	const struct dirty_block *dirty;
 
+	if (writer->pending == 0)
+		return false;
 	pthread_mutex_lock(&writer->lock);
 	dirty = newest(writer, block);
 	if (dirty)
@@ -104,6 +106,8 @@ bool writer_bits(struct writer *writer, uint32_t block, uint32_t off, uint32_t l
 {
 	const struct dirty_block *dirty;
 
+	if (writer->pending == 0)
+		return false;
 	pthread_mutex_lock(&writer->lock);
 	dirty = newest(writer, block);
 	if (dirty)

@@ -34,6 +34,7 @@ struct writer {
 	pthread_mutex_t flush_lock;      /* one flush at a time */
 	pthread_mutex_t lock;            /* guards what follows */
 	void *dirty, *flushing;          /* tsearch trees of struct dirty_block by block */
+	atomic_uint pending;             /* blocks in both; 0: the file knows everything */
 	uint64_t end; /* bytes: where the tail footer is and the next block may start */
 	uint64_t epoch_open, epoch_written, epoch_durable;
 	uint64_t dirty_bytes;
