@@ -1,0 +1,318 @@
+/* create.c - new images: dynamic, fixed and differencing. */
+#include "call.h"
+#include "handlers.h"
+#include "image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fields.h"
+#include "number.h"
+#include "scope.h"
+
+static const uint64_t size_max = UINT64_C(2040) << 30;
+
+static void parse_name(struct fields *fields, struct service_create *spec)
+{
+	fields_text(fields, "name", SIZE_MAX, &spec->name);
+	if (spec->name && !gate_name(spec->name))
+		fields_error(fields, "name", CODE_INVALID_NAME, "'%.130s' is not a name",
+			     spec->name);
+}
+
+static void parse_size(struct fields *fields, struct service_create *spec)
+{
+	bool given = fields_size(fields, "size", &spec->size);
+
+	if (given && (spec->size < 512 || spec->size % 512 != 0))
+		fields_error(fields, "size", CODE_INVALID_VALUE,
+			     "%llu is not a multiple of 512 from 512 on",
+			     (unsigned long long)spec->size);
+	else if (given && spec->size > size_max)
+		fields_error(fields, "size", CODE_SIZE_TOO_LARGE,
+			     "%llu is more than 2040 GiB (%llu)", (unsigned long long)spec->size,
+			     (unsigned long long)size_max);
+	if (!given && !spec->parent && !json_object_get(fields->object, "size"))
+		fields_error(fields, "size", CODE_INVALID_VALUE, "is required");
+}
+
+static void parse_kind(struct fields *fields, struct service_create *spec)
+{
+	static const char *const kinds[] = {"dynamic", "fixed", "differencing"};
+	unsigned kind = spec->parent ? SERVICE_DIFFERENCING : SERVICE_DYNAMIC;
+
+	fields_choice(fields, "kind", kinds, 3, &kind);
+	spec->kind = (enum service_kind)kind;
+	if (spec->kind == SERVICE_DIFFERENCING && !spec->parent)
+		fields_error(fields, "parent", CODE_INVALID_VALUE,
+			     "is required for a differencing image");
+	if (spec->kind != SERVICE_DIFFERENCING && spec->parent)
+		fields_error(fields, "kind", CODE_INVALID_VALUE,
+			     "an image with a parent is differencing");
+}
+
+static void parse_parent(struct fields *fields, struct service_create *spec)
+{
+	char uuid[SERVICE_ID];
+
+	fields_text(fields, "parent", SIZE_MAX, &spec->parent);
+	if (spec->parent && !gate_name(spec->parent) && !number_uuid(spec->parent, uuid))
+		fields_error(fields, "parent", CODE_INVALID_VALUE,
+			     "'%.130s' is neither a name nor an id", spec->parent);
+}
+
+static void parse_uuid(struct fields *fields, struct service_create *spec, char uuid[SERVICE_ID])
+{
+	const char *text = NULL;
+
+	fields_text(fields, "uuid", SIZE_MAX, &text);
+	if (!text)
+		return;
+	if (!number_uuid(text, uuid) || strcmp(uuid, "00000000-0000-0000-0000-000000000000") == 0)
+		fields_error(fields, "uuid", CODE_INVALID_VALUE, "'%.40s' is not a UUID", text);
+	spec->uuid = uuid;
+}
+
+static void parse_feature(struct fields *fields, const json_t *name, struct service_create *spec)
+{
+	if (json_is_string(name) && strcmp(json_string_value(name), "temporary") == 0)
+		spec->temporary = true;
+	else
+		fields_error(fields, "features", CODE_INVALID_VALUE, "there is only \"temporary\"");
+}
+
+static void parse_features(struct fields *fields, struct service_create *spec)
+{
+	json_t *list = fields_get(fields, "features");
+	size_t i;
+	json_t *name;
+
+	if (list && json_is_string(list))
+		parse_feature(fields, list, spec);
+	else if (list && !json_is_array(list))
+		fields_error(fields, "features", CODE_INVALID_VALUE, "must be an array of strings");
+	json_array_foreach (list, i, name) {
+		parse_feature(fields, name, spec);
+	}
+}
+
+static void parse_layout(struct fields *fields, struct service_create *spec)
+{
+	uint64_t block_size = 0;
+	bool relative = true;
+
+	if (fields_size(fields, "block_size", &block_size) && block_size != 512 << 10 &&
+	    block_size != 2 << 20)
+		fields_error(fields, "block_size", CODE_INVALID_VALUE, "must be 512 KiB or 2 MiB");
+	else if (block_size > 0 && spec->kind == SERVICE_FIXED)
+		fields_error(fields, "block_size", CODE_INVALID_VALUE,
+			     "a fixed image has no blocks");
+	spec->block_size = (uint32_t)block_size;
+	if (json_object_get(fields->object, "relative_path") && spec->kind != SERVICE_DIFFERENCING)
+		fields_error(fields, "relative_path", CODE_INVALID_VALUE,
+			     "is for differencing images");
+	fields_bool(fields, "relative_path", &relative);
+	spec->absolute_path = !relative;
+	fields_bool(fields, "saved_state", &spec->saved_state);
+}
+
+static void parse_preallocation(struct fields *fields, struct service_create *spec)
+{
+	static const char *const words[] = {"sparse", "falloc", "full"};
+	unsigned choice = SERVICE_SPARSE;
+
+	fields_choice(fields, "preallocation", words, 3, &choice);
+	if (choice > SERVICE_FALLOC)
+		fields_error(fields, "preallocation", CODE_NOT_SUPPORTED,
+			     "\"full\" is not supported yet");
+	else if (choice != SERVICE_SPARSE && spec->kind != SERVICE_FIXED)
+		fields_error(fields, "preallocation", CODE_INVALID_VALUE, "is for fixed images");
+	spec->preallocation = (enum service_preallocation)choice;
+}
+
+static void parse_origin(struct fields *fields, struct service_create *spec)
+{
+	const char *time = NULL;
+	const char *creator = NULL;
+
+	fields_text(fields, "timestamp", SIZE_MAX, &time);
+	if (time && !number_vhd_time(time, &spec->vhd_timestamp))
+		fields_error(fields, "timestamp", CODE_INVALID_VALUE,
+			     "'%.40s' is not a time like 2026-11-22T06:00:00Z", time);
+	spec->has_timestamp = time != NULL;
+	fields_text(fields, "creator_application", sizeof spec->creator_application, &creator);
+	for (const char *c = creator; c && *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
+			fields_error(fields, "creator_application", CODE_INVALID_VALUE,
+				     "must be up to 4 printable ASCII characters");
+			return;
+		}
+	}
+	if (creator && *creator != '\0')
+		(void)snprintf(spec->creator_application, sizeof spec->creator_application, "%-4s",
+			       creator);
+}
+
+static bool label_ok(const char *key, const json_t *value)
+{
+	static const char chars[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+	size_t len = strlen(key);
+
+	return len > 0 && len < SERVICE_LABEL_KEY && strspn(key, chars) == len &&
+	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
+}
+
+/* Memory of the labels, to be freed after the spec was used; NULL when there are none. */
+static struct service_label *parse_labels(struct fields *fields, struct service_create *spec)
+{
+	json_t *labels = fields_get(fields, "labels");
+	struct service_label *list = NULL;
+	const char *key;
+	json_t *value;
+
+	if (!labels)
+		return NULL;
+	if (!json_is_object(labels) || json_object_size(labels) > SERVICE_LABELS_MAX) {
+		fields_error(fields, "labels", CODE_INVALID_VALUE,
+			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
+		return NULL;
+	}
+	list = calloc(json_object_size(labels) + 1, sizeof *list);
+	if (!list) {
+		problem_set(fields->problem, CODE_INTERNAL, "no memory");
+		return NULL;
+	}
+	json_object_foreach (labels, key, value) {
+		struct service_label *label = &list[spec->n_labels++];
+
+		if (!label_ok(key, value)) {
+			fields_error(fields, "labels", CODE_INVALID_VALUE,
+				     "'%.70s' is not a label of 63 and 255 bytes", key);
+			continue;
+		}
+		(void)snprintf(label->key, sizeof label->key, "%s", key);
+		(void)snprintf(label->value, sizeof label->value, "%s", json_string_value(value));
+	}
+	spec->labels = list;
+	return list;
+}
+
+static void parse_source(struct fields *fields)
+{
+	if (fields_get(fields, "source"))
+		fields_error(fields, "source", CODE_NOT_SUPPORTED, "is not supported yet");
+	if (fields_get(fields, "new_uuid"))
+		fields_error(fields, "new_uuid", CODE_NOT_SUPPORTED, "is not supported yet");
+}
+
+static void parse_pool(struct fields *fields, struct service_create *spec)
+{
+	fields_text(fields, "pool", SIZE_MAX, &spec->pool);
+	if (spec->pool && !gate_name(spec->pool))
+		fields_error(fields, "pool", CODE_INVALID_NAME, "'%.130s' is not a name",
+			     spec->pool);
+}
+
+static json_t *warnings_json(unsigned warnings)
+{
+	json_t *list = json_array();
+
+	if (warnings & SERVICE_WARN_LARGER_THAN_PARENT)
+		(void)json_array_append_new(
+			list,
+			json_string("The image is larger than its parent: libvhdi and Windows "
+				    "refuse such images."));
+	if (warnings & SERVICE_WARN_DEPTH)
+		(void)json_array_append_new(
+			list,
+			json_string("The chain is deep: delete snapshots that nobody needs."));
+	return list;
+}
+
+static enum api_step answer(struct api_call *call, const struct service_created *created)
+{
+	const struct service_image *image = &created->image;
+	json_t *body = image_json(image);
+	json_t *froze = json_array();
+	enum api_step step;
+
+	if (created->froze_parent)
+		(void)json_array_append_new(froze, json_string(image->parent.name));
+	if (body) {
+		(void)json_object_set_new(body, "froze", froze);
+		(void)json_object_set_new(body, "warnings", warnings_json(created->warnings));
+	} else {
+		json_decref(froze);
+	}
+	step = call_json(call, 201, body);
+	call_header(call, "Location", "/v1/images/%s", image->id);
+	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)image->meta_version);
+	return step;
+}
+
+/* Asks the daemon; `spec` is whole. A parent that is named in the body and not there is a conflict,
+ * as the path of the request exists. */
+static enum api_step create(struct api_call *call, const struct service_create *spec,
+			    bool parent_in_body)
+{
+	struct service_created created = {.warnings = 0};
+	enum service_code code;
+	enum api_step step;
+
+	code = service_image_create(call->api->service, spec, &created, &call->err);
+	if (code == SERVICE_IMAGE_NOT_FOUND && parent_in_body)
+		code = SERVICE_PARENT_MISSING;
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	step = answer(call, &created);
+	service_image_fini(&created.image);
+	return step;
+}
+
+/* All fields but kind and parent, which the path of a snapshot says. */
+static struct service_label *parse_common(struct fields *fields, struct service_create *spec,
+					  char uuid[SERVICE_ID])
+{
+	parse_name(fields, spec);
+	parse_size(fields, spec);
+	parse_uuid(fields, spec, uuid);
+	parse_features(fields, spec);
+	parse_layout(fields, spec);
+	parse_origin(fields, spec);
+	parse_pool(fields, spec);
+	fields_text(fields, "description", SERVICE_DESCRIPTION, &spec->description);
+	return parse_labels(fields, spec);
+}
+
+enum api_step create_image(struct api_call *call)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+	struct service_create spec = {.name = NULL};
+	CLEANUP(freep) struct service_label *labels = NULL;
+	char uuid[SERVICE_ID];
+
+	parse_parent(&fields, &spec);
+	parse_kind(&fields, &spec);
+	labels = parse_common(&fields, &spec, uuid);
+	parse_preallocation(&fields, &spec);
+	parse_source(&fields);
+	fields_finish(&fields);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	return create(call, &spec, true);
+}
+
+enum api_step create_snapshot(struct api_call *call)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+	struct service_create spec = {.parent = call->ref, .kind = SERVICE_DIFFERENCING};
+	CLEANUP(freep) struct service_label *labels = NULL;
+	char uuid[SERVICE_ID];
+
+	labels = parse_common(&fields, &spec, uuid);
+	fields_finish(&fields);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	return create(call, &spec, false);
+}

@@ -1,0 +1,59 @@
+/* data.c - what all requests for the content of an image share. */
+#include "data.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+unsigned data_flags(const struct api_call *call)
+{
+	return call->nowait ? SERVICE_NOWAIT : 0;
+}
+
+enum service_code data_open(struct api_call *call, enum service_mode mode)
+{
+	if (call->data)
+		return SERVICE_OK;
+	return service_data_open(call->api->service, call->ref, mode, data_flags(call), &call->data,
+				 &call->err);
+}
+
+bool data_inside(struct api_call *call, uint64_t offset, uint64_t length)
+{
+	uint64_t size = service_data_info(call->data)->size;
+
+	if (offset <= size && length <= size - offset)
+		return true;
+	(void)call_fail(call, CODE_RANGE_NOT_SATISFIABLE,
+			"%" PRIu64 " bytes at %" PRIu64 " pass the end of the disk at %" PRIu64,
+			length, offset, size);
+	(void)snprintf(call->problem.content_range, sizeof call->problem.content_range,
+		       "bytes */%" PRIu64, size);
+	return false;
+}
+
+enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors)
+{
+	(void)snprintf(call->problem.content_range, sizeof call->problem.content_range,
+		       "sectors */%" PRIu64, sectors);
+	return call_fail(call, CODE_RANGE_NOT_SATISFIABLE,
+			 "sector %" PRIu64 " is beyond the last one, %" PRIu64, sector,
+			 sectors - 1);
+}
+
+void data_headers(struct api_call *call, const struct service_data_state *state)
+{
+	call_header(call, "ETag", "\"%s\"", state->etag);
+	call_header(call, "X-Write-Epoch", "%" PRIu64, state->write_epoch);
+	call_header(call, "X-Durable-Epoch", "%" PRIu64, state->durable_epoch);
+	call_header(call, "X-Write-Verifier", "%s", state->verifier);
+}
+
+bool data_members(json_t *body, const struct service_data_state *state)
+{
+	return json_object_set_new(body, "etag", json_string(state->etag)) == 0 &&
+	       json_object_set_new(body, "write_epoch",
+				   json_integer((json_int_t)state->write_epoch)) == 0 &&
+	       json_object_set_new(body, "durable_epoch",
+				   json_integer((json_int_t)state->durable_epoch)) == 0 &&
+	       json_object_set_new(body, "write_verifier", json_string(state->verifier)) == 0;
+}

@@ -1,0 +1,120 @@
+/* extents.c - what is allocated, and by whom, in bytes. */
+#include "call.h"
+#include "data.h"
+#include "handlers.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scope.h"
+
+enum { EXTENTS_MAX = 10000 };
+
+struct span {
+	uint64_t start, length, limit;
+	bool top_only;
+};
+
+static bool parse_span(struct api_call *call, struct span *span)
+{
+	const char *layers = query_get(&call->query, "layers");
+
+	query_size(&call->query, "start", &span->start, &call->problem);
+	query_size(&call->query, "length", &span->length, &call->problem);
+	query_limit(&call->query, "limit", EXTENTS_MAX, &span->limit, &call->problem);
+	if (span->length == 0)
+		problem_parameter(&call->problem, "length", CODE_INVALID_VALUE, "must not be 0");
+	if (span->start % 512 != 0)
+		problem_parameter(&call->problem, "start", CODE_INVALID_VALUE,
+				  "must be a multiple of 512");
+	if (layers && strcmp(layers, "all") != 0 && strcmp(layers, "top") != 0)
+		problem_parameter(&call->problem, "layers", CODE_INVALID_VALUE,
+				  "must be all or top");
+	span->top_only = layers && strcmp(layers, "top") == 0;
+	return call->problem.code == CODE_NONE;
+}
+
+static void put_extent(struct api_call *call, struct buf *buf, const struct service_extent *extent)
+{
+	struct service_level level = {.name = ""};
+	bool data = extent->where == SERVICE_DATA;
+
+	buf_printf(buf,
+		   "{\"start\":%" PRIu64 ",\"length\":%" PRIu64
+		   ",\"zero\":%s,\"hole\":%s,\"depth\":",
+		   extent->start, extent->length, extent->where == SERVICE_ZERO ? "true" : "false",
+		   data ? "false" : "true");
+	if (data && service_data_level(call->data, extent->depth, &level)) {
+		buf_printf(buf, "%" PRIu32 ",\"image\":", extent->depth);
+		buf_json(buf, level.name);
+		buf_printf(buf, "}");
+	} else {
+		buf_printf(buf, "null,\"image\":null}");
+	}
+}
+
+static enum api_step answer(struct api_call *call, const struct span *span,
+			    const struct service_extent *extents, size_t n, const char *etag)
+{
+	uint64_t size = service_data_info(call->data)->size;
+	uint64_t next = n > 0 ? extents[n - 1].start + extents[n - 1].length : span->start;
+	struct buf buf = {0};
+
+	buf_printf(&buf,
+		   "{\"virtual_size\":%" PRIu64 ",\"start\":%" PRIu64 ",\"length\":%" PRIu64
+		   ",\"extents\":[",
+		   size, span->start, next - span->start);
+	for (size_t i = 0; i < n; i++) {
+		buf_append(&buf, ",", i > 0);
+		put_extent(call, &buf, &extents[i]);
+	}
+	if (next < span->start + span->length)
+		buf_printf(&buf, "],\"next_start\":%" PRIu64 ",\"etag\":\"%s\"}\n", next, etag);
+	else
+		buf_printf(&buf, "],\"next_start\":null,\"etag\":\"%s\"}\n", etag);
+	return call_text(call, 200, "application/json", &buf);
+}
+
+static enum api_step run(struct api_call *call, const struct span *span,
+			 struct service_extent *extents)
+{
+	struct service_data_state state = {.etag = ""};
+	enum service_code code;
+	enum api_step step;
+	size_t n = 0;
+
+	service_data_state(call->data, &state);
+	if (!call_etag(call, state.etag))
+		return API_REPLY;
+	code = service_data_extents(call->data, span->start, span->length, span->top_only,
+				    data_flags(call), extents, (size_t)span->limit, &n, &call->err);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	step = answer(call, span, extents, n, state.etag);
+	call_header(call, "ETag", "\"%s\"", state.etag);
+	return step;
+}
+
+enum api_step extents_get(struct api_call *call)
+{
+	struct span span = {.length = UINT64_MAX, .limit = EXTENTS_MAX};
+	CLEANUP(freep) struct service_extent *extents = NULL;
+	enum service_code code;
+	uint64_t size;
+
+	if (!parse_span(call, &span))
+		return API_REPLY;
+	code = data_open(call, SERVICE_READ);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	size = service_data_info(call->data)->size;
+	if (span.start >= size) {
+		(void)data_inside(call, span.start, 1);
+		return API_REPLY;
+	}
+	if (span.length > size - span.start)
+		span.length = size - span.start;
+	extents = malloc((size_t)span.limit * sizeof *extents);
+	return extents ? run(call, &span, extents) : call_fail(call, CODE_INTERNAL, "no memory");
+}

@@ -1,0 +1,14 @@
+/* image.h - an image as JSON. */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include <jansson.h>
+
+#include "service.h"
+
+/* NULL: no memory. */
+json_t *image_json(const struct service_image *image);
+json_t *image_array(const struct service_images *images);
+const char *image_state_name(enum service_state state);
+
+#endif

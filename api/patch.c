@@ -1,0 +1,251 @@
+/* patch.c - PATCH of content: small operations, in order, all of them looked at before the first
+ * one is done. */
+#include "call.h"
+#include "data.h"
+#include "handlers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "fields.h"
+#include "scope.h"
+
+enum { SECTOR = 512, OPS_MAX = 256, WRITE_MAX = 64 << 10 };
+
+enum kind { ZERO, DISCARD, WRITE, FLUSH };
+static const char *const kinds[] = {"zero", "discard", "write", "flush"};
+
+struct op {
+	enum kind kind;
+	uint64_t offset, length;
+	unsigned char *data; /* WRITE, heap */
+};
+struct ops {
+	struct op *items; /* heap */
+	size_t n;
+	bool writes, flushes;
+};
+
+static void ops_fini(struct ops *ops)
+{
+	for (size_t i = 0; i < ops->n; i++)
+		free(ops->items[i].data);
+	free(ops->items);
+}
+
+/* ---- parse
+ * --------------------------------------------------------------------------------------------- */
+
+/* A place in bytes or in sectors. True: in sectors. */
+static bool parse_offset(struct fields *fields, struct op *op)
+{
+	uint64_t sector = 0;
+	bool bytes = fields_size(fields, "offset", &op->offset);
+	bool sectors = fields_size(fields, "sector", &sector);
+
+	if (bytes == sectors)
+		fields_error(fields, "offset", CODE_INVALID_VALUE, "give either offset or sector");
+	if (sectors && __builtin_mul_overflow(sector, SECTOR, &op->offset))
+		fields_error(fields, "sector", CODE_INVALID_VALUE, "is too large");
+	return sectors;
+}
+
+static void parse_extent(struct fields *fields, struct op *op)
+{
+	bool sectors = parse_offset(fields, op);
+	uint64_t count = 0;
+	bool length = fields_size(fields, "length", &op->length);
+	bool size = fields_size(fields, "size", &op->length); /* another daemon's word for it */
+	bool counted = fields_size(fields, "count", &count);
+
+	if (length + size + counted != 1 || counted != sectors)
+		fields_error(fields, "length", CODE_INVALID_VALUE,
+			     "give either offset and length, or sector and count");
+	if (counted && __builtin_mul_overflow(count, SECTOR, &op->length))
+		fields_error(fields, "count", CODE_INVALID_VALUE, "is too large");
+	if (op->length == 0)
+		fields_error(fields, "length", CODE_INVALID_VALUE, "must not be 0");
+}
+
+static void parse_octets(struct fields *fields, struct op *op)
+{
+	const char *text = NULL;
+	size_t len;
+	size_t got = 0;
+
+	(void)parse_offset(fields, op);
+	fields_text(fields, "base64", WRITE_MAX / 3 * 4 + 8, &text);
+	if (!text)
+		fields_error(fields, "base64", CODE_INVALID_VALUE,
+			     "is required, up to 64 KiB of data");
+	if (!text)
+		return;
+	len = strlen(text);
+	op->data = malloc(len / 4 * 3 + 1);
+	if (!op->data)
+		problem_set(fields->problem, CODE_INTERNAL, "no memory");
+	else if (!base64_decode(text, len, op->data, &got) || got == 0 || got > WRITE_MAX)
+		fields_error(fields, "base64", CODE_INVALID_VALUE,
+			     "is not base64 of 1 byte to 64 KiB");
+	op->length = got;
+}
+
+static void parse_op(struct fields *fields, struct ops *ops)
+{
+	struct op *op = &ops->items[ops->n++];
+	unsigned kind = FLUSH;
+
+	if (!json_object_get(fields->object, "op"))
+		fields_error(fields, "op", CODE_INVALID_VALUE, "is required");
+	fields_choice(fields, "op", kinds, sizeof kinds / sizeof *kinds, &kind);
+	op->kind = (enum kind)kind;
+	switch (op->kind) {
+	case ZERO:
+	case DISCARD: parse_extent(fields, op); break;
+	case WRITE: parse_octets(fields, op); break;
+	case FLUSH: ops->flushes = true; break;
+	}
+	ops->writes |= op->kind != FLUSH;
+	fields_finish(fields);
+}
+
+static void parse_list(struct api_call *call, json_t *list, struct ops *ops)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (list, i, item) {
+		char path[32];
+		struct fields fields = {.object = item, .problem = &call->problem, .path = path};
+
+		(void)snprintf(path, sizeof path, "/ops/%zu", i);
+		if (json_is_object(item))
+			parse_op(&fields, ops);
+		else
+			problem_field(&call->problem, path, CODE_INVALID_VALUE,
+				      "must be an object");
+	}
+}
+
+static bool parse(struct api_call *call, struct ops *ops)
+{
+	json_t *list = json_object_get(call->body, "ops");
+	size_t n = list ? json_array_size(list) : 1;
+	struct fields top = {.object = call->body, .problem = &call->problem, .path = ""};
+
+	if (n == 0 || n > OPS_MAX) {
+		problem_field(&call->problem, "/ops", CODE_INVALID_VALUE,
+			      "must be an array of 1 to %d operations", OPS_MAX);
+		return false;
+	}
+	ops->items = calloc(n, sizeof *ops->items);
+	if (!ops->items) {
+		(void)call_fail(call, CODE_INTERNAL, "no memory");
+		return false;
+	}
+	if (list) {
+		(void)fields_get(&top, "ops");
+		parse_list(call, list, ops);
+		fields_finish(&top);
+	} else {
+		parse_op(&top, ops);
+	}
+	return call->problem.code == CODE_NONE;
+}
+
+/* ---- do
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static enum service_code run_op(struct api_call *call, const struct op *op)
+{
+	switch (op->kind) {
+	case ZERO: return service_data_zero(call->data, op->offset, op->length, &call->err);
+	case WRITE:
+		return service_data_write(call->data, op->data, (size_t)op->length, op->offset,
+					  &call->err);
+	case DISCARD:                  /* allowed to do nothing, and says so */
+	case FLUSH: return SERVICE_OK; /* one for all, at the end */
+	}
+	return SERVICE_INTERNAL;
+}
+
+static json_t *op_json(const struct op *op)
+{
+	json_t *result = json_pack("{s:s}", "op", kinds[op->kind]);
+
+	if (result && op->kind != FLUSH)
+		(void)json_object_update_new(result, json_pack("{s:I, s:I}", "offset",
+							       (json_int_t)op->offset, "length",
+							       (json_int_t)op->length));
+	if (result && (op->kind == ZERO || op->kind == DISCARD))
+		(void)json_object_set_new(result, "effect",
+					  json_string(op->kind == ZERO ? "zeroed" : "unchanged"));
+	return result;
+}
+
+static enum api_step patch_answer(struct api_call *call)
+{
+	struct service_data_state state = {.etag = ""};
+	enum api_step step;
+	json_t *body;
+
+	service_data_state(call->data, &state);
+	body = json_pack("{s:I, s:O, s:b}", "completed", (json_int_t)call->completed, "results",
+			 call->results, "flushed", call->write.flush);
+	if (body && !data_members(body, &state))
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	step = call_json(call, 200, body);
+	data_headers(call, &state);
+	return step;
+}
+
+static bool all_inside(struct api_call *call, const struct ops *ops)
+{
+	for (size_t i = 0; i < ops->n; i++) {
+		if (ops->items[i].kind != FLUSH &&
+		    !data_inside(call, ops->items[i].offset, ops->items[i].length))
+			return false;
+	}
+	return true;
+}
+
+static enum api_step run(struct api_call *call, const struct ops *ops)
+{
+	enum service_code code = data_open(call, ops->writes ? SERVICE_WRITE : SERVICE_READ);
+
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	if (!all_inside(call, ops))
+		return API_REPLY;
+	call->results = json_array();
+	for (; call->completed < ops->n; call->completed++) {
+		const struct op *op = &ops->items[call->completed];
+
+		code = run_op(call, op);
+		if (code != SERVICE_OK)
+			break;
+		if (json_array_append_new(call->results, op_json(op)) != 0)
+			return call_fail(call, CODE_INTERNAL, "no memory");
+	}
+	call->problem.has_completed = true;
+	call->problem.completed = call->completed;
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	return call->write.flush ? call_flush(call, patch_answer) : patch_answer(call);
+}
+
+enum api_step patch_data(struct api_call *call)
+{
+	CLEANUP(ops_fini) struct ops ops = {.n = 0};
+
+	call->write.flush = true;
+	query_bool(&call->query, "flush", &call->write.flush, &call->problem);
+	if (!parse(call, &ops))
+		return API_REPLY;
+	call->write.flush |= ops.flushes;
+	return run(call, &ops);
+}

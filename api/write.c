@@ -1,0 +1,204 @@
+/* write.c - PUT of content. All that can be refused is refused before the first byte of the body is
+ * read. */
+#include "call.h"
+#include "data.h"
+#include "handlers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "range.h"
+
+enum { SECTOR = 512 };
+
+/* Where the body goes, by ?offset=, Content-Range or nothing. */
+static bool parse_offset(struct api_call *call, struct content_range *range, bool *ret_ranged)
+{
+	const char *header = http_header(call->request, "Content-Range");
+	const char *offset = query_get(&call->query, "offset");
+	uint64_t at = 0;
+
+	query_size(&call->query, "offset", &at, &call->problem);
+	if (http_header_count(call->request, "Content-Range") > 1)
+		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+				"more than one Content-Range header");
+	if (call->problem.code != CODE_NONE)
+		return false;
+	if (header && !range_content(header, range, &call->problem))
+		return false;
+	if (header && offset && at != range->first) {
+		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+				"offset says %" PRIu64 ", Content-Range says %" PRIu64, at,
+				range->first);
+		return false;
+	}
+	if (!header)
+		range->first = at;
+	*ret_ranged = header != NULL;
+	return true;
+}
+
+static bool parse_length(struct api_call *call, const struct content_range *range)
+{
+	struct call_write *write = &call->write;
+	bool known = call->gate.body == HTTP_BODY_SIZED;
+
+	write->offset = range->first;
+	write->length = known ? call->gate.length : SERVICE_UNKNOWN_LENGTH;
+	if (!known && range->has_last && range->last < UINT64_MAX)
+		write->length = range->last - range->first + 1;
+	if (known && range->has_last && range->last - range->first != write->length - 1) {
+		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+				"Content-Range says bytes %" PRIu64 " to %" PRIu64
+				", the body has %" PRIu64,
+				range->first, range->last, write->length);
+		return false;
+	}
+	return true;
+}
+
+static bool parse_aligned(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+	bool aligned = false;
+
+	query_bool(&call->query, "aligned", &aligned, &call->problem);
+	if (!aligned || call->problem.code != CODE_NONE)
+		return call->problem.code == CODE_NONE;
+	if (write->length == SERVICE_UNKNOWN_LENGTH)
+		(void)call_fail(call, CODE_UNALIGNED, "the length of the body is not known");
+	else if (write->offset % SECTOR != 0 || write->length % SECTOR != 0)
+		(void)call_fail(call, CODE_UNALIGNED, "%" PRIu64 " bytes at %" PRIu64,
+				write->length, write->offset);
+	return call->problem.code == CODE_NONE;
+}
+
+bool write_prepare(struct api_call *call)
+{
+	struct content_range range = {.first = 0};
+	bool ranged = false;
+	bool detect = false;
+
+	call->write.flush = true;
+	query_bool(&call->query, "flush", &call->write.flush, &call->problem);
+	query_bool(&call->query, "detect_zeroes", &detect, &call->problem);
+	if (detect)
+		problem_parameter(&call->problem, "detect_zeroes", CODE_NOT_SUPPORTED,
+				  "is not supported yet");
+	return parse_offset(call, &range, &ranged) && parse_length(call, &range) &&
+	       parse_aligned(call);
+}
+
+/* The complete length of Content-Range can be judged only now that the size of the disk is known.
+ */
+static bool fits(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+	const char *header = http_header(call->request, "Content-Range");
+	uint64_t length =
+		call->gate.body == HTTP_BODY_SIZED ? write->length : SERVICE_UNKNOWN_LENGTH;
+	struct content_range range;
+
+	if (header && (!range_content(header, &range, &call->problem) ||
+		       !range_content_fits(&range, length, service_data_info(call->data)->size,
+					   &call->problem)))
+		return false;
+	/* A body of unknown length has one byte at least. */
+	return data_inside(call, write->offset,
+			   write->length == SERVICE_UNKNOWN_LENGTH ? 1 : write->length);
+}
+
+enum api_step write_begin(struct api_call *call)
+{
+	enum service_code code = data_open(call, SERVICE_WRITE);
+
+	if (code == SERVICE_OK && !fits(call))
+		return API_REPLY;
+	if (code == SERVICE_OK)
+		code = service_data_reserve(call->data, call->write.offset, call->write.length,
+					    &call->err);
+	return code == SERVICE_OK ? API_UPLOAD : call_refused(call, code);
+}
+
+bool write_piece(struct api_call *call, const void *data, size_t len)
+{
+	struct call_write *write = &call->write;
+	enum service_code code;
+
+	if (!data_inside(call, write->offset + write->written, len))
+		return false;
+	if (write->length != SERVICE_UNKNOWN_LENGTH && len > write->length - write->written) {
+		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+				"the body is longer than the %" PRIu64 " bytes it was said to have",
+				write->length);
+		return false;
+	}
+	code = service_data_write(call->data, data, len, write->offset + write->written,
+				  &call->err);
+	if (code == SERVICE_OK)
+		write->written += len;
+	else
+		(void)call_refused(call, code);
+	return code == SERVICE_OK;
+}
+
+/* ---- answers
+ * ------------------------------------------------------------------------------------------- */
+
+static enum api_step write_answer(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+	struct service_data_state state = {.etag = ""};
+	enum api_step step;
+	json_t *body;
+
+	service_data_state(call->data, &state);
+	body = json_pack("{s:I, s:I, s:b, s:I}", "offset", (json_int_t)write->offset, "length",
+			 (json_int_t)write->written, "flushed", write->flush, "allocated_blocks",
+			 (json_int_t)state.allocated_blocks);
+	if (body && !data_members(body, &state))
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	step = call_json(call, 200, body);
+	data_headers(call, &state);
+	return step;
+}
+
+enum api_step write_end(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+
+	if (write->written == 0)
+		return call_fail(call, CODE_INVALID_VALUE, "the body is empty");
+	if (write->length != SERVICE_UNKNOWN_LENGTH && write->written != write->length)
+		return call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+				 "the body has %" PRIu64 " bytes instead of %" PRIu64,
+				 write->written, write->length);
+	return write->flush ? call_flush(call, write_answer) : write_answer(call);
+}
+
+static enum api_step flush_answer(struct api_call *call)
+{
+	struct service_data_state state = {.etag = ""};
+	enum api_step step;
+	json_t *body = json_pack("{s:b}", "flushed", 1);
+
+	service_data_state(call->data, &state);
+	if (body && !data_members(body, &state))
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	step = call_json(call, 200, body);
+	data_headers(call, &state);
+	return step;
+}
+
+enum api_step write_flush(struct api_call *call)
+{
+	const char *op = query_get(&call->query, "op");
+	enum service_code code;
+
+	if (!op || strcmp(op, "flush") != 0) {
+		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE, "must be flush");
+		return API_REPLY;
+	}
+	code = data_open(call, SERVICE_READ);
+	return code == SERVICE_OK ? call_flush(call, flush_answer) : call_refused(call, code);
+}
