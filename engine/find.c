@@ -27,7 +27,7 @@ struct search {
 	struct vhd_io io;     /* what was found */
 	char path[PATH_TEXT]; /* and where */
 	enum vhd_code worst;  /* VHD_E_PARENT_MISSING, or _MISMATCH once there was another image */
-	char tried[256];      /* for the error: names and what was wrong with them */
+	char tried[384];      /* for the error: names and what was wrong with them */
 };
 
 static const char *const here = ".";
@@ -212,6 +212,8 @@ static int try_name(struct search *search, const char *name, struct vhd_error *e
 	size_t n = walk->n_folders + n_search(walk->paths);
 	int r = 0;
 
+	while (strncmp(name, "./", 2) == 0)
+		name += 2;
 	if (name[0] != '/') {
 		for (size_t i = 0; i < n && r == 0; i++)
 			r = try_path(search, walk_folder(walk, i), name, err);
