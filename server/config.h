@@ -1,0 +1,47 @@
+/* config.h - the keys of the configuration file, with their defaults and bounds. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONFIG_POOLS_MAX = 16,
+	CONFIG_ROOTS_MAX = 16,
+	CONFIG_PATH = 1024,
+	CONFIG_NAME = 64,
+	CONFIG_WHY = 256
+};
+
+struct config_pool {
+	char name[CONFIG_NAME];
+	char path[CONFIG_PATH];
+};
+
+struct config {
+	uint64_t cache_size;     /* bytes of metadata the engine keeps */
+	uint64_t flush_bytes;    /* dirty bytes of an image that start a flush */
+	uint64_t flush_blocks;   /* dirty blocks of an image that start a flush */
+	uint64_t flush_ms;       /* age of the oldest dirty byte that starts a flush */
+	uint64_t workers;        /* threads that may block */
+	uint64_t connections;    /* beyond this many: 503 */
+	uint64_t header_seconds; /* for the headers of a request */
+	uint64_t body_seconds;   /* for each 64 KiB of a body */
+	uint64_t depth_max;      /* images of one chain */
+	uint64_t depth_warn;     /* from here on a warning */
+	uint64_t images_open;    /* image files kept open */
+	char roots[CONFIG_ROOTS_MAX][CONFIG_PATH]; /* folders that adopted images may lie in */
+	size_t n_roots;
+	struct config_pool pools[CONFIG_POOLS_MAX]; /* besides `default` */
+	size_t n_pools;
+};
+
+void config_init(struct config *ret_config);
+/* Lays the file over `config`. -1 and a line in `ret_why` when it cannot be read or says what is
+ * not known. */
+int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY]);
+/* As a configuration file with comments. */
+void config_print(const struct config *config, FILE *out);
+
+#endif

@@ -1,0 +1,137 @@
+/* options.c - reads the command line and the configuration file that it names. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+const char options_help[] =
+	"Usage: vhdd [OPTION]...\n"
+	"Keeps VHD disk images and serves them over HTTP.\n"
+	"\n"
+	"  --state-dir DIR      everything the daemon writes: the catalog, and images in\n"
+	"                       DIR/images (default: /var/lib/vhdd)\n"
+	"  --listen ADDRESS     127.0.0.1:PORT, [::1]:PORT or unix:PATH; may be repeated;\n"
+	"                       port 0 picks one (default: 127.0.0.1:8080 and\n"
+	"                       unix:DIR/vhdd.sock)\n"
+	"  --config FILE        read limits and pools from FILE\n"
+	"  --print-config       print the configuration in force, as such a file\n"
+	"  --rebuild-catalog    make a lost catalog anew from the image files\n"
+	"  --version            print the version\n"
+	"  --help               print this\n"
+	"\n"
+	"Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot run, 64 when the command\n"
+	"line makes no sense.\n";
+
+enum {
+	OPT_STATE_DIR = 1,
+	OPT_LISTEN,
+	OPT_CONFIG,
+	OPT_PRINT_CONFIG,
+	OPT_REBUILD,
+	OPT_VERSION,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
+	{"rebuild-catalog", no_argument, NULL, OPT_REBUILD},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static int add_listen(struct options *options, const char *text, char *why)
+{
+	const char *reason;
+
+	if (options->n_listen == OPTIONS_LISTEN_MAX) {
+		(void)snprintf(why, OPTIONS_WHY, "--listen: more than 16 addresses");
+		return -1;
+	}
+	reason = address_parse(text, &options->listen[options->n_listen]);
+	if (reason) {
+		(void)snprintf(why, OPTIONS_WHY, "--listen %.150s %s", text, reason);
+		return -1;
+	}
+	options->n_listen++;
+	return 0;
+}
+
+static int set_state_dir(struct options *options, const char *text, char *why)
+{
+	if (!*text || strlen(text) >= sizeof options->state_dir) {
+		(void)snprintf(why, OPTIONS_WHY, "--state-dir: not a folder");
+		return -1;
+	}
+	memcpy(options->state_dir, text, strlen(text) + 1);
+	return 0;
+}
+
+static int one_option(struct options *options, int option, const char *value, char *why)
+{
+	char reason[CONFIG_WHY];
+
+	switch (option) {
+	case OPT_STATE_DIR: return set_state_dir(options, value, why);
+	case OPT_LISTEN: return add_listen(options, value, why);
+	case OPT_CONFIG:
+		if (config_read(&options->config, value, reason) == 0)
+			return 0;
+		(void)snprintf(why, OPTIONS_WHY, "--config %s", reason);
+		return -1;
+	case OPT_PRINT_CONFIG: options->action = OPTIONS_PRINT_CONFIG; return 0;
+	case OPT_REBUILD: options->action = OPTIONS_REBUILD_CATALOG; return 0;
+	case OPT_VERSION: options->action = OPTIONS_VERSION; return 0;
+	case OPT_HELP: options->action = OPTIONS_HELP; return 0;
+	default: return -1;
+	}
+}
+
+static int default_listen(struct options *options, char *why)
+{
+	char path[CONFIG_PATH + 32];
+
+	if (options->n_listen)
+		return 0;
+	if (add_listen(options, "127.0.0.1:8080", why) < 0)
+		return -1;
+	(void)snprintf(path, sizeof path, "unix:%s/vhdd.sock", options->state_dir);
+	return add_listen(options, path, why);
+}
+
+/* The word that getopt did not understand, in our own sentence rather than on standard error. */
+static int unknown(char *const argv[], int option, char *why)
+{
+	(void)snprintf(why, OPTIONS_WHY, "%.200s: %s; see vhdd --help", argv[optind - 1],
+		       option == ':' ? "a value is missing" : "no such option");
+	return -1;
+}
+
+int options_parse(int argc, char *const argv[], struct options *ret_options,
+		  char ret_why[OPTIONS_WHY])
+{
+	int option;
+
+	memset(ret_options, 0, sizeof *ret_options);
+	config_init(&ret_options->config);
+	(void)snprintf(ret_options->state_dir, sizeof ret_options->state_dir, "/var/lib/vhdd");
+	optind = 0; /* so that it may be called again */
+	opterr = 0;
+	/* The daemon has no second thread yet. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return unknown(argv, option, ret_why);
+		if (one_option(ret_options, option, optarg, ret_why) < 0)
+			return -1;
+	}
+	if (optind < argc) {
+		(void)snprintf(ret_why, OPTIONS_WHY,
+			       "%.200s: vhdd takes options only; see vhdd --help", argv[optind]);
+		return -1;
+	}
+	return default_listen(ret_options, ret_why);
+}

@@ -1,0 +1,34 @@
+/* options.h - the command line of the daemon. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stddef.h>
+
+#include "address.h"
+#include "config.h"
+
+enum { OPTIONS_LISTEN_MAX = 16, OPTIONS_WHY = 512 };
+
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_PRINT_CONFIG,
+	OPTIONS_REBUILD_CATALOG,
+	OPTIONS_VERSION,
+	OPTIONS_HELP,
+};
+
+struct options {
+	enum options_action action;
+	char state_dir[CONFIG_PATH];
+	struct address listen[OPTIONS_LISTEN_MAX];
+	size_t n_listen;
+	struct config config;
+};
+
+/* -1 and a line in `ret_why` for a person when the command line makes no sense. */
+int options_parse(int argc, char *const argv[], struct options *ret_options,
+		  char ret_why[OPTIONS_WHY]);
+
+extern const char options_help[];
+
+#endif
