@@ -1,0 +1,16 @@
+/* clock.h - the two clocks, in milliseconds. */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+int64_t clock_monotonic_ms(void);
+int64_t clock_wall_ms(void); /* since 1970 */
+
+/* A condition whose time-outs are in monotonic time, and the time `ms` from now for it. */
+void clock_cond_init(pthread_cond_t *cond);
+struct timespec clock_deadline(int64_t ms);
+
+#endif

@@ -1,0 +1,24 @@
+/* workers.h - a bounded number of threads for what may block. */
+#ifndef WORKERS_H
+#define WORKERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct workers;
+
+/* A piece of work; lies inside whatever it is about, and belongs to the pool until `run` is called.
+ */
+struct workers_item {
+	void (*run)(struct workers_item *item);
+	struct workers_item *next; /* of the pool */
+};
+
+/* NULL when threads cannot be made. */
+struct workers *workers_new(size_t threads);
+/* Does all that was added, then ends the threads. NULL is fine. */
+void workers_free(struct workers *workers);
+
+void workers_add(struct workers *workers, struct workers_item *item);
+
+#endif
