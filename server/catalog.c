@@ -1,0 +1,379 @@
+/* catalog.c - the changes of the catalog. Each checks the forest in memory, commits a transaction,
+ * and only then changes the forest, so that memory never says what the disk does not. */
+#include "catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog_sql.h"
+#include "cleanup.h"
+
+void catalog_image_fini(struct catalog_image *image)
+{
+	free(image->description);
+	free(image->labels);
+	memset(image, 0, sizeof *image);
+}
+
+void catalog_images_fini(struct catalog_images *images)
+{
+	for (size_t i = 0; i < images->n; i++)
+		catalog_image_fini(&images->items[i]);
+	free(images->items);
+	memset(images, 0, sizeof *images);
+}
+
+static int load(struct catalog *catalog, const char *path, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+	int r = catalog_sql_open(catalog, path, err);
+
+	if (r < 0)
+		return r;
+	stmt = catalog_sql_use(catalog, SQL_REVISION);
+	if (sqlite3_step(stmt) != SQLITE_ROW)
+		return catalog_sql_error(catalog, "revision", err);
+	catalog->revision = (uint64_t)sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return catalog_row_load(catalog, err);
+}
+
+int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_catalog,
+		 struct catalog_error *err)
+{
+	struct catalog *catalog = calloc(1, sizeof *catalog);
+	int r;
+
+	if (!catalog)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+	(void)pthread_mutex_init(&catalog->writer, NULL);
+	(void)pthread_mutex_init(&catalog->memory, NULL);
+	catalog->depth_max = depth_max;
+	r = load(catalog, path, err);
+	if (r < 0) {
+		catalog_close(catalog);
+		return r;
+	}
+	*ret_catalog = catalog;
+	return 0;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+	if (!catalog)
+		return;
+	catalog_sql_close(catalog);
+	catalog_index_fini(&catalog->index);
+	(void)pthread_mutex_destroy(&catalog->memory);
+	(void)pthread_mutex_destroy(&catalog->writer);
+	free(catalog);
+}
+
+/* ---- what all changes share ---- */
+
+/* Takes the writer's lock and finds the image; on success the lock is held. */
+static int enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		 struct catalog_node **ret_node, struct catalog_error *err)
+{
+	struct catalog_node *node;
+
+	(void)pthread_mutex_lock(&catalog->writer);
+	node = catalog_index_find(&catalog->index, id);
+	if (!node) {
+		(void)pthread_mutex_unlock(&catalog->writer);
+		return catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "no such image");
+	}
+	*ret_node = node;
+	return 0;
+}
+
+static void leave(struct catalog *catalog)
+{
+	(void)pthread_mutex_unlock(&catalog->writer);
+}
+
+static sqlite3_stmt *use_id(struct catalog *catalog, enum catalog_statement statement,
+			    const uint8_t id[IDS_SIZE])
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, statement);
+
+	(void)sqlite3_bind_blob(stmt, 1, id, IDS_SIZE, SQLITE_STATIC);
+	return stmt;
+}
+
+/* The row of a parent that got or lost a child. */
+static int touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
+			struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+
+	if (!parent)
+		return 0;
+	stmt = use_id(catalog, SQL_IMAGE_TOUCH, parent->image.id);
+	(void)sqlite3_bind_int64(stmt, 2, now);
+	return catalog_sql_run(catalog, stmt, err);
+}
+
+static void touched(struct catalog_node *parent, int64_t now)
+{
+	if (!parent)
+		return;
+	parent->image.version++;
+	parent->image.updated_at = now;
+}
+
+static uint32_t images_of_chain(const struct catalog_node *node)
+{
+	uint32_t n = 0;
+
+	for (; node; node = node->parent)
+		n++;
+	return n;
+}
+
+/* ---- create ---- */
+
+static int may_insert(const struct catalog *catalog, const struct catalog_image *image,
+		      struct catalog_error *err)
+{
+	const struct catalog_node *parent;
+
+	if (catalog_index_find(&catalog->index, image->id))
+		return catalog_sql_fail(err, CATALOG_E_ID_EXISTS, "an image with this id exists");
+	if (catalog_index_find_name(&catalog->index, image->name))
+		return catalog_sql_fail(err, CATALOG_E_NAME_EXISTS, "an image '%s' exists",
+					image->name);
+	if (ids_is_zero(image->parent_id))
+		return 0;
+	parent = catalog_index_find(&catalog->index, image->parent_id);
+	if (!parent || parent->image.state != CATALOG_READY)
+		return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
+	if (images_of_chain(parent) >= catalog->depth_max)
+		return catalog_sql_fail(err, CATALOG_E_TOO_DEEP, "a chain has at most %u images",
+					catalog->depth_max);
+	return 0;
+}
+
+static int insert_rows(struct catalog *catalog, const struct catalog_image *image,
+		       struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_INSERT);
+	int r;
+
+	catalog_row_bind(stmt, image);
+	r = catalog_sql_run(catalog, stmt, err);
+	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
+		stmt = use_id(catalog, SQL_LABEL_INSERT, image->id);
+		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
+		r = catalog_sql_run(catalog, stmt, err);
+	}
+	return r;
+}
+
+int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
+		   struct catalog_error *err)
+{
+	struct catalog_image row = *image;
+	int r;
+
+	row.state = CATALOG_CREATING;
+	row.version = 1;
+	row.created_at = row.updated_at = catalog_sql_now();
+	(void)pthread_mutex_lock(&catalog->writer);
+	r = may_insert(catalog, &row, err);
+	if (r == 0)
+		r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		r = insert_rows(catalog, &row, err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		r = catalog_index_add(&catalog->index, &row);
+		(void)pthread_mutex_unlock(&catalog->memory);
+		if (r < 0)
+			r = catalog_sql_fail(err, r,
+					     "catalog: out of memory; restart to see the image");
+	}
+	leave(catalog);
+	return r;
+}
+
+static int finish_rows(struct catalog *catalog, struct catalog_node *node,
+		       const struct catalog_image *row, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+	int r = catalog_sql_begin(catalog, err);
+
+	if (r < 0)
+		return r;
+	stmt = use_id(catalog, SQL_IMAGE_FINISH, row->id);
+	catalog_row_bind_facts(stmt, &row->vhd, &row->usage);
+	(void)sqlite3_bind_int64(stmt, 17, row->updated_at);
+	r = catalog_sql_run(catalog, stmt, err);
+	if (r == 0)
+		r = touch_parent(catalog, node->parent, row->updated_at, err);
+	if (r == 0 && node->parent)
+		r = catalog_sql_run(catalog,
+				    use_id(catalog, SQL_IMAGE_SEAL, node->parent->image.id), err);
+	if (r == 0)
+		r = catalog_sql_event(catalog, "image.created", row->id, err);
+	return catalog_sql_end(catalog, r, err);
+}
+
+int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
+			  struct catalog_error *err)
+{
+	struct catalog_image row;
+	struct catalog_node *node;
+	int r = enter(catalog, id, &node, err);
+
+	if (r < 0)
+		return r;
+	row = node->image;
+	row.vhd = *vhd;
+	row.usage = *usage;
+	row.state = CATALOG_READY;
+	row.version++;
+	row.updated_at = catalog_sql_now();
+	r = finish_rows(catalog, node, &row, err);
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		row.children = node->image.children;
+		node->image = row;
+		touched(node->parent, row.updated_at);
+		if (node->parent)
+			node->parent->image.dirty = false;
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}
+
+/* ---- delete ---- */
+
+int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			 struct catalog_error *err)
+{
+	struct catalog_node *node;
+	sqlite3_stmt *stmt;
+	int64_t now = catalog_sql_now();
+	int r = enter(catalog, id, &node, err);
+
+	if (r < 0)
+		return r;
+	if (node->image.children)
+		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
+	else
+		r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		stmt = use_id(catalog, SQL_IMAGE_DELETING, id);
+		(void)sqlite3_bind_int64(stmt, 2, now);
+		r = catalog_sql_run(catalog, stmt, err);
+		if (r == 0)
+			r = catalog_sql_event(catalog, "image.deleted", id, err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		node->image.state = CATALOG_DELETING;
+		node->image.version++;
+		node->image.updated_at = now;
+		catalog_index_unname(&catalog->index, node);
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}
+
+static int forget_rows(struct catalog *catalog, const struct catalog_node *node, int64_t now,
+		       struct catalog_error *err)
+{
+	int r = catalog_sql_begin(catalog, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_FORGET, node->image.id), err);
+	if (r == 0)
+		r = touch_parent(catalog, node->parent, now, err);
+	if (r == 0 && node->image.state == CATALOG_READY)
+		r = catalog_sql_event(catalog, "image.deleted", node->image.id, err);
+	return catalog_sql_end(catalog, r, err);
+}
+
+int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err)
+{
+	struct catalog_node *node;
+	int64_t now = catalog_sql_now();
+	int r = enter(catalog, id, &node, err);
+
+	if (r < 0)
+		return r;
+	if (node->image.children)
+		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
+	else
+		r = forget_rows(catalog, node, now, err);
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		touched(node->parent, now);
+		catalog_index_remove(&catalog->index, node);
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}
+
+/* ---- dirty and clean ---- */
+
+int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       uint64_t *ret_generation, struct catalog_error *err)
+{
+	struct catalog_node *node;
+	int r = enter(catalog, id, &node, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_DIRTY, id), err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		node->image.dirty = true;
+		*ret_generation = ++node->image.generation;
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}
+
+int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       const struct catalog_usage *usage, struct catalog_error *err)
+{
+	struct catalog_node *node;
+	sqlite3_stmt *stmt;
+	int r = enter(catalog, id, &node, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		stmt = use_id(catalog, SQL_IMAGE_CLEAN, id);
+		(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)usage->file_bytes);
+		(void)sqlite3_bind_int64(stmt, 3, (sqlite3_int64)usage->blocks);
+		(void)sqlite3_bind_int64(stmt, 4, usage->measured_at);
+		r = catalog_sql_run(catalog, stmt, err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		node->image.dirty = false;
+		node->image.usage = *usage;
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}

@@ -1,0 +1,177 @@
+/* catalog.h - names, lineage and state of all images; no SQL is seen from here.
+ *
+ * Every change is one durable transaction together with its event. What is known of single images
+ * is kept in memory as well, so that looking one up never waits for a disk. Many threads may use
+ * one catalog at once.
+ *
+ * Calls return 0 or a negative `enum catalog_code`; `err` is last and is written only on failure.
+ */
+#ifndef CATALOG_H
+#define CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ids.h"
+
+enum {
+	CATALOG_NAME = 128, /* with NUL, as the next ones */
+	CATALOG_LABEL_KEY = 64,
+	CATALOG_LABEL_VALUE = 256,
+	CATALOG_WHY = 256,
+};
+
+enum catalog_code {
+	CATALOG_OK = 0,
+	CATALOG_E_NOT_FOUND = -1,
+	CATALOG_E_NAME_EXISTS = -2,
+	CATALOG_E_ID_EXISTS = -3,
+	CATALOG_E_HAS_CHILDREN = -4,
+	CATALOG_E_PARENT = -5, /* the parent is not there, or not ready */
+	CATALOG_E_TOO_DEEP = -6,
+	CATALOG_E_CYCLE = -7,
+	CATALOG_E_STATE = -8, /* the image is not in the state that this needs */
+	CATALOG_E_NOSPC = -9,
+	CATALOG_E_NOMEM = -10,
+	CATALOG_E_BUSY = -11,   /* another daemon holds the catalog */
+	CATALOG_E_FAILED = -12, /* damaged, or the disk failed */
+};
+
+struct catalog_error {
+	enum catalog_code code;
+	char text[CATALOG_WHY];
+};
+
+enum catalog_kind { CATALOG_DYNAMIC, CATALOG_FIXED, CATALOG_DIFFERENCING };
+/* CREATING and DELETING name files that a crash may have left: catalog_each() finds them at start.
+ */
+enum catalog_state { CATALOG_CREATING, CATALOG_READY, CATALOG_DELETING };
+
+struct catalog_label {
+	char key[CATALOG_LABEL_KEY];
+	char value[CATALOG_LABEL_VALUE];
+};
+
+/* What the footer and the header of the file say. */
+struct catalog_vhd {
+	uint64_t size;
+	uint32_t block_size; /* 0 for fixed */
+	uint32_t timestamp, parent_timestamp;
+	uint32_t creator_version;
+	char creator[5], creator_os[5];
+	uint16_t cylinders;
+	uint8_t heads, sectors_per_track;
+	bool saved_state, temporary;
+};
+
+struct catalog_usage {
+	uint64_t file_bytes;
+	uint64_t blocks; /* allocated */
+	int64_t measured_at;
+};
+
+struct catalog_image {
+	uint8_t id[IDS_SIZE];
+	uint8_t parent_id[IDS_SIZE]; /* all zero: a root */
+	char name[CATALOG_NAME];
+	enum catalog_kind kind;
+	enum catalog_state state;
+	bool frozen;         /* by request; an image with children is frozen anyway */
+	bool dirty;          /* was open for writing and has not been closed since */
+	uint64_t generation; /* counts the times it was opened and then written */
+	struct catalog_vhd vhd;
+	struct catalog_usage usage;
+	char pool[CATALOG_NAME];
+	char *description;            /* heap; NULL = "" */
+	struct catalog_label *labels; /* heap */
+	size_t n_labels;
+	uint64_t version;               /* counts changes of this row */
+	int64_t created_at, updated_at; /* milliseconds since 1970 */
+
+	/* Found by the catalog, ignored by catalog_insert. */
+	uint8_t root_id[IDS_SIZE];
+	char parent_name[CATALOG_NAME], root_name[CATALOG_NAME];
+	uint32_t depth; /* 0 for a root */
+	uint64_t children;
+	uint64_t chain_file_bytes;
+};
+
+/* Frees what the image owns and sets all to zero; a zero one is fine. */
+void catalog_image_fini(struct catalog_image *image);
+
+struct catalog_images {
+	struct catalog_image *items; /* heap */
+	size_t n;
+	bool more;
+	uint64_t total, revision;
+};
+void catalog_images_fini(struct catalog_images *images);
+
+struct catalog;
+
+/* `depth_max`: images of one chain. */
+int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_catalog,
+		 struct catalog_error *err);
+void catalog_close(struct catalog *catalog);
+
+/* Whether the last commit went well; if not, why. Never blocks. */
+bool catalog_healthy(struct catalog *catalog, char ret_why[CATALOG_WHY]);
+
+/* ---- from memory ---- */
+
+int catalog_get(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		struct catalog_image *ret_image, struct catalog_error *err);
+/* The little that decides who may do what; copies nothing. False: there is no such image. */
+struct catalog_brief {
+	enum catalog_state state;
+	bool frozen, dirty;
+	uint64_t generation, children, blocks;
+	uint8_t parent_id[IDS_SIZE];
+	char pool[CATALOG_NAME];
+};
+bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		   struct catalog_brief *ret_brief);
+/* Images that are being deleted have no name any more. */
+int catalog_id_of(struct catalog *catalog, const char *name, uint8_t ret_id[IDS_SIZE],
+		  struct catalog_error *err);
+/* The image and its ancestors, leaf first. */
+int catalog_chain(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		  struct catalog_images *ret_images, struct catalog_error *err);
+/* Names of up to `max` children; returns how many were filled. */
+size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			char ret_names[][CATALOG_NAME], size_t max);
+/* Calls `each` for every image in that state, outside of all locks. */
+typedef int catalog_each_fn(void *ctx, const struct catalog_image *image);
+int catalog_each(struct catalog *catalog, enum catalog_state state, catalog_each_fn *each,
+		 void *ctx, struct catalog_error *err);
+
+/* ---- from the database ---- */
+
+/* By name, those after `after` (NULL = from the start); `total` only with `count`. */
+int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool count,
+		 struct catalog_images *ret_images, struct catalog_error *err);
+
+/* ---- changes ---- */
+
+/* Adds the image as CATALOG_CREATING: the intent, before its file. */
+int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
+		   struct catalog_error *err);
+/* The file is complete and durable: CREATING becomes READY, and the parent is clean, for it was
+ * flushed when it was frozen. */
+int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
+			  struct catalog_error *err);
+/* READY becomes DELETING; refused while it has children. */
+int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			 struct catalog_error *err);
+/* The row goes, in any state; refused while it has children. */
+int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err);
+/* Before the first write after an open: `dirty`, and a new generation. */
+int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       uint64_t *ret_generation, struct catalog_error *err);
+/* After the last flush and close. */
+int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       const struct catalog_usage *usage, struct catalog_error *err);
+
+#endif

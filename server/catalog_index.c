@@ -1,0 +1,187 @@
+/* catalog_index.c - two search trees over one set of nodes, which know their parents and children.
+ */
+#include "catalog_index.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+static int compare_id(const void *a, const void *b)
+{
+	const struct catalog_node *x = a, *y = b;
+
+	return memcmp(x->image.id, y->image.id, IDS_SIZE);
+}
+
+static int compare_name(const void *a, const void *b)
+{
+	const struct catalog_node *x = a, *y = b;
+
+	return strcmp(x->image.name, y->image.name);
+}
+
+static void free_node(void *p)
+{
+	struct catalog_node *node = p;
+
+	catalog_image_fini(&node->image);
+	free(node);
+}
+
+static void keep_node(void *p)
+{
+	(void)p;
+}
+
+void catalog_index_fini(struct catalog_index *index)
+{
+	tdestroy(index->by_name, keep_node);
+	tdestroy(index->by_id, free_node);
+	memset(index, 0, sizeof *index);
+}
+
+static struct catalog_node *found(void *const *slot)
+{
+	return slot ? *slot : NULL;
+}
+
+struct catalog_node *catalog_index_find(const struct catalog_index *index,
+					const uint8_t id[IDS_SIZE])
+{
+	struct catalog_node key;
+
+	memcpy(key.image.id, id, IDS_SIZE);
+	return found(tfind(&key, &index->by_id, compare_id));
+}
+
+struct catalog_node *catalog_index_find_name(const struct catalog_index *index, const char *name)
+{
+	struct catalog_node key;
+
+	if (strlen(name) >= sizeof key.image.name)
+		return NULL;
+	memcpy(key.image.name, name, strlen(name) + 1);
+	return found(tfind(&key, &index->by_name, compare_name));
+}
+
+static void link_child(struct catalog_node *parent, struct catalog_node *node)
+{
+	node->parent = parent;
+	if (!parent)
+		return;
+	node->next = parent->first_child;
+	if (node->next)
+		node->next->previous = node;
+	parent->first_child = node;
+	parent->image.children++;
+}
+
+static void unlink_child(struct catalog_node *node)
+{
+	struct catalog_node *parent = node->parent;
+
+	if (!parent)
+		return;
+	if (node->next)
+		node->next->previous = node->previous;
+	if (node->previous)
+		node->previous->next = node->next;
+	else
+		parent->first_child = node->next;
+	parent->image.children--;
+}
+
+/* A copy of what the image owns. */
+static int copy_image(const struct catalog_image *image, struct catalog_image *ret_image)
+{
+	struct catalog_image copy = *image;
+
+	copy.description = NULL;
+	copy.labels = NULL;
+	copy.n_labels = 0;
+	if (image->description) {
+		copy.description = strdup(image->description);
+		if (!copy.description)
+			return CATALOG_E_NOMEM;
+	}
+	if (image->n_labels) {
+		copy.labels = calloc(image->n_labels, sizeof *copy.labels);
+		if (!copy.labels) {
+			free(copy.description);
+			return CATALOG_E_NOMEM;
+		}
+		memcpy(copy.labels, image->labels, image->n_labels * sizeof *copy.labels);
+		copy.n_labels = image->n_labels;
+	}
+	*ret_image = copy;
+	return 0;
+}
+
+static void free_nodep(struct catalog_node *const *node)
+{
+	if (*node)
+		free_node(*node);
+}
+
+int catalog_index_add(struct catalog_index *index, const struct catalog_image *image)
+{
+	CLEANUP(free_nodep) struct catalog_node *node = calloc(1, sizeof *node);
+	struct catalog_node *parent = NULL;
+	bool named = image->state != CATALOG_DELETING;
+
+	if (!node || copy_image(image, &node->image) < 0)
+		return CATALOG_E_NOMEM;
+	node->image.children = 0;
+	if (!ids_is_zero(image->parent_id))
+		parent = catalog_index_find(index, image->parent_id);
+	if (!tsearch(node, &index->by_id, compare_id))
+		return CATALOG_E_NOMEM;
+	if (named && !tsearch(node, &index->by_name, compare_name)) {
+		(void)tdelete(node, &index->by_id, compare_id);
+		return CATALOG_E_NOMEM;
+	}
+	link_child(parent, node);
+	index->n++;
+	node = NULL; /* the trees own it */
+	return 0;
+}
+
+void catalog_index_unname(struct catalog_index *index, struct catalog_node *node)
+{
+	if (catalog_index_find_name(index, node->image.name) == node)
+		(void)tdelete(node, &index->by_name, compare_name);
+}
+
+void catalog_index_remove(struct catalog_index *index, struct catalog_node *node)
+{
+	catalog_index_unname(index, node);
+	(void)tdelete(node, &index->by_id, compare_id);
+	unlink_child(node);
+	index->n--;
+	free_node(node);
+}
+
+int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image)
+{
+	const struct catalog_node *root = node;
+	uint64_t bytes = node->image.usage.file_bytes;
+	uint32_t depth = 0;
+	int r;
+
+	for (; root->parent; root = root->parent) {
+		bytes += root->parent->image.usage.file_bytes;
+		depth++;
+	}
+	r = copy_image(&node->image, ret_image);
+	if (r < 0)
+		return r;
+	ret_image->depth = depth;
+	ret_image->chain_file_bytes = bytes;
+	memcpy(ret_image->root_id, root->image.id, IDS_SIZE);
+	memcpy(ret_image->root_name, root->image.name, CATALOG_NAME);
+	if (node->parent)
+		memcpy(ret_image->parent_name, node->parent->image.name, CATALOG_NAME);
+	return 0;
+}

@@ -1,0 +1,262 @@
+/* catalog_read.c - the questions: single images from memory, lists from the database. */
+#include "catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog_sql.h"
+#include "cleanup.h"
+
+bool catalog_healthy(struct catalog *catalog, char ret_why[CATALOG_WHY])
+{
+	(void)pthread_mutex_lock(&catalog->memory);
+	(void)snprintf(ret_why, CATALOG_WHY, "%s", catalog->sick);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return *ret_why == '\0';
+}
+
+static int no_memory(struct catalog_error *err)
+{
+	return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+}
+
+int catalog_get(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		struct catalog_image *ret_image, struct catalog_error *err)
+{
+	const struct catalog_node *node;
+	int r;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	r = node ? catalog_index_copy(node, ret_image) : CATALOG_E_NOT_FOUND;
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (r == CATALOG_E_NOT_FOUND)
+		return catalog_sql_fail(err, r, "no such image");
+	return r < 0 ? no_memory(err) : 0;
+}
+
+bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		   struct catalog_brief *ret_brief)
+{
+	const struct catalog_node *node;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	if (node) {
+		ret_brief->state = node->image.state;
+		ret_brief->frozen = node->image.frozen;
+		ret_brief->dirty = node->image.dirty;
+		ret_brief->generation = node->image.generation;
+		ret_brief->blocks = node->image.usage.blocks;
+		ret_brief->children = node->image.children;
+		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);
+		memcpy(ret_brief->pool, node->image.pool, CATALOG_NAME);
+	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return node != NULL;
+}
+
+int catalog_id_of(struct catalog *catalog, const char *name, uint8_t ret_id[IDS_SIZE],
+		  struct catalog_error *err)
+{
+	const struct catalog_node *node;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find_name(&catalog->index, name);
+	if (node)
+		memcpy(ret_id, node->image.id, IDS_SIZE);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (!node)
+		return catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "there is no image '%.128s'",
+					name);
+	return 0;
+}
+
+static size_t chain_length(const struct catalog_node *node)
+{
+	size_t n = 0;
+
+	for (; node; node = node->parent)
+		n++;
+	return n;
+}
+
+int catalog_chain(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		  struct catalog_images *ret_images, struct catalog_error *err)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images images = {0};
+	const struct catalog_node *node;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	if (node)
+		images.items = calloc(chain_length(node), sizeof *images.items);
+	if (!node)
+		r = CATALOG_E_NOT_FOUND;
+	else if (!images.items)
+		r = CATALOG_E_NOMEM;
+	for (; r == 0 && node; node = node->parent) {
+		r = catalog_index_copy(node, &images.items[images.n]);
+		if (r == 0)
+			images.n++;
+	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (r == CATALOG_E_NOT_FOUND)
+		return catalog_sql_fail(err, r, "no such image");
+	if (r < 0)
+		return no_memory(err);
+	*ret_images = images;
+	memset(&images, 0, sizeof images);
+	return 0;
+}
+
+size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			char ret_names[][CATALOG_NAME], size_t max)
+{
+	const struct catalog_node *node, *child;
+	size_t n = 0;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	for (child = node ? node->first_child : NULL; child && n < max; child = child->next)
+		memcpy(ret_names[n++], child->image.name, CATALOG_NAME);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return n;
+}
+
+/* Adds a copy of the image with that id; one that is not in memory is left out. */
+static int append(struct catalog *catalog, struct catalog_images *images,
+		  const uint8_t id[IDS_SIZE])
+{
+	const struct catalog_node *node;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	if (node)
+		r = catalog_index_copy(node, &images->items[images->n]);
+	if (node && r == 0)
+		images->n++;
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return r;
+}
+
+static int list_rows(struct catalog *catalog, const char *after, size_t limit,
+		     struct catalog_images *images, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_LIST);
+	int result, r = 0;
+
+	(void)sqlite3_bind_text(stmt, 1, after ? after : "", -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)limit + 1);
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (images->n < limit)
+			r = append(catalog, images, sqlite3_column_blob(stmt, 0));
+		else
+			images->more = true;
+	}
+	if (r < 0)
+		r = no_memory(err);
+	else if (result != SQLITE_DONE)
+		r = catalog_sql_error(catalog, "list", err);
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+static int count_rows(struct catalog *catalog, uint64_t *ret_total, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_COUNT);
+	int r = 0;
+
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		*ret_total = (uint64_t)sqlite3_column_int64(stmt, 0);
+	else
+		r = catalog_sql_error(catalog, "count", err);
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool count,
+		 struct catalog_images *ret_images, struct catalog_error *err)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images images = {0};
+	int r;
+
+	images.items = calloc(limit ? limit : 1, sizeof *images.items);
+	if (!images.items)
+		return no_memory(err);
+	(void)pthread_mutex_lock(&catalog->writer);
+	r = list_rows(catalog, after, limit, &images, err);
+	if (r == 0 && count)
+		r = count_rows(catalog, &images.total, err);
+	images.revision = catalog->revision;
+	(void)pthread_mutex_unlock(&catalog->writer);
+	if (r < 0)
+		return r;
+	*ret_images = images;
+	memset(&images, 0, sizeof images);
+	return 0;
+}
+
+/* Ids of the images in that state. The tree is walked by asking the database, which knows the state
+ * too. */
+struct collect {
+	uint8_t (*ids)[IDS_SIZE];
+	size_t n, room;
+};
+
+static int collect_id(struct collect *collect, const void *id)
+{
+	uint8_t(*ids)[IDS_SIZE];
+
+	if (collect->n == collect->room) {
+		collect->room = collect->room ? 2 * collect->room : 64;
+		ids = realloc(collect->ids, collect->room * sizeof *ids);
+		if (!ids)
+			return CATALOG_E_NOMEM;
+		collect->ids = ids;
+	}
+	memcpy(collect->ids[collect->n++], id, IDS_SIZE);
+	return 0;
+}
+
+static int collect_ids(struct catalog *catalog, enum catalog_state state, struct collect *collect,
+		       struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+	int result, r = 0;
+
+	(void)pthread_mutex_lock(&catalog->writer);
+	stmt = catalog_sql_use(catalog, SQL_IMAGE_IN_STATE);
+	(void)sqlite3_bind_int(stmt, 1, (int)state);
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
+		r = collect_id(collect, sqlite3_column_blob(stmt, 0));
+	if (r < 0)
+		r = no_memory(err);
+	else if (result != SQLITE_DONE)
+		r = catalog_sql_error(catalog, "walk", err);
+	(void)sqlite3_reset(stmt);
+	(void)pthread_mutex_unlock(&catalog->writer);
+	return r;
+}
+
+int catalog_each(struct catalog *catalog, enum catalog_state state, catalog_each_fn *each,
+		 void *ctx, struct catalog_error *err)
+{
+	struct collect collect = {0};
+	int r = collect_ids(catalog, state, &collect, err);
+
+	for (size_t i = 0; r == 0 && i < collect.n; i++) {
+		CLEANUP(catalog_image_fini) struct catalog_image image = {0};
+
+		r = catalog_get(catalog, collect.ids[i], &image, err);
+		if (r == 0)
+			r = each(ctx, &image);
+		else if (r == CATALOG_E_NOT_FOUND)
+			r = 0;
+	}
+	free(collect.ids);
+	return r;
+}

@@ -1,0 +1,256 @@
+/* catalog_row.c - moves images between rows and structs. The order of columns is that of
+ * IMAGE_COLUMNS. */
+#include "catalog_sql.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+struct binding {
+	sqlite3_stmt *stmt;
+	int column;
+};
+
+static void put_number(struct binding *to, uint64_t value)
+{
+	(void)sqlite3_bind_int64(to->stmt, to->column++, (sqlite3_int64)value);
+}
+
+static void put_text(struct binding *to, const char *text)
+{
+	(void)sqlite3_bind_text(to->stmt, to->column++, text ? text : "", -1, SQLITE_STATIC);
+}
+
+static void put_id(struct binding *to, const uint8_t id[IDS_SIZE])
+{
+	if (ids_is_zero(id))
+		(void)sqlite3_bind_null(to->stmt, to->column++);
+	else
+		(void)sqlite3_bind_blob(to->stmt, to->column++, id, IDS_SIZE, SQLITE_STATIC);
+}
+
+static void put_vhd(struct binding *to, const struct catalog_vhd *vhd)
+{
+	put_number(to, vhd->size);
+	put_number(to, vhd->block_size);
+	put_number(to, vhd->timestamp);
+	put_number(to, vhd->parent_timestamp);
+	put_number(to, vhd->creator_version);
+	put_text(to, vhd->creator);
+	put_text(to, vhd->creator_os);
+	put_number(to, vhd->cylinders);
+	put_number(to, vhd->heads);
+	put_number(to, vhd->sectors_per_track);
+	put_number(to, vhd->saved_state);
+	put_number(to, vhd->temporary);
+}
+
+static void put_usage(struct binding *to, const struct catalog_usage *usage)
+{
+	put_number(to, usage->file_bytes);
+	put_number(to, usage->blocks);
+	put_number(to, (uint64_t)usage->measured_at);
+}
+
+void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image)
+{
+	struct binding to = {statement, 1};
+
+	put_id(&to, image->id);
+	put_id(&to, image->parent_id);
+	put_text(&to, image->name);
+	put_number(&to, image->kind);
+	put_number(&to, image->state);
+	put_number(&to, image->frozen);
+	put_number(&to, image->dirty);
+	put_number(&to, image->generation);
+	put_vhd(&to, &image->vhd);
+	put_usage(&to, &image->usage);
+	put_text(&to, image->pool);
+	put_text(&to, image->description);
+	put_number(&to, image->version);
+	put_number(&to, (uint64_t)image->created_at);
+	put_number(&to, (uint64_t)image->updated_at);
+}
+
+void catalog_row_bind_facts(sqlite3_stmt *statement, const struct catalog_vhd *vhd,
+			    const struct catalog_usage *usage)
+{
+	struct binding to = {statement, 2};
+
+	put_vhd(&to, vhd);
+	put_usage(&to, usage);
+}
+
+static uint64_t get_number(struct binding *from)
+{
+	return (uint64_t)sqlite3_column_int64(from->stmt, from->column++);
+}
+
+static void get_text(struct binding *from, char *ret_text, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(from->stmt, from->column++);
+
+	(void)snprintf(ret_text, size, "%s", text ? (const char *)text : "");
+}
+
+static void get_id(struct binding *from, uint8_t ret_id[IDS_SIZE])
+{
+	int column = from->column++;
+	const void *id = sqlite3_column_blob(from->stmt, column);
+
+	if (id && sqlite3_column_bytes(from->stmt, column) == IDS_SIZE)
+		memcpy(ret_id, id, IDS_SIZE);
+	else
+		memset(ret_id, 0, IDS_SIZE);
+}
+
+static void get_vhd(struct binding *from, struct catalog_vhd *vhd)
+{
+	vhd->size = get_number(from);
+	vhd->block_size = (uint32_t)get_number(from);
+	vhd->timestamp = (uint32_t)get_number(from);
+	vhd->parent_timestamp = (uint32_t)get_number(from);
+	vhd->creator_version = (uint32_t)get_number(from);
+	get_text(from, vhd->creator, sizeof vhd->creator);
+	get_text(from, vhd->creator_os, sizeof vhd->creator_os);
+	vhd->cylinders = (uint16_t)get_number(from);
+	vhd->heads = (uint8_t)get_number(from);
+	vhd->sectors_per_track = (uint8_t)get_number(from);
+	vhd->saved_state = get_number(from) != 0;
+	vhd->temporary = get_number(from) != 0;
+}
+
+/* Everything but the labels. */
+static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
+{
+	struct binding from = {stmt, 0};
+	const unsigned char *description;
+
+	get_id(&from, image->id);
+	get_id(&from, image->parent_id);
+	get_text(&from, image->name, sizeof image->name);
+	image->kind = (enum catalog_kind)get_number(&from);
+	image->state = (enum catalog_state)get_number(&from);
+	image->frozen = get_number(&from) != 0;
+	image->dirty = get_number(&from) != 0;
+	image->generation = get_number(&from);
+	get_vhd(&from, &image->vhd);
+	image->usage.file_bytes = get_number(&from);
+	image->usage.blocks = get_number(&from);
+	image->usage.measured_at = (int64_t)get_number(&from);
+	get_text(&from, image->pool, sizeof image->pool);
+	description = sqlite3_column_text(stmt, from.column++);
+	image->version = get_number(&from);
+	image->created_at = (int64_t)get_number(&from);
+	image->updated_at = (int64_t)get_number(&from);
+	if (!description || !*description)
+		return 0;
+	image->description = strdup((const char *)description);
+	return image->description ? 0 : CATALOG_E_NOMEM;
+}
+
+static int add_label(struct catalog_image *image, struct binding *from)
+{
+	struct catalog_label *labels;
+
+	labels = realloc(image->labels, (image->n_labels + 1) * sizeof *labels);
+	if (!labels)
+		return CATALOG_E_NOMEM;
+	image->labels = labels;
+	labels += image->n_labels++;
+	get_text(from, labels->key, sizeof labels->key);
+	get_text(from, labels->value, sizeof labels->value);
+	return 0;
+}
+
+static int get_labels(struct catalog *catalog, struct catalog_image *image,
+		      struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_LABEL_LOAD);
+	int result, r = 0;
+
+	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct binding from = {stmt, 0};
+
+		r = add_label(image, &from);
+	}
+	if (r == 0 && result != SQLITE_DONE)
+		r = catalog_sql_error(catalog, "labels", err);
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+/* All rows in an array; the caller frees each and the array. */
+static int load_rows(struct catalog *catalog, struct catalog_images *images,
+		     struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_LOAD);
+	size_t room = 0;
+	int result, r = 0;
+
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (images->n == room) {
+			struct catalog_image *items;
+
+			room = room ? 2 * room : 64;
+			items = realloc(images->items, room * sizeof *items);
+			if (!items)
+				return catalog_sql_fail(err, CATALOG_E_NOMEM,
+							"catalog: out of memory");
+			images->items = items;
+		}
+		images->items[images->n] = (struct catalog_image){.version = 0};
+		r = get_image(stmt, &images->items[images->n++]);
+	}
+	if (r == 0 && result != SQLITE_DONE)
+		r = catalog_sql_error(catalog, "load", err);
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+/* Adds the rows whose parent is there, again and again, until none is left: chains are shallow next
+ * to their number. A row that stays has lost its parent. */
+static int grow(struct catalog *catalog, struct catalog_images *images, struct catalog_error *err)
+{
+	bool *done = calloc(images->n + 1, sizeof *done);
+	size_t left = images->n, before = left + 1;
+	int r = 0;
+
+	if (!done)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+	while (r == 0 && left && left < before) {
+		before = left;
+		for (size_t i = 0; r == 0 && i < images->n; i++) {
+			const struct catalog_image *image = &images->items[i];
+
+			if (done[i] || (!ids_is_zero(image->parent_id) &&
+					!catalog_index_find(&catalog->index, image->parent_id)))
+				continue;
+			r = catalog_index_add(&catalog->index, image);
+			done[i] = true;
+			left--;
+		}
+	}
+	free(done);
+	if (r == 0 && left)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"catalog: %zu images hang in the air", left);
+	return r;
+}
+
+int catalog_row_load(struct catalog *catalog, struct catalog_error *err)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images images = {0};
+	int r = load_rows(catalog, &images, err);
+
+	for (size_t i = 0; r == 0 && i < images.n; i++)
+		r = get_labels(catalog, &images.items[i], err);
+	if (r == 0)
+		r = grow(catalog, &images, err);
+	if (r == CATALOG_E_NOMEM)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+	return r;
+}

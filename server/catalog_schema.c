@@ -1,0 +1,124 @@
+/* catalog_schema.c - all SQL text: the schema, version by version, and the statements. */
+#include "catalog_sql.h"
+
+static const char version_1[] =
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE image ("
+	"  id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),"
+	"  parent_id BLOB REFERENCES image (id) ON DELETE RESTRICT CHECK (parent_id <> id),"
+	"  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 127"
+	"    AND name GLOB '[A-Za-z0-9]*' AND name NOT GLOB '*[^A-Za-z0-9._-]*'),"
+	"  kind INTEGER NOT NULL CHECK (kind IN (0, 1, 2)),"
+	"  state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),"
+	"  frozen INTEGER NOT NULL CHECK (frozen IN (0, 1)),"
+	"  dirty INTEGER NOT NULL CHECK (dirty IN (0, 1)),"
+	"  generation INTEGER NOT NULL CHECK (generation >= 0),"
+	"  size INTEGER NOT NULL CHECK (size > 0 AND size % 512 = 0),"
+	"  block_size INTEGER NOT NULL CHECK (block_size >= 0),"
+	"  timestamp INTEGER NOT NULL,"
+	"  parent_timestamp INTEGER NOT NULL,"
+	"  creator_version INTEGER NOT NULL,"
+	"  creator TEXT NOT NULL,"
+	"  creator_os TEXT NOT NULL,"
+	"  cylinders INTEGER NOT NULL,"
+	"  heads INTEGER NOT NULL,"
+	"  sectors INTEGER NOT NULL,"
+	"  saved_state INTEGER NOT NULL CHECK (saved_state IN (0, 1)),"
+	"  temporary INTEGER NOT NULL CHECK (temporary IN (0, 1)),"
+	"  file_bytes INTEGER NOT NULL,"
+	"  blocks INTEGER NOT NULL,"
+	"  measured_at INTEGER NOT NULL,"
+	"  pool TEXT NOT NULL,"
+	"  description TEXT NOT NULL,"
+	"  version INTEGER NOT NULL,"
+	"  created_at INTEGER NOT NULL,"
+	"  updated_at INTEGER NOT NULL,"
+	"  CHECK ((kind = 2) = (parent_id IS NOT NULL))) STRICT;"
+	/* A name is free again as soon as its image is being deleted. */
+	"CREATE UNIQUE INDEX image_name ON image (name) WHERE state <> 2;"
+	"CREATE INDEX image_parent ON image (parent_id);"
+	"CREATE TABLE label ("
+	"  image_id BLOB NOT NULL REFERENCES image (id) ON DELETE CASCADE,"
+	"  key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 63),"
+	"  value TEXT NOT NULL,"
+	"  PRIMARY KEY (image_id, key)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX label_key ON label (key, value);"
+	"CREATE TABLE event ("
+	"  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  time INTEGER NOT NULL,"
+	"  type TEXT NOT NULL,"
+	"  image_id BLOB) STRICT;"
+	/* The walks are bounded by a counter, for a damaged catalog may hold a cycle. */
+	"CREATE TRIGGER image_child BEFORE INSERT ON image WHEN NEW.parent_id IS NOT NULL BEGIN"
+	"  SELECT RAISE(ABORT, 'parent is not ready')"
+	"    WHERE NOT EXISTS (SELECT 1 FROM image WHERE id = NEW.parent_id AND state = 1);"
+	"  SELECT RAISE(ABORT, 'chain is too deep') WHERE ("
+	"    WITH RECURSIVE up (id, n) AS (SELECT NEW.parent_id, 1 UNION ALL"
+	"      SELECT image.parent_id, n + 1 FROM up JOIN image ON image.id = up.id"
+	"        WHERE image.parent_id IS NOT NULL AND n < 1024)"
+	"    SELECT max(n) FROM up) >= 1024;"
+	"END;"
+	"CREATE TRIGGER image_reparent BEFORE UPDATE OF parent_id ON image"
+	"  WHEN NEW.parent_id IS NOT NULL BEGIN"
+	"  SELECT RAISE(ABORT, 'chain is a cycle') WHERE EXISTS ("
+	"    WITH RECURSIVE up (id, n) AS (SELECT NEW.parent_id, 1 UNION ALL"
+	"      SELECT image.parent_id, n + 1 FROM up JOIN image ON image.id = up.id"
+	"        WHERE image.parent_id IS NOT NULL AND n < 1024)"
+	"    SELECT 1 FROM up WHERE id = NEW.id OR n >= 1024);"
+	"END;"
+	"CREATE TRIGGER image_state BEFORE UPDATE OF state ON image"
+	"  WHEN NEW.state <> OLD.state BEGIN"
+	"  SELECT RAISE(ABORT, 'no such change of state') WHERE NEW.state < OLD.state;"
+	"  SELECT RAISE(ABORT, 'image has children')"
+	"    WHERE NEW.state = 2 AND EXISTS (SELECT 1 FROM image WHERE parent_id = NEW.id);"
+	"END;"
+	"CREATE TRIGGER image_identity BEFORE UPDATE OF id ON image BEGIN"
+	"  SELECT RAISE(ABORT, 'an id is for ever');"
+	"END;";
+
+const char *const catalog_schema[] = {version_1};
+const int catalog_schema_version = sizeof catalog_schema / sizeof *catalog_schema;
+
+#define IMAGE_COLUMNS                                                                           \
+	"id, parent_id, name, kind, state, frozen, dirty, generation, size, block_size, "       \
+	"timestamp, parent_timestamp, creator_version, creator, creator_os, cylinders, heads, " \
+	"sectors, saved_state, temporary, file_bytes, blocks, measured_at, pool, description, " \
+	"version, created_at, updated_at"
+
+const char *const catalog_statements[SQL_STATEMENTS] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_IMAGE_INSERT] =
+		"INSERT INTO image (" IMAGE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+		"?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "
+		"?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+	[SQL_LABEL_INSERT] = "INSERT INTO label (image_id, key, value) VALUES (?1, ?2, ?3)",
+	[SQL_EVENT_INSERT] = "INSERT INTO event (time, type, image_id) VALUES (?1, ?2, ?3)",
+	[SQL_IMAGE_FINISH] =
+		"UPDATE image SET state = 1, size = ?2, block_size = ?3, timestamp = ?4, "
+		"parent_timestamp = ?5, creator_version = ?6, creator = ?7, creator_os = ?8, "
+		"cylinders = ?9, heads = ?10, sectors = ?11, saved_state = ?12, temporary = ?13, "
+		"file_bytes = ?14, blocks = ?15, measured_at = ?16, version = version + 1, "
+		"updated_at = ?17 WHERE id = ?1 AND state = 0",
+	[SQL_IMAGE_DELETING] = "UPDATE image SET state = 2, version = version + 1, updated_at = ?2 "
+			       "WHERE id = ?1 AND state = 1",
+	[SQL_IMAGE_FORGET] = "DELETE FROM image WHERE id = ?1",
+	[SQL_IMAGE_DIRTY] = "UPDATE image SET dirty = 1, generation = generation + 1 WHERE id = ?1",
+	[SQL_IMAGE_CLEAN] = "UPDATE image SET dirty = 0, file_bytes = ?2, blocks = ?3, "
+			    "measured_at = ?4 WHERE id = ?1",
+	/* A parent got or lost a child: what is told of it changes. */
+	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, updated_at = ?2 WHERE id = ?1",
+	/* Freezing it for its first child has flushed it. */
+	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0 WHERE id = ?1",
+	[SQL_IMAGE_LOAD] = "SELECT " IMAGE_COLUMNS " FROM image",
+	[SQL_LABEL_LOAD] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key",
+	[SQL_IMAGE_LIST] =
+		"SELECT id FROM image WHERE state <> 2 AND name > ?1 ORDER BY name LIMIT ?2",
+	[SQL_IMAGE_COUNT] = "SELECT count(*) FROM image WHERE state <> 2",
+	[SQL_IMAGE_IN_STATE] = "SELECT id FROM image WHERE state = ?1",
+	[SQL_REVISION] = "SELECT coalesce(max(seq), 0) FROM event",
+	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+	[SQL_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
+			 "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+};

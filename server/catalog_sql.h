@@ -1,0 +1,86 @@
+/* catalog_sql.h - the one connection to the database, for catalog*.c only. */
+#ifndef CATALOG_SQL_H
+#define CATALOG_SQL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "catalog.h"
+#include "catalog_index.h"
+
+enum catalog_statement {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_IMAGE_INSERT,
+	SQL_LABEL_INSERT,
+	SQL_EVENT_INSERT,
+	SQL_IMAGE_FINISH,
+	SQL_IMAGE_DELETING,
+	SQL_IMAGE_FORGET,
+	SQL_IMAGE_DIRTY,
+	SQL_IMAGE_CLEAN,
+	SQL_IMAGE_TOUCH,
+	SQL_IMAGE_SEAL,
+	SQL_IMAGE_LOAD,
+	SQL_LABEL_LOAD,
+	SQL_IMAGE_LIST,
+	SQL_IMAGE_COUNT,
+	SQL_IMAGE_IN_STATE,
+	SQL_REVISION,
+	SQL_META_GET,
+	SQL_META_SET,
+	SQL_STATEMENTS,
+};
+
+/* Lock order: `writer`, then `memory`. Who holds `writer` may read the index without `memory`. */
+struct catalog {
+	pthread_mutex_t writer; /* guards db, statements, revision, and changes of the index */
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_STATEMENTS];
+	uint64_t revision;
+	uint32_t depth_max;
+
+	pthread_mutex_t
+		memory; /* guards the index and what follows; never held over a system call */
+	struct catalog_index index;
+	char sick[CATALOG_WHY]; /* why the last commit failed; "" when it did not */
+};
+
+int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What the database said last. */
+int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err);
+
+/* Opens, sets and verifies every pragma, migrates, prepares. */
+int catalog_sql_open(struct catalog *catalog, const char *path, struct catalog_error *err);
+void catalog_sql_close(struct catalog *catalog);
+
+/* A statement with nothing bound. */
+sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement);
+/* Runs it to its end; a change of no row is CATALOG_E_STATE. */
+int catalog_sql_run(struct catalog *catalog, sqlite3_stmt *statement, struct catalog_error *err);
+
+int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err);
+/* Commits when r is 0, else rolls back; answers r, or why the commit failed. */
+int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err);
+
+/* Into the transaction under way; the revision moves. */
+int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t id[IDS_SIZE],
+		      struct catalog_error *err);
+
+int64_t catalog_sql_now(void); /* milliseconds since 1970 */
+
+/* catalog_schema.c: step i makes version i + 1 of the schema out of version i. */
+extern const char *const catalog_schema[];
+extern const int catalog_schema_version;
+extern const char *const catalog_statements[SQL_STATEMENTS];
+
+/* catalog_row.c: between rows and structs. */
+void catalog_row_bind_facts(sqlite3_stmt *statement, const struct catalog_vhd *vhd,
+			    const struct catalog_usage *usage); /* from ?2 on */
+void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image);
+int catalog_row_load(struct catalog *catalog,
+		     struct catalog_error *err); /* all rows into the index */
+
+#endif
