@@ -1,0 +1,317 @@
+/* pool.c - the files of one folder, reached through its descriptor only. */
+#include "pool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+
+#include "cleanup.h"
+
+struct pool_dir {
+	int fd;
+	char *path;
+};
+
+static const char new_prefix[] = ".new-";
+
+static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
+	VHD_PRINTF(4, 5);
+
+static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
+{
+	va_list args;
+
+	if (!err)
+		return code;
+	err->code = code;
+	err->sys = sys;
+	va_start(args, format);
+	(void)vsnprintf(err->text, sizeof err->text, format, args);
+	va_end(args);
+	return code;
+}
+
+/* What errno means for somebody who asked for a file. */
+static enum vhd_code code_of(int sys)
+{
+	switch (sys) {
+	case ENOENT: return VHD_E_NOT_FOUND;
+	case EEXIST: return VHD_E_EXISTS;
+	case ENOSPC:
+	case EDQUOT: return VHD_E_NOSPC;
+	case EACCES:
+	case EPERM:
+	case ELOOP:
+	case EXDEV: return VHD_E_FORBIDDEN;
+	case ENOMEM: return VHD_E_NOMEM;
+	default: return VHD_E_IO;
+	}
+}
+
+static int fail_sys(struct vhd_error *err, const char *what, const char *name)
+{
+	int sys = errno;
+	char text[128];
+
+	return fail(err, code_of(sys), sys, "%s %.200s: %s", what, name,
+		    strerror_r(sys, text, sizeof text));
+}
+
+static void new_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME])
+{
+	char text[IDS_TEXT];
+
+	ids_format(id, text);
+	(void)snprintf(ret_name, POOL_NAME, "%s%s", new_prefix, text);
+}
+
+void pool_file_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME])
+{
+	char text[IDS_TEXT];
+
+	ids_format(id, text);
+	(void)snprintf(ret_name, POOL_NAME, "%s.vhd", text);
+}
+
+void pool_file_path(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
+		    char ret_path[POOL_PATH])
+{
+	char name[POOL_NAME];
+
+	pool_file_name(id, name);
+	(void)snprintf(ret_path, POOL_PATH, "%s/%s", pool->path, name);
+}
+
+int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	CLEANUP(freep) struct pool_dir *pool = calloc(1, sizeof *pool);
+	CLEANUP(freep) char *real = NULL;
+
+	if (!pool)
+		return fail(err, VHD_E_NOMEM, 0, "pool: out of memory");
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail_sys(err, "cannot make the folder", path);
+	real = realpath(path, NULL);
+	if (!real)
+		return fail_sys(err, "cannot find the folder", path);
+	if (strlen(real) + POOL_NAME >= POOL_PATH)
+		return fail(err, VHD_E_INVALID, 0, "the path of the pool is too long");
+	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fail_sys(err, "cannot open the folder", real);
+	pool->path = STEAL(real);
+	pool->fd = STEAL_FD(fd);
+	*ret_pool = STEAL(pool);
+	return 0;
+}
+
+void pool_close(struct pool_dir *pool)
+{
+	if (!pool)
+		return;
+	(void)close(pool->fd);
+	free(pool->path);
+	free(pool);
+}
+
+const char *pool_path(const struct pool_dir *pool)
+{
+	return pool->path;
+}
+
+/* A name of the folder itself: no link, no other file system, whatever somebody has put there. */
+static int open_beneath(const struct pool_dir *pool, const char *name, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
+	};
+	long fd = syscall(SYS_openat2, pool->fd, name, &how, sizeof how);
+
+	if (fd < 0 && errno == ENOSYS) /* kernels before 5.6; the names have no slash */
+		fd = openat(pool->fd, name, (int)how.flags);
+	return (int)fd;
+}
+
+int pool_open_image(struct pool_dir *pool, const uint8_t id[IDS_SIZE], bool write, int *ret_fd,
+		    struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	char name[POOL_NAME];
+	struct stat st;
+
+	pool_file_name(id, name);
+	fd = open_beneath(pool, name, write ? O_RDWR : O_RDONLY);
+	if (fd < 0)
+		return fail_sys(err, "cannot open", name);
+	if (fstat(fd, &st) < 0)
+		return fail_sys(err, "cannot look at", name);
+	if (!S_ISREG(st.st_mode))
+		return fail(err, VHD_E_FORBIDDEN, 0, "%s is not a regular file", name);
+	if (st.st_nlink != 1)
+		return fail(err, VHD_E_FORBIDDEN, 0, "%s has %lu names", name,
+			    (unsigned long)st.st_nlink);
+	*ret_fd = STEAL_FD(fd);
+	return 0;
+}
+
+int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_seconds,
+	       struct vhd_error *err)
+{
+	char name[POOL_NAME];
+	struct stat st;
+
+	pool_file_name(id, name);
+	if (fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_sys(err, "cannot look at", name);
+	*ret_seconds = st.st_mtim.tv_sec;
+	return 0;
+}
+
+static int sync_folder(const struct pool_dir *pool, struct vhd_error *err)
+{
+	if (fsync(pool->fd) < 0)
+		return fail_sys(err, "cannot sync the folder", pool->path);
+	return 0;
+}
+
+int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_fd,
+		    struct vhd_error *err)
+{
+	char name[POOL_NAME];
+	int fd;
+
+	new_name(id, name);
+	fd = openat(pool->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail_sys(err, "cannot create", name);
+	*ret_fd = fd;
+	return 0;
+}
+
+int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char from[POOL_NAME], to[POOL_NAME];
+
+	new_name(id, from);
+	pool_file_name(id, to);
+	if (linkat(pool->fd, from, pool->fd, to, 0) < 0)
+		return fail_sys(err, "cannot publish", to);
+	return sync_folder(pool, err);
+}
+
+static int remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err)
+{
+	if (unlinkat(pool->fd, name, 0) < 0 && errno != ENOENT)
+		return fail_sys(err, "cannot remove", name);
+	return 0;
+}
+
+int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char name[POOL_NAME];
+
+	new_name(id, name);
+	return remove_name(pool, name, err);
+}
+
+/* Whether both names are there and mean one file. */
+static bool published_here(const struct pool_dir *pool, const char *from, const char *to)
+{
+	struct stat a, b;
+
+	return fstatat(pool->fd, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(pool->fd, to, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char from[POOL_NAME], to[POOL_NAME];
+	int r = 0;
+
+	new_name(id, from);
+	pool_file_name(id, to);
+	/* The new name goes last: it is what tells that the other one is ours. */
+	if (published_here(pool, from, to))
+		r = remove_name(pool, to, err);
+	if (r == 0)
+		r = sync_folder(pool, err);
+	if (r == 0)
+		r = remove_name(pool, from, err);
+	return r < 0 ? r : sync_folder(pool, err);
+}
+
+int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char name[POOL_NAME];
+	int r;
+
+	pool_file_name(id, name);
+	r = remove_name(pool, name, err);
+	return r < 0 ? r : sync_folder(pool, err);
+}
+
+static void closedirp(DIR *const *folder)
+{
+	if (*folder)
+		(void)closedir(*folder);
+}
+
+/* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
+static DIR *open_listing(const struct pool_dir *pool)
+{
+	CLEANUP(closep) int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder;
+
+	if (fd < 0)
+		return NULL;
+	folder = fdopendir(fd);
+	if (folder)
+		fd = -1;
+	return folder;
+}
+
+int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vhd_error *err)
+{
+	CLEANUP(closedirp) DIR *folder = open_listing(pool);
+	const struct dirent *entry;
+	uint8_t id[IDS_SIZE];
+	int r = 0;
+
+	if (!folder)
+		return fail_sys(err, "cannot list", pool->path);
+	for (;;) {
+		errno = 0;
+		/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+		entry = readdir(folder);
+		if (!entry || r < 0)
+			break;
+		if (strncmp(entry->d_name, new_prefix, strlen(new_prefix)) == 0 &&
+		    ids_parse(entry->d_name + strlen(new_prefix), id))
+			r = each(ctx, id);
+	}
+	if (!entry && errno)
+		return fail_sys(err, "cannot list", pool->path);
+	return r;
+}
+
+int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free, struct vhd_error *err)
+{
+	struct statvfs st;
+
+	if (fstatvfs(pool->fd, &st) < 0)
+		return fail_sys(err, "cannot measure", pool->path);
+	*ret_size = (uint64_t)st.f_blocks * st.f_frsize;
+	*ret_free = (uint64_t)st.f_bavail * st.f_frsize;
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* pool.h - one folder of image files. Names inside are <id>.vhd; the folder is held open, and
+ * nothing outside it is ever reached through it. Failures are told in the engine's words, for it is
+ * the engine's files that lie here. */
+#ifndef POOL_H
+#define POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ids.h"
+#include "vhd.h"
+
+enum { POOL_NAME = 64, POOL_PATH = 1200 };
+
+struct pool_dir; /* many threads may use one at once */
+
+/* Opens the folder `path`, which is made (mode 0700) when it is not there. */
+int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *err);
+void pool_close(struct pool_dir *pool);
+const char *pool_path(const struct pool_dir *pool); /* absolute, without symbolic links */
+
+/* <id>.vhd: its name, and its absolute path. */
+void pool_file_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME]);
+void pool_file_path(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
+		    char ret_path[POOL_PATH]);
+
+/* Opens the image, a regular file with this name only. */
+int pool_open_image(struct pool_dir *pool, const uint8_t id[IDS_SIZE], bool write, int *ret_fd,
+		    struct vhd_error *err);
+/* Seconds since 1970 of the last change of the image. */
+int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_seconds,
+	       struct vhd_error *err);
+
+/* The life of a new image: an empty file that only its creator knows, then (durably) the name of
+ * the image as well, then only that. A file that has the name already is never replaced:
+ * VHD_E_EXISTS. */
+int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_fd,
+		    struct vhd_error *err);
+int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+/* Undoes all of it, whatever point was reached, and is durable. An image under the name that did
+ * not come from this creation stays. */
+int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+
+/* Removes the image, durably. One that is not there counts as removed. */
+int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+
+/* Calls `each` with the id of every new file that was left behind; a negative answer stops. */
+typedef int pool_new_fn(void *ctx, const uint8_t id[IDS_SIZE]);
+int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vhd_error *err);
+
+/* Bytes of the file system under the folder, and bytes that may still be written. */
+int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free,
+	       struct vhd_error *err);
+
+#endif
