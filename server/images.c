@@ -1,0 +1,416 @@
+/* images.c - the table: pins, seals and holds. */
+#include "images.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "images_table.h"
+
+static int fail(struct vhd_error *err, enum vhd_code code, const char *text)
+{
+	if (err) {
+		err->code = code;
+		err->sys = 0;
+		(void)snprintf(err->text, sizeof err->text, "%s", text);
+	}
+	return code;
+}
+
+static void lock(struct images *images)
+{
+	(void)pthread_mutex_lock(&images->lock);
+}
+
+static void unlock(struct images *images)
+{
+	(void)pthread_mutex_unlock(&images->lock);
+}
+
+static struct image **bucket(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	uint32_t key;
+
+	memcpy(&key, id, sizeof key); /* ids are drawn by chance, mostly */
+	return &images->buckets[(key ^ key >> 16) % IMAGES_BUCKETS];
+}
+
+struct image *images_find(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	struct image *image = *bucket(images, id);
+
+	while (image && !ids_equal(image->id, id))
+		image = image->next;
+	return image;
+}
+
+static struct image *find_or_add(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	struct image *image = images_find(images, id);
+	struct image **at = bucket(images, id);
+
+	if (image)
+		return image;
+	image = calloc(1, sizeof *image);
+	if (!image)
+		return NULL;
+	image->images = images;
+	memcpy(image->id, id, IDS_SIZE);
+	(void)pthread_mutex_init(&image->first_write, NULL);
+	image->next = *at;
+	*at = image;
+	return image;
+}
+
+/* Takes the image off the list of flushers, where it may still wait for its turn. */
+static void unqueue(struct image *image)
+{
+	struct images *images = image->images;
+	struct image **at = &images->flush_first;
+
+	if (!image->queued)
+		return;
+	while (*at != image)
+		at = &(*at)->next_queued;
+	*at = image->next_queued;
+	if (!*at)
+		images->flush_last = at;
+	image->queued = false;
+}
+
+void images_remove(struct image *image)
+{
+	struct image **at = bucket(image->images, image->id);
+
+	unqueue(image);
+	while (*at != image)
+		at = &(*at)->next;
+	*at = image->next;
+	(void)pthread_mutex_destroy(&image->first_write);
+	free(image);
+}
+
+/* Gives the lock away for a while. False: two seconds are over. */
+static bool wait_changed(struct images *images, const struct timespec *deadline)
+{
+	return pthread_cond_timedwait(&images->changed, &images->lock, deadline) == 0;
+}
+
+/* A closed image that nobody waits for needs no place in the table; a waiter looks it up again. */
+static void ended(struct image *image)
+{
+	struct images *images = image->images;
+
+	if (!image->disk && !image->held && !image->pins)
+		images_remove(image);
+	(void)pthread_cond_broadcast(&images->changed);
+}
+
+/* ---- pins ---- */
+
+/* Whether the catalog lets the image be used so. */
+static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
+		   struct vhd_error *err)
+{
+	struct catalog_brief brief;
+
+	if (!catalog_brief(images->catalog, id, &brief) || brief.state != CATALOG_READY)
+		return fail(err, VHD_E_NOT_FOUND, "there is no such image");
+	if (mode == IMAGES_WRITE && (brief.children || brief.frozen))
+		return fail(err, VHD_E_FROZEN, "the image is frozen");
+	return 0;
+}
+
+/* Opens it without the lock, and as nobody else. */
+static int open_held(struct image *image, enum images_mode mode, struct vhd_error *err)
+{
+	struct images *images = image->images;
+	int r;
+
+	image->held = true;
+	unlock(images);
+	r = images_open_disk(image, mode, err);
+	lock(images);
+	image->held = false;
+	ended(image);
+	return r;
+}
+
+enum verdict { ENTER, WAIT, OPEN };
+
+/* What stands between a request and the image now. */
+static enum verdict judge(const struct image *image, enum images_mode mode)
+{
+	if (image->held)
+		return WAIT;
+	if (!image->disk)
+		return OPEN;
+	if (mode == IMAGES_READ)
+		return ENTER;
+	if (image->seals)
+		return WAIT;
+	if (image->writable && !image->frozen)
+		return ENTER;
+	/* It has been a parent: writing starts with nobody else in it. */
+	return image->pins || image->flushing ? WAIT : OPEN;
+}
+
+/* With the lock: waits and opens until the image can be entered; on success the lock has been held
+ * since. */
+static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
+		 unsigned flags, struct image **ret_image, struct vhd_error *err)
+{
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+
+	for (;;) {
+		struct image *image;
+		enum verdict verdict;
+		int r = allowed(images, id, mode, err);
+
+		if (r < 0)
+			return r;
+		image = find_or_add(images, id);
+		if (!image)
+			return fail(err, VHD_E_NOMEM, "out of memory");
+		if (mode == IMAGES_WRITE && image->failed)
+			return fail(err, VHD_E_FAILED, "an earlier sync of the image failed");
+		verdict = judge(image, mode);
+		*ret_image = image;
+		if (verdict == ENTER)
+			return 0;
+		if (flags & VHD_NOWAIT) {
+			if (verdict == OPEN)
+				ended(image);
+			return VHD_E_AGAIN;
+		}
+		if (verdict == WAIT && !wait_changed(images, &deadline))
+			return fail(err, VHD_E_BUSY, "the image is in use");
+		if (verdict == OPEN)
+			r = open_held(image, mode, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int images_pin(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
+	       unsigned flags, struct image **ret_image, struct vhd_error *err)
+{
+	struct image *image;
+	int r;
+
+	lock(images);
+	r = enter(images, id, mode, flags, &image, err);
+	if (r == 0) {
+		image->pins++;
+		image->writers += mode == IMAGES_WRITE;
+		*ret_image = image;
+	}
+	unlock(images);
+	return r;
+}
+
+void images_unpin(struct image *image, enum images_mode mode)
+{
+	struct images *images = image->images;
+
+	lock(images);
+	image->pins--;
+	image->writers -= mode == IMAGES_WRITE;
+	image->used_ms = clock_monotonic_ms();
+	ended(image);
+	unlock(images);
+}
+
+struct vhd *images_disk(const struct image *image)
+{
+	return image->disk;
+}
+
+/* ---- holds ---- */
+
+static bool in_use(const struct image *image)
+{
+	return image->held || image->pins || image->flushing;
+}
+
+int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,
+		struct vhd_error *err)
+{
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+	struct image *image;
+	int r = 0;
+
+	lock(images);
+	while ((image = find_or_add(images, id)) != NULL && in_use(image)) {
+		if (r < 0)
+			break;
+		if (!wait_changed(images, &deadline))
+			r = fail(err, VHD_E_BUSY, "the image is in use");
+	}
+	if (!image)
+		r = fail(err, VHD_E_NOMEM, "out of memory");
+	else if (!in_use(image))
+		r = 0;
+	if (r == 0) {
+		image->held = true;
+		*ret_image = image;
+	}
+	unlock(images);
+	return r;
+}
+
+void images_release(struct image *image)
+{
+	struct images *images = image->images;
+
+	lock(images);
+	image->held = false;
+	ended(image);
+	unlock(images);
+}
+
+void images_install(struct image *image, struct vhd *disk)
+{
+	struct images *images = image->images;
+
+	lock(images);
+	image->disk = disk;
+	image->writable = true;
+	image->frozen = image->written = false;
+	image->used_ms = clock_monotonic_ms();
+	images->n_open++;
+	image->held = false;
+	ended(image);
+	unlock(images);
+}
+
+void images_discard(struct image *image)
+{
+	struct images *images = image->images;
+	struct vhd *disk = image->disk;
+
+	vhd_close(disk);
+	lock(images);
+	images->n_open -= disk != NULL;
+	image->disk = NULL;
+	image->held = false;
+	ended(image);
+	unlock(images);
+}
+
+int images_close(struct image *image, struct vhd_error *err)
+{
+	return images_open_close(image, err);
+}
+
+/* ---- seals ---- */
+
+/* With the lock: gives a seal back. */
+static void unseal(struct image *image)
+{
+	image->seals--;
+	image->pins--;
+	image->used_ms = clock_monotonic_ms();
+	ended(image);
+}
+
+static int wait_for_writers(struct image *image, struct vhd_error *err)
+{
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+
+	while (image->writers) {
+		if (!wait_changed(image->images, &deadline) && image->writers)
+			return fail(err, VHD_E_BUSY, "the parent is being written");
+	}
+	if (image->failed)
+		return fail(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+	return 0;
+}
+
+int images_seal(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,
+		struct vhd_error *err)
+{
+	struct image *image;
+	int r;
+
+	lock(images);
+	r = enter(images, id, IMAGES_READ, 0, &image, err);
+	if (r == 0) {
+		image->pins++;
+		image->seals++;
+		r = wait_for_writers(image, err);
+		if (r < 0)
+			unseal(image);
+		else
+			*ret_image = image;
+	}
+	unlock(images);
+	return r;
+}
+
+bool images_was_writable(const struct image *image)
+{
+	struct images *images = image->images;
+	bool answer;
+
+	lock(images);
+	answer = image->writable && !image->frozen;
+	unlock(images);
+	return answer;
+}
+
+void images_unseal(struct image *image)
+{
+	struct images *images = image->images;
+
+	lock(images);
+	/* Frozen or not, the next write thaws it and begins a new generation. */
+	image->frozen = image->frozen || image->writable;
+	image->written = false;
+	unseal(image);
+	unlock(images);
+}
+
+/* ---- views ---- */
+
+static void view_of(const struct image *image, struct images_view *ret_view)
+{
+	struct vhd_state state;
+
+	vhd_state(image->disk, &state);
+	ret_view->open = true;
+	ret_view->failed = image->failed || state.failed;
+	ret_view->measured = image->measured;
+	ret_view->usage = image->usage;
+	ret_view->generation = image->generation;
+	ret_view->changes = state.changes;
+	ret_view->written = image->written;
+}
+
+void images_look(struct images *images, const uint8_t id[IDS_SIZE], struct images_view *ret_view)
+{
+	const struct image *image;
+
+	memset(ret_view, 0, sizeof *ret_view);
+	lock(images);
+	image = images_find(images, id);
+	if (image && image->disk && !image->held)
+		view_of(image, ret_view);
+	unlock(images);
+}
+
+void images_version(const struct image *image, struct images_view *ret_view)
+{
+	lock(image->images);
+	view_of(image, ret_view);
+	unlock(image->images);
+}
+
+void images_verifier(struct images *images, char ret_text[IMAGES_VERIFIER])
+{
+	lock(images);
+	memcpy(ret_text, images->verifier, IMAGES_VERIFIER);
+	unlock(images);
+}

@@ -1,0 +1,262 @@
+/* images_open.c - opens and closes the files of images. Parents are found by unique id in the
+ * catalog, never by what a file says about paths. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "images_table.h"
+#include "log.h"
+
+static int fail(struct vhd_error *err, enum vhd_code code, const char *what, const char *of)
+{
+	if (err) {
+		err->code = code;
+		err->sys = 0;
+		(void)snprintf(err->text, sizeof err->text, "%s %.200s", what, of);
+	}
+	return code;
+}
+
+/* The store of an image that the catalog knows. */
+static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool write,
+		      struct vhd_io *ret_io, struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	struct catalog_brief brief;
+	struct pool_dir *pool;
+	char text[IDS_TEXT];
+	int r;
+
+	ids_format(id, text);
+	if (!catalog_brief(images->catalog, id, &brief))
+		return fail(err, VHD_E_PARENT_MISSING, "the catalog has no image", text);
+	pool = pool_set_find(images->pools, brief.pool);
+	if (!pool)
+		return fail(err, VHD_E_NOT_FOUND, "there is no pool", brief.pool);
+	r = pool_open_image(pool, id, write, &fd, err);
+	if (r == 0)
+		r = vhd_io_from_fd(fd, ret_io, err);
+	if (r == 0)
+		fd = -1; /* the store owns it */
+	return r;
+}
+
+static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
+		   struct vhd_error *err)
+{
+	int r = open_store(ctx, ref->id, false, ret_io, err);
+
+	if (r == VHD_E_NOT_FOUND && err)
+		err->code = VHD_E_PARENT_MISSING;
+	return r == VHD_E_NOT_FOUND ? VHD_E_PARENT_MISSING : r;
+}
+
+static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	const struct vhd_resolver resolver = {.open = resolve, .ctx = image->images};
+	struct vhd_io io;
+	int r = open_store(image->images, image->id, (flags & VHD_WRITE) != 0, &io, err);
+
+	if (r < 0)
+		return r;
+	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, err);
+	if (r < 0)
+		vhd_io_close(&io);
+	return r;
+}
+
+/* For writing when nothing forbids it; a reader is content with less, when qemu-img looks at the
+ * file or the file system is read-only. */
+static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	unsigned flags = VHD_WRITE | (dirty ? VHD_RECOVER : 0);
+	int r = open_with(image, flags, ret_disk, err);
+
+	image->writable = r == 0;
+	if (r < 0 && mode == IMAGES_READ && !dirty && (r == VHD_E_BUSY || r == VHD_E_FORBIDDEN))
+		r = open_with(image, 0, ret_disk, err);
+	return r;
+}
+
+static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
+{
+	struct images *images = image->images;
+
+	(void)pthread_mutex_lock(&images->lock);
+	images->n_open += image->disk == NULL && disk != NULL;
+	images->n_open -= image->disk != NULL && disk == NULL;
+	image->disk = disk;
+	image->frozen = false;
+	image->written = false;
+	image->generation = generation;
+	image->dirty_ms = 0;
+	image->used_ms = clock_monotonic_ms();
+	(void)pthread_mutex_unlock(&images->lock);
+}
+
+/* It was a parent, or is open for reading only, and shall be written. */
+static int make_writable(struct image *image, struct vhd_error *err)
+{
+	int r;
+
+	if (image->writable) {
+		r = vhd_thaw(image->disk, err);
+		if (r == 0)
+			set_disk(image, image->disk, image->generation);
+		return r;
+	}
+	r = images_open_close(image, err);
+	return r < 0 ? r : images_open_disk(image, IMAGES_WRITE, err);
+}
+
+int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
+{
+	struct catalog_brief brief;
+	struct vhd *disk;
+	uint32_t blocks;
+	int r;
+
+	if (image->disk)
+		return make_writable(image, err);
+	if (!catalog_brief(image->images->catalog, image->id, &brief))
+		return fail(err, VHD_E_NOT_FOUND, "there is no such image", "");
+	image->writable = false;
+	if (brief.children || brief.frozen)
+		r = open_with(image, 0, &disk, err);
+	else
+		r = open_leaf(image, mode, brief.dirty, &disk, err);
+	if (r < 0)
+		return r;
+	/* The catalog's number is from the last close; after a crash a pass over the table tells.
+	 */
+	image->blocks = brief.blocks;
+	if (brief.dirty && vhd_allocated_blocks(disk, &blocks, NULL) == 0)
+		image->blocks = blocks;
+	set_disk(image, disk, brief.generation);
+	return 0;
+}
+
+void images_open_measure(const struct image *image, struct catalog_usage *ret_usage)
+{
+	struct vhd_state state;
+
+	*ret_usage = (struct catalog_usage){.measured_at = clock_wall_ms()};
+	vhd_state(image->disk, &state);
+	ret_usage->blocks = image->blocks + state.allocated;
+	if (vhd_file_size(image->disk, &ret_usage->file_bytes, NULL) < 0)
+		ret_usage->file_bytes = 0;
+}
+
+int images_open_close(struct image *image, struct vhd_error *err)
+{
+	struct catalog_error why;
+	struct catalog_usage usage;
+	struct catalog_brief brief;
+	int r = 0;
+
+	if (!image->disk)
+		return 0;
+	if (image->writable && !image->failed)
+		r = vhd_flush(image->disk, 0, err);
+	if (r < 0)
+		return r;
+	images_open_measure(image, &usage);
+	vhd_close(image->disk);
+	set_disk(image, NULL, 0);
+	/* A crash before this line costs a look at a file that is in order. */
+	if (!image->failed && image->writable &&
+	    catalog_brief(image->images->catalog, image->id, &brief) && brief.dirty &&
+	    catalog_mark_clean(image->images->catalog, image->id, &usage, &why) < 0)
+		log_warning("%s", why.text);
+	return 0;
+}
+
+void images_open_draw_verifier(struct images *images)
+{
+	uint8_t bytes[16];
+
+	ids_random_bytes(bytes, sizeof bytes);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		(void)snprintf(images->verifier + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* ---- the table as a whole ---- */
+
+static void destroy(struct images *images)
+{
+	vhd_engine_free(images->engine);
+	(void)pthread_cond_destroy(&images->keeper_wakes);
+	(void)pthread_cond_destroy(&images->flush_added);
+	(void)pthread_cond_destroy(&images->changed);
+	(void)pthread_mutex_destroy(&images->lock);
+	free(images);
+}
+
+int images_new(const struct config *config, struct catalog *catalog, const struct pool_set *pools,
+	       struct images **ret_images, struct vhd_error *err)
+{
+	const struct vhd_engine_args args = {
+		.cache_size = config->cache_size,
+		.depth_max = (uint32_t)config->depth_max,
+	};
+	struct images *images = calloc(1, sizeof *images);
+	int r;
+
+	if (!images)
+		return fail(err, VHD_E_NOMEM, "out of memory", "");
+	images->catalog = catalog;
+	images->pools = pools;
+	images->flush_bytes = config->flush_bytes;
+	images->flush_blocks = config->flush_blocks;
+	images->flush_ms = (int64_t)config->flush_ms;
+	images->open_max = config->images_open;
+	images->flush_last = &images->flush_first;
+	(void)pthread_mutex_init(&images->lock, NULL);
+	clock_cond_init(&images->changed);
+	clock_cond_init(&images->flush_added);
+	clock_cond_init(&images->keeper_wakes);
+	images_open_draw_verifier(images);
+	r = vhd_engine_new(&args, &images->engine, err);
+	if (r == 0 && images_flush_start(images) < 0)
+		r = fail(err, VHD_E_NOMEM, "cannot start threads", "");
+	if (r < 0) {
+		images_flush_stop(images);
+		destroy(images);
+		return r;
+	}
+	*ret_images = images;
+	return 0;
+}
+
+static void close_last(struct image *image)
+{
+	struct vhd_error err = {0};
+	char text[IDS_TEXT];
+
+	ids_format(image->id, text);
+	if (images_open_close(image, &err) < 0) {
+		log_error("image %s: %s; it is repaired when it is opened next", text, err.text);
+		vhd_close(image->disk);
+	}
+	images_remove(image);
+}
+
+void images_free(struct images *images)
+{
+	if (!images)
+		return;
+	images_flush_stop(images);
+	for (size_t i = 0; i < IMAGES_BUCKETS; i++) {
+		while (images->buckets[i])
+			close_last(images->buckets[i]);
+	}
+	destroy(images);
+}
+
+struct vhd_engine *images_engine(struct images *images)
+{
+	return images->engine;
+}

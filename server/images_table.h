@@ -1,0 +1,88 @@
+/* images_table.h - what images*.c share. */
+#ifndef IMAGES_TABLE_H
+#define IMAGES_TABLE_H
+
+#include <pthread.h>
+
+#include "images.h"
+
+enum {
+	IMAGES_BUCKETS = 4096,
+	IMAGES_FLUSHERS = 4,
+	IMAGES_WAIT_MS = 2000, /* for a lock */
+};
+
+/* Guarded by the lock of the table, but for what says otherwise. `disk`, `writable` and `blocks`
+ * change only while the image is held, and may be read by whoever has a pin, a seal or the hold. */
+struct image {
+	struct images *images; /* constant, as is `id` */
+	uint8_t id[IDS_SIZE];
+	struct image *next; /* in its bucket */
+
+	struct vhd *disk; /* NULL = closed */
+	bool writable;    /* opened with VHD_WRITE */
+	uint64_t blocks;  /* allocated when it was opened */
+	bool frozen;      /* a child was made since; thaw it before it is written */
+
+	unsigned pins, writers, seals;
+	bool held;
+	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */
+	int64_t used_ms; /* last unpin */
+
+	pthread_mutex_t
+		first_write; /* taken before the lock of the table; one thread commits `written` */
+	bool written;        /* the catalog knows that it is dirty, in this generation */
+	uint64_t generation;
+
+	int64_t dirty_ms; /* when the oldest unflushed write came; 0 = there is none */
+	bool flushing;    /* a flusher works on it without the lock */
+	bool queued, again;
+	struct image *next_queued;
+	struct images_waiter *waiters;
+
+	bool measured;
+	struct catalog_usage usage;
+};
+
+/* Lock order: first_write of an image, `lock` of the table, then those of the catalog and of the
+ * engine. */
+struct images {
+	struct vhd_engine *engine; /* constant, as are the next ones */
+	struct catalog *catalog;
+	const struct pool_set *pools;
+	uint64_t flush_bytes, flush_blocks;
+	int64_t flush_ms;
+	size_t open_max;
+
+	pthread_mutex_t
+		lock; /* guards all that follows, but for the threads; never held over I/O */
+	pthread_cond_t changed; /* a pin, seal, hold or flush has gone */
+	struct image *buckets[IMAGES_BUCKETS];
+	size_t n_open;
+	char verifier[IMAGES_VERIFIER];
+
+	pthread_cond_t flush_added;
+	struct image *flush_first, **flush_last;
+	bool stopping;
+	pthread_cond_t keeper_wakes;
+	pthread_t flushers[IMAGES_FLUSHERS], keeper;
+	size_t n_flushers;
+	bool has_keeper;
+};
+
+/* images_open.c: both without the lock, on an image that is held. */
+int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err);
+int images_open_close(struct image *image, struct vhd_error *err);
+void images_open_measure(const struct image *image, struct catalog_usage *ret_usage);
+void images_open_draw_verifier(struct images *images); /* with the lock */
+
+/* images_flush.c */
+int images_flush_start(struct images *images);
+void images_flush_stop(struct images *images);
+void images_flush_queue(struct image *image); /* with the lock */
+
+/* images.c, with the lock. */
+struct image *images_find(struct images *images, const uint8_t id[IDS_SIZE]);
+void images_remove(struct image *image);
+
+#endif
