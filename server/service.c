@@ -1,0 +1,121 @@
+/* service.c - the daemon as api/ sees it: opens and closes its parts, and answers what is said of
+ * the whole. */
+#include "service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "service_main.h"
+#include "service_private.h"
+#include "service_recover.h"
+
+const struct service_about *service_about(const struct service *service)
+{
+	return &service->about;
+}
+
+static int open_parts(struct service *service, const char *state_dir, const struct config *config,
+		      char ret_why[SERVICE_WHY])
+{
+	char path[POOL_PATH + 16];
+	struct catalog_error catalog_why = {0};
+	struct vhd_error why = {0};
+	int r;
+
+	(void)snprintf(path, sizeof path, "%s/images", state_dir);
+	r = pool_set_open(&service->pools, path, config, &why);
+	if (r < 0) {
+		(void)snprintf(ret_why, SERVICE_WHY, "%s", why.text);
+		return -1;
+	}
+	(void)snprintf(path, sizeof path, "%s/catalog.db", state_dir);
+	r = catalog_open(path, (uint32_t)config->depth_max, &service->catalog, &catalog_why);
+	if (r < 0) {
+		(void)snprintf(ret_why, SERVICE_WHY, "%s", catalog_why.text);
+		return -1;
+	}
+	r = images_new(config, service->catalog, &service->pools, &service->images, &why);
+	if (r < 0)
+		(void)snprintf(ret_why, SERVICE_WHY, "%s", why.text);
+	return r < 0 ? -1 : 0;
+}
+
+int service_main_open(const char *state_dir, const struct config *config, const char *unix_socket,
+		      struct service **ret_service, char ret_why[SERVICE_WHY])
+{
+	struct service *service = calloc(1, sizeof *service);
+	int r;
+
+	if (!service) {
+		(void)snprintf(ret_why, SERVICE_WHY, "out of memory");
+		return -1;
+	}
+	service->about = (struct service_about){
+		.version = VHDD_VERSION,
+		.unix_socket = unix_socket,
+		.default_pool = "default",
+		.depth_max = (unsigned)config->depth_max,
+		.depth_warn = (unsigned)config->depth_warn,
+	};
+	r = open_parts(service, state_dir, config, ret_why);
+	if (r == 0)
+		r = service_recover(service, ret_why);
+	if (r < 0) {
+		service_main_close(service);
+		return -1;
+	}
+	*ret_service = service;
+	return 0;
+}
+
+void service_main_close(struct service *service)
+{
+	if (!service)
+		return;
+	images_free(service->images);
+	catalog_close(service->catalog);
+	pool_set_close(&service->pools);
+	free(service);
+}
+
+void service_ready(struct service *service, struct service_ready *ret_ready)
+{
+	struct service_check *catalog = &ret_ready->checks[0], *pool = &ret_ready->checks[1];
+	char why[CATALOG_WHY];
+	struct vhd_error err = {0};
+	uint64_t size = 0, space = 0;
+
+	memset(ret_ready, 0, sizeof *ret_ready);
+	catalog->name = "catalog";
+	catalog->ok = catalog_healthy(service->catalog, why);
+	(void)snprintf(catalog->text, sizeof catalog->text, "%.150s", why);
+	pool->name = "pool";
+	pool->ok = pool_space(service->pools.items[0].pool, &size, &space, &err) == 0;
+	(void)snprintf(pool->text, sizeof pool->text, "%.150s", err.text);
+	if (pool->ok && space < size / 100) {
+		pool->ok = false;
+		(void)snprintf(pool->text, sizeof pool->text, "less than 1 %% is free");
+	}
+	ret_ready->n_checks = 2;
+	ret_ready->ready = catalog->ok && pool->ok;
+}
+
+enum service_code service_find(struct service *service, const char *ref, uint8_t ret_id[IDS_SIZE],
+			       struct service_error *err)
+{
+	struct catalog_brief brief;
+	uint8_t id[IDS_SIZE];
+
+	/* A name never looks like an id. */
+	if (!ids_parse(ref, id) && catalog_id_of(service->catalog, ref, id, NULL) < 0)
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no image '%.128s'.",
+				    ref);
+	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no image '%.128s'.",
+				    ref);
+	memcpy(ret_id, id, IDS_SIZE);
+	return SERVICE_OK;
+}

@@ -1,0 +1,132 @@
+/* service_codes.c - the border: each code of the engine and of the catalog has its place here, in
+ * switches without default, so that a new one does not compile before somebody has placed it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "service_private.h"
+
+enum service_code service_fail(struct service_error *err, enum service_code code,
+			       const char *format, ...)
+{
+	va_list args;
+
+	memset(err, 0, sizeof *err);
+	err->code = code;
+	va_start(args, format);
+	(void)vsnprintf(err->text, sizeof err->text, format, args);
+	va_end(args);
+	return code;
+}
+
+static enum service_code code_of_vhd(enum vhd_code code)
+{
+	switch (code) {
+	case VHD_OK: return SERVICE_OK;
+	case VHD_E_INVALID: return SERVICE_INVALID_VALUE;
+	case VHD_E_RANGE: return SERVICE_RANGE_NOT_SATISFIABLE;
+	case VHD_E_SIZE: return SERVICE_SIZE_NOT_REPRESENTABLE;
+	case VHD_E_CORRUPT: return SERVICE_CORRUPT_IMAGE;
+	case VHD_E_NOT_VHD: return SERVICE_NOT_A_VHD;
+	case VHD_E_UNSUPPORTED: return SERVICE_UNSUPPORTED_VHD;
+	case VHD_E_UNCLEAN: return SERVICE_CHAIN_UNHEALTHY;
+	case VHD_E_PARENT_MISSING: return SERVICE_PARENT_MISSING;
+	case VHD_E_PARENT_MISMATCH: return SERVICE_PARENT_UUID_MISMATCH;
+	case VHD_E_PARENT_SIZE: return SERVICE_SIZE_MISMATCH;
+	case VHD_E_CYCLE: return SERVICE_CHAIN_CYCLE;
+	case VHD_E_DEPTH: return SERVICE_CHAIN_TOO_DEEP;
+	case VHD_E_READONLY: return SERVICE_IMAGE_FROZEN;
+	case VHD_E_FROZEN: return SERVICE_IMAGE_FROZEN;
+	case VHD_E_BUSY: return SERVICE_IMAGE_BUSY;
+	case VHD_E_EXISTS: return SERVICE_DUPLICATE_UUID;
+	case VHD_E_NOT_FOUND: return SERVICE_CHAIN_UNHEALTHY;
+	case VHD_E_FORBIDDEN: return SERVICE_CHAIN_UNHEALTHY;
+	case VHD_E_NOSPC: return SERVICE_NO_SPACE;
+	case VHD_E_IO: return SERVICE_IO_ERROR;
+	case VHD_E_FAILED: return SERVICE_IMAGE_FAILED;
+	case VHD_E_NOMEM: return SERVICE_INTERNAL;
+	case VHD_E_AGAIN: return SERVICE_AGAIN;
+	case VHD_E_CANCELED: return SERVICE_INTERNAL;
+	}
+	return SERVICE_INTERNAL;
+}
+
+static enum service_code code_of_catalog(enum catalog_code code)
+{
+	switch (code) {
+	case CATALOG_OK: return SERVICE_OK;
+	case CATALOG_E_NOT_FOUND: return SERVICE_IMAGE_NOT_FOUND;
+	case CATALOG_E_NAME_EXISTS: return SERVICE_NAME_EXISTS;
+	case CATALOG_E_ID_EXISTS: return SERVICE_DUPLICATE_UUID;
+	case CATALOG_E_HAS_CHILDREN: return SERVICE_IMAGE_HAS_CHILDREN;
+	case CATALOG_E_PARENT: return SERVICE_IMAGE_BUSY;
+	case CATALOG_E_TOO_DEEP: return SERVICE_CHAIN_TOO_DEEP;
+	case CATALOG_E_CYCLE: return SERVICE_CHAIN_CYCLE;
+	case CATALOG_E_STATE: return SERVICE_IMAGE_BUSY;
+	case CATALOG_E_NOSPC: return SERVICE_NO_SPACE;
+	case CATALOG_E_NOMEM: return SERVICE_INTERNAL;
+	case CATALOG_E_BUSY: return SERVICE_CATALOG_BUSY;
+	case CATALOG_E_FAILED: return SERVICE_INTERNAL;
+	}
+	return SERVICE_INTERNAL;
+}
+
+static enum service_code settle(enum service_code code, const char *text, struct service_error *err)
+{
+	if (code == SERVICE_INTERNAL || code == SERVICE_IO_ERROR)
+		log_error("%s", text);
+	return service_fail(err, code, "%s", text);
+}
+
+enum service_code service_codes_vhd(const struct vhd_error *why, struct service_error *err)
+{
+	return settle(code_of_vhd(why->code), why->text, err);
+}
+
+enum service_code service_codes_catalog(const struct catalog_error *why, struct service_error *err)
+{
+	return settle(code_of_catalog(why->code), why->text, err);
+}
+
+void service_codes_name(struct service *service, const uint8_t id[IDS_SIZE],
+			struct service_error *err)
+{
+	struct catalog_image image = {0};
+
+	if (catalog_get(service->catalog, id, &image, NULL) < 0)
+		return;
+	ids_format(id, err->image.id);
+	(void)snprintf(err->image.name, sizeof err->image.name, "%s", image.name);
+	catalog_image_fini(&image);
+}
+
+void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
+			    struct service_error *err)
+{
+	struct catalog_brief brief;
+
+	err->n_related = catalog_children(service->catalog, id, err->related, SERVICE_RELATED);
+	if (catalog_brief(service->catalog, id, &brief))
+		err->related_total = brief.children;
+}
+
+/* A frozen image is either one with children or one that somebody has frozen; the client is told
+ * which. */
+enum service_code service_codes_image(struct service *service, const uint8_t id[IDS_SIZE],
+				      const struct vhd_error *why, struct service_error *err)
+{
+	enum service_code code = service_codes_vhd(why, err);
+
+	service_codes_name(service, id, err);
+	if (code != SERVICE_IMAGE_FROZEN)
+		return code;
+	service_codes_children(service, id, err);
+	if (err->related_total) {
+		(void)snprintf(err->text, sizeof err->text,
+			       "'%s' is the parent of other images; its content must not change",
+			       err->image.name);
+		err->code = SERVICE_IMAGE_HAS_CHILDREN;
+	}
+	return err->code;
+}

@@ -1,0 +1,339 @@
+/* service_create.c - makes images and children. The order is what survives a crash: the intent is
+ * committed, then the file is written, synced and named, then the image is committed as ready.
+ * Whatever fails is undone; what a crash interrupts is undone at the next start. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "log.h"
+#include "service_private.h"
+
+enum { SECONDS_TO_2000 = 946684800 }; /* from 1970 */
+
+/* One creation, as far as it has come. */
+struct creation {
+	struct service *service;
+	const struct service_create *spec;
+	struct catalog_image row;
+	struct pool_dir *pool;
+	struct image *held;   /* the new image, which nobody else gets before it is there */
+	struct image *parent; /* sealed */
+	struct vhd *disk;
+	bool inserted, published;
+	bool parent_was_writable;
+	uint64_t parent_size;
+};
+
+void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd)
+{
+	const struct vhd_info *info = vhd_info(disk);
+
+	*ret_vhd = (struct catalog_vhd){
+		.size = info->size,
+		.block_size = info->block_size,
+		.timestamp = info->timestamp,
+		.parent_timestamp = info->parent_timestamp,
+		.creator_version = info->creator_version,
+		.cylinders = info->cylinders,
+		.heads = info->heads,
+		.sectors_per_track = info->sectors_per_track,
+		.saved_state = info->saved_state,
+		.temporary = info->temporary,
+	};
+	memcpy(ret_vhd->creator, info->creator, sizeof ret_vhd->creator);
+	memcpy(ret_vhd->creator_os, info->creator_os, sizeof ret_vhd->creator_os);
+}
+
+static uint32_t seconds_of_2000(int64_t seconds_of_1970)
+{
+	int64_t seconds = seconds_of_1970 - SECONDS_TO_2000;
+
+	if (seconds < 0)
+		return 0;
+	return seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+/* ---- what shall be ---- */
+
+static bool copy_labels(const struct service_create *spec, struct catalog_image *row)
+{
+	if (!spec->n_labels)
+		return true;
+	row->labels = calloc(spec->n_labels, sizeof *row->labels);
+	if (!row->labels)
+		return false;
+	for (size_t i = 0; i < spec->n_labels; i++) {
+		(void)snprintf(row->labels[i].key, CATALOG_LABEL_KEY, "%s", spec->labels[i].key);
+		(void)snprintf(row->labels[i].value, CATALOG_LABEL_VALUE, "%s",
+			       spec->labels[i].value);
+	}
+	row->n_labels = spec->n_labels;
+	return true;
+}
+
+static enum catalog_kind kind_of(enum service_kind kind)
+{
+	switch (kind) {
+	case SERVICE_DYNAMIC: return CATALOG_DYNAMIC;
+	case SERVICE_FIXED: return CATALOG_FIXED;
+	case SERVICE_DIFFERENCING: return CATALOG_DIFFERENCING;
+	}
+	return CATALOG_DYNAMIC;
+}
+
+static enum service_code plan_parent(struct creation *creation, struct service_error *err)
+{
+	struct catalog_image parent = {0};
+	struct catalog_error why;
+	enum service_code code;
+
+	code = service_find(creation->service, creation->spec->parent, creation->row.parent_id,
+			    err);
+	if (code != SERVICE_OK)
+		return code;
+	if (catalog_get(creation->service->catalog, creation->row.parent_id, &parent, &why) < 0)
+		return service_codes_catalog(&why, err);
+	creation->parent_size = parent.vhd.size;
+	/* The row needs a size before the file has one. */
+	if (!creation->row.vhd.size)
+		creation->row.vhd.size = parent.vhd.size;
+	catalog_image_fini(&parent);
+	return SERVICE_OK;
+}
+
+static enum service_code plan(struct creation *creation, struct service_error *err)
+{
+	const struct service_create *spec = creation->spec;
+	struct catalog_image *row = &creation->row;
+	const char *pool = spec->pool ? spec->pool : creation->service->about.default_pool;
+
+	creation->pool = pool_set_find(&creation->service->pools, pool);
+	if (!creation->pool)
+		return service_fail(err, SERVICE_POOL_NOT_FOUND, "There is no pool '%.128s'.",
+				    pool);
+	(void)snprintf(row->pool, sizeof row->pool, "%s", pool);
+	if (!spec->uuid)
+		ids_random(row->id);
+	else if (!ids_parse(spec->uuid, row->id))
+		return service_fail(err, SERVICE_INVALID_VALUE, "uuid is not a UUID.");
+	if (spec->name)
+		(void)snprintf(row->name, sizeof row->name, "%s", spec->name);
+	else
+		(void)snprintf(row->name, sizeof row->name, "img-%02x%02x%02x%02x", row->id[0],
+			       row->id[1], row->id[2], row->id[3]);
+	row->kind = kind_of(spec->kind);
+	row->vhd.size = spec->size;
+	row->vhd.block_size = spec->block_size;
+	if (spec->description) {
+		row->description = strdup(spec->description);
+		if (!row->description)
+			return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	}
+	if (!copy_labels(spec, row))
+		return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	return spec->parent ? plan_parent(creation, err) : SERVICE_OK;
+}
+
+/* ---- the steps ---- */
+
+static enum service_code take(struct creation *creation, struct service_error *err)
+{
+	struct images *images = creation->service->images;
+	const struct catalog_image *row = &creation->row;
+	struct vhd_error why = {0};
+
+	if (creation->spec->parent) {
+		if (images_seal(images, row->parent_id, &creation->parent, &why) < 0)
+			return service_codes_image(creation->service, row->parent_id, &why, err);
+		creation->parent_was_writable = images_was_writable(creation->parent);
+	}
+	/* Somebody may use an image with this id, which the catalog refuses in a moment. */
+	if (images_hold(images, row->id, &creation->held, &why) < 0) {
+		if (why.code != VHD_E_BUSY)
+			return service_codes_vhd(&why, err);
+		return service_fail(err, SERVICE_DUPLICATE_UUID, "An image with this id exists.");
+	}
+	return SERVICE_OK;
+}
+
+static enum service_code intend(struct creation *creation, struct service_error *err)
+{
+	struct catalog_error why;
+	enum service_code code;
+	uint8_t id[IDS_SIZE];
+
+	if (catalog_insert(creation->service->catalog, &creation->row, &why) == 0) {
+		creation->inserted = true;
+		return SERVICE_OK;
+	}
+	code = service_codes_catalog(&why, err);
+	if (code == SERVICE_NAME_EXISTS &&
+	    catalog_id_of(creation->service->catalog, creation->row.name, id, NULL) == 0)
+		service_codes_name(creation->service, id, err);
+	else if (code == SERVICE_DUPLICATE_UUID)
+		service_codes_name(creation->service, creation->row.id, err);
+	return code;
+}
+
+static void fill_args(const struct creation *creation, struct vhd_create_args *args)
+{
+	const struct service_create *spec = creation->spec;
+
+	memcpy(args->id, creation->row.id, IDS_SIZE);
+	memcpy(args->creator, spec->creator_application, sizeof args->creator);
+	args->size = spec->size;
+	args->block_size = spec->block_size;
+	args->saved_state = spec->saved_state;
+	args->temporary = spec->temporary;
+	args->preallocate = spec->preallocation == SERVICE_FALLOC;
+	args->absolute_path = spec->absolute_path;
+	args->timestamp =
+		spec->has_timestamp ? spec->vhd_timestamp : seconds_of_2000(clock_wall_ms() / 1000);
+	switch (spec->kind) {
+	case SERVICE_DYNAMIC: args->type = VHD_DYNAMIC; break;
+	case SERVICE_FIXED: args->type = VHD_FIXED; break;
+	case SERVICE_DIFFERENCING: args->type = VHD_DIFF; break;
+	}
+}
+
+static int write_file(struct creation *creation, const struct vhd_create_args *args,
+		      struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	struct vhd_io io;
+	int r = pool_create_new(creation->pool, creation->row.id, &fd, err);
+
+	if (r < 0)
+		return r;
+	r = vhd_io_from_fd(fd, &io, err);
+	if (r < 0)
+		return r;
+	fd = -1; /* the store owns it */
+	r = vhd_create(images_engine(creation->service->images), &io, args, &creation->disk, err);
+	if (r < 0)
+		vhd_io_close(&io);
+	return r;
+}
+
+static enum service_code build(struct creation *creation, struct service_error *err)
+{
+	char child_path[POOL_PATH], parent_path[POOL_PATH];
+	struct vhd_create_args args = {.parent = NULL};
+	struct catalog_brief parent;
+	struct pool_dir *parent_pool;
+	struct vhd_error why = {0};
+	int64_t mtime = 0;
+	int r = 0;
+
+	fill_args(creation, &args);
+	if (creation->parent) {
+		const uint8_t *id = creation->row.parent_id;
+
+		if (!catalog_brief(creation->service->catalog, id, &parent))
+			return service_fail(err, SERVICE_INTERNAL,
+					    "the parent has left the catalog");
+		parent_pool = pool_set_find(&creation->service->pools, parent.pool);
+		if (!parent_pool)
+			return service_fail(err, SERVICE_POOL_OFFLINE,
+					    "The pool of the parent is gone.");
+		pool_file_path(creation->pool, creation->row.id, child_path);
+		pool_file_path(parent_pool, id, parent_path);
+		args.parent = images_disk(creation->parent);
+		args.parent_path = parent_path;
+		args.child_path = child_path;
+		/* Its last change is this flush; afterwards it is never written again. */
+		r = vhd_freeze(args.parent, &why);
+		if (r == 0)
+			r = pool_mtime(parent_pool, id, &mtime, &why);
+		args.parent_timestamp = seconds_of_2000(mtime);
+	}
+	if (r == 0)
+		r = write_file(creation, &args, &why);
+	return r < 0 ? service_codes_vhd(&why, err) : SERVICE_OK;
+}
+
+static enum service_code publish(struct creation *creation, struct service_error *err)
+{
+	struct catalog_usage usage = {.measured_at = clock_wall_ms()};
+	struct catalog_error catalog_why;
+	struct catalog_vhd facts;
+	struct vhd_error why = {0};
+
+	service_create_facts(creation->disk, &facts);
+	if (pool_publish(creation->pool, creation->row.id, &why) < 0 ||
+	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
+		return service_codes_vhd(&why, err);
+	if (catalog_finish_create(creation->service->catalog, creation->row.id, &facts, &usage,
+				  &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	creation->published = true;
+	if (pool_settle(creation->pool, creation->row.id, &why) < 0)
+		log_error("%s; the next start removes it", why.text);
+	return SERVICE_OK;
+}
+
+/* Gives back all that a creation has taken, and undoes it unless it came to its end. */
+static void end(struct creation *creation)
+{
+	struct vhd_error why;
+	struct catalog_error catalog_why;
+
+	if (creation->published) {
+		images_install(creation->held, creation->disk);
+	} else {
+		vhd_close(creation->disk);
+		/* The row goes only when the files are gone. */
+		if (creation->inserted && pool_undo_new(creation->pool, creation->row.id, &why) < 0)
+			log_error("%s; the next start removes it", why.text);
+		else if (creation->inserted && catalog_forget(creation->service->catalog,
+							      creation->row.id, &catalog_why) < 0)
+			log_error("%s", catalog_why.text);
+		if (creation->held)
+			images_release(creation->held);
+	}
+	if (creation->parent)
+		images_unseal(creation->parent);
+	catalog_image_fini(&creation->row);
+}
+
+static unsigned warnings_of(const struct creation *creation, const struct service_image *image)
+{
+	unsigned warnings = 0;
+
+	if (creation->spec->parent && image->virtual_size > creation->parent_size)
+		warnings |= SERVICE_WARN_LARGER_THAN_PARENT;
+	if (image->depth + 1 >= creation->service->about.depth_warn)
+		warnings |= SERVICE_WARN_DEPTH;
+	return warnings;
+}
+
+enum service_code service_image_create(struct service *service, const struct service_create *spec,
+				       struct service_created *ret_created,
+				       struct service_error *err)
+{
+	struct creation creation = {.service = service, .spec = spec};
+	struct service_created created = {.warnings = 0};
+	char id[IDS_TEXT];
+	enum service_code code = plan(&creation, err);
+
+	if (code == SERVICE_OK)
+		code = take(&creation, err);
+	if (code == SERVICE_OK)
+		code = intend(&creation, err);
+	if (code == SERVICE_OK)
+		code = build(&creation, err);
+	if (code == SERVICE_OK)
+		code = publish(&creation, err);
+	ids_format(creation.row.id, id);
+	end(&creation);
+	if (code == SERVICE_OK)
+		code = service_image_get(service, id, 0, &created.image, err);
+	if (code != SERVICE_OK)
+		return code;
+	created.froze_parent = creation.parent_was_writable;
+	created.warnings = warnings_of(&creation, &created.image);
+	*ret_created = created;
+	return SERVICE_OK;
+}

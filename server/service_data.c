@@ -1,0 +1,231 @@
+/* service_data.c - one request at the data of an image. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "service_data.h"
+
+static void fill_info(struct service_data *data, const struct catalog_image *row)
+{
+	const struct vhd_info *info = vhd_info(images_disk(data->image));
+	struct vhd_state state;
+
+	ids_format(data->id, data->info.id);
+	(void)snprintf(data->info.name, sizeof data->info.name, "%s", row->name);
+	switch (row->kind) {
+	case CATALOG_DYNAMIC: data->info.kind = SERVICE_DYNAMIC; break;
+	case CATALOG_FIXED: data->info.kind = SERVICE_FIXED; break;
+	case CATALOG_DIFFERENCING: data->info.kind = SERVICE_DIFFERENCING; break;
+	}
+	data->info.size = info->size;
+	data->info.block_size = info->block_size;
+	data->info.frozen = row->frozen || row->children;
+	data->info.levels = info->depth;
+	vhd_state(images_disk(data->image), &state);
+	data->allocated = state.allocated;
+}
+
+enum service_code service_data_open(struct service *service, const char *ref,
+				    enum service_mode mode, unsigned flags,
+				    struct service_data **ret_data, struct service_error *err)
+{
+	CLEANUP(freep) struct service_data *data = calloc(1, sizeof *data);
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
+	struct vhd_error why = {0};
+	struct catalog_error catalog_why;
+	enum service_code code;
+
+	if (!data)
+		return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	code = service_find(service, ref, data->id, err);
+	if (code != SERVICE_OK)
+		return code;
+	if (catalog_get(service->catalog, data->id, &row, &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	if (row.state == CATALOG_CREATING)
+		return service_fail(err, SERVICE_IMAGE_BUSY, "'%s' is being created.", row.name);
+	data->service = service;
+	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
+	why.code = (enum vhd_code)images_pin(service->images, data->id, data->mode, nowait,
+					     &data->image, &why);
+	if (why.code == VHD_E_AGAIN)
+		return SERVICE_AGAIN;
+	if (why.code != VHD_OK)
+		return service_codes_image(service, data->id, &why, err);
+	fill_info(data, &row);
+	*ret_data = STEAL(data);
+	return SERVICE_OK;
+}
+
+void service_data_close(struct service_data *data)
+{
+	if (!data)
+		return;
+	for (uint32_t i = 0; data->levels && i < data->info.levels; i++)
+		free(data->levels[i]);
+	free(data->levels);
+	images_unpin(data->image, data->mode);
+	free(data);
+}
+
+const struct service_data_info *service_data_info(const struct service_data *data)
+{
+	return &data->info;
+}
+
+/* What the catalog says now of an image of the chain. */
+static struct service_data_name *find_level(struct service_data *data, uint32_t depth)
+{
+	const struct vhd_info *info = vhd_level_info(images_disk(data->image), depth);
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct service_data_name *level;
+	char file[POOL_NAME];
+
+	level = info ? calloc(1, sizeof *level) : NULL;
+	if (!level)
+		return NULL;
+	ids_format(info->id, level->id);
+	if (catalog_get(data->service->catalog, info->id, &row, NULL) == 0) {
+		pool_file_name(info->id, file);
+		(void)snprintf(level->name, sizeof level->name, "%s", row.name);
+		(void)snprintf(level->path, sizeof level->path, "%s/%s", row.pool, file);
+	}
+	return level;
+}
+
+bool service_data_level(struct service_data *data, uint32_t depth, struct service_level *ret_level)
+{
+	struct service_data_name *level;
+
+	if (depth >= data->info.levels)
+		return false;
+	if (!data->levels)
+		data->levels = calloc(data->info.levels, sizeof(struct service_data_name *));
+	if (!data->levels)
+		return false;
+	if (!data->levels[depth])
+		data->levels[depth] = find_level(data, depth);
+	level = data->levels[depth];
+	if (!level)
+		return false;
+	*ret_level =
+		(struct service_level){.id = level->id, .name = level->name, .path = level->path};
+	return true;
+}
+
+void service_data_state(const struct service_data *data, struct service_data_state *ret_state)
+{
+	struct images_view view;
+	struct vhd_state state;
+
+	vhd_state(images_disk(data->image), &state);
+	images_version(data->image, &view);
+	service_images_etag(&view, ret_state->etag);
+	ret_state->write_epoch = data->epoch ? data->epoch : state.epoch_open;
+	ret_state->durable_epoch = state.epoch_durable;
+	ret_state->allocated_blocks = state.allocated - data->allocated;
+	images_verifier(data->service->images, ret_state->verifier);
+}
+
+enum service_code service_data_failed(const struct service_data *data, const struct vhd_error *why,
+				      struct service_error *err)
+{
+	enum service_code code;
+
+	if (why->code == VHD_E_AGAIN)
+		return SERVICE_AGAIN;
+	code = service_codes_image(data->service, data->id, why, err);
+	err->size = data->info.size;
+	return code;
+}
+
+enum service_code service_data_read(struct service_data *data, void *buf, size_t len, uint64_t off,
+				    unsigned flags, struct service_error *err)
+{
+	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
+	struct vhd_error why = {0};
+	int r = vhd_read(images_disk(data->image), buf, len, off, nowait, &why);
+
+	if (r == VHD_E_AGAIN)
+		return SERVICE_AGAIN;
+	return r < 0 ? service_data_failed(data, &why, err) : SERVICE_OK;
+}
+
+/* Room is refused only when it surely does not suffice: what is allocated already needs none. */
+enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
+				       struct service_error *err)
+{
+	struct catalog_brief brief;
+	struct vhd_error why = {0};
+	uint64_t size, space, have;
+	struct pool_dir *pool;
+	struct images_view view;
+
+	(void)off;
+	images_look(data->service->images, data->id, &view);
+	if (view.failed)
+		return service_fail(err, SERVICE_IMAGE_FAILED, "An earlier sync of '%s' failed.",
+				    data->info.name);
+	if (len == SERVICE_UNKNOWN_LENGTH ||
+	    !catalog_brief(data->service->catalog, data->id, &brief))
+		return SERVICE_OK;
+	pool = pool_set_find(&data->service->pools, brief.pool);
+	if (data->info.kind == SERVICE_FIXED || !pool)
+		return SERVICE_OK;
+	if (pool_space(pool, &size, &space, &why) < 0)
+		return service_codes_vhd(&why, err);
+	have = (brief.blocks + data->allocated) * data->info.block_size;
+	if (len <= have || len - have <= space)
+		return SERVICE_OK;
+	return service_fail(err, SERVICE_NO_SPACE,
+			    "The pool has %llu bytes left, the body has %llu.",
+			    (unsigned long long)space, (unsigned long long)len);
+}
+
+enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
+				     uint64_t off, struct service_error *err)
+{
+	struct vhd_error why = {0};
+	uint64_t epoch;
+
+	if (images_write(data->image, buf, len, off, &epoch, &why) < 0)
+		return service_data_failed(data, &why, err);
+	data->epoch = epoch;
+	return SERVICE_OK;
+}
+
+enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
+				    struct service_error *err)
+{
+	struct vhd_error why = {0};
+	uint64_t epoch;
+
+	if (images_zero(data->image, off, len, &epoch, &why) < 0)
+		return service_data_failed(data, &why, err);
+	data->epoch = epoch;
+	return SERVICE_OK;
+}
+
+static void flushed(struct images_waiter *waiter, int code)
+{
+	struct service_data *data =
+		(struct service_data *)(void *)((char *)waiter -
+						offsetof(struct service_data, waiter));
+	enum service_code result = SERVICE_OK;
+
+	if (code == VHD_E_FAILED)
+		result = SERVICE_IMAGE_FAILED;
+	else if (code < 0)
+		result = SERVICE_IO_ERROR;
+	data->done(data->done_ctx, result);
+}
+
+void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx)
+{
+	data->done = done;
+	data->done_ctx = ctx;
+	data->waiter = (struct images_waiter){.epoch = data->epoch, .done = flushed};
+	images_flush(data->image, &data->waiter);
+}

@@ -1,0 +1,33 @@
+/* service_data.h - one request at the data of an image, as service_data*.c and service_where.c
+ * share it. */
+#ifndef SERVICE_DATA_H
+#define SERVICE_DATA_H
+
+#include "service_private.h"
+
+struct service_data_name {
+	char id[SERVICE_ID];
+	char name[SERVICE_NAME];
+	char path[SERVICE_NAME + POOL_NAME];
+};
+
+struct service_data {
+	struct service *service;
+	struct image *image;
+	enum images_mode mode;
+	uint8_t id[IDS_SIZE];
+	struct service_data_info info;
+	struct service_data_name *
+		*levels;    /* of the chain, each found when it is asked for; NULL: none was */
+	uint64_t epoch;     /* of the last write; 0 = there was none */
+	uint32_t allocated; /* blocks the image had allocated since its open, at ours */
+	struct images_waiter waiter;
+	service_done_fn *done;
+	void *done_ctx;
+};
+
+/* Why an operation on the data failed. */
+enum service_code service_data_failed(const struct service_data *data, const struct vhd_error *why,
+				      struct service_error *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* service_delete.c - removes images: the intent is committed, then the file goes, then the row. */
+#include <string.h>
+
+#include "log.h"
+#include "service_private.h"
+
+/* Closed as it should be, for its file stays. */
+static enum service_code forget(struct service *service, struct image *image,
+				const uint8_t id[IDS_SIZE], struct service_error *err)
+{
+	struct vhd_error why = {0};
+	struct catalog_error catalog_why;
+
+	if (images_close(image, &why) < 0)
+		return service_codes_vhd(&why, err);
+	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	return SERVICE_OK;
+}
+
+static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
+				     struct service_error *err)
+{
+	struct catalog_brief brief;
+	struct catalog_error catalog_why;
+	struct vhd_error why = {0};
+	struct pool_dir *pool;
+
+	if (!catalog_brief(service->catalog, id, &brief))
+		return SERVICE_OK;
+	pool = pool_set_find(&service->pools, brief.pool);
+	if (!pool)
+		return service_fail(err, SERVICE_POOL_OFFLINE, "There is no pool '%s' now.",
+				    brief.pool);
+	/* From here on the image is gone for clients; what fails is finished at the next start. */
+	if (catalog_begin_delete(service->catalog, id, &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	if (pool_remove(pool, id, &why) < 0)
+		return service_codes_vhd(&why, err);
+	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	return SERVICE_OK;
+}
+
+static enum service_code refuse_parent(struct service *service, const uint8_t id[IDS_SIZE],
+				       struct service_error *err)
+{
+	struct catalog_brief brief;
+
+	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no such image.");
+	if (!brief.children)
+		return SERVICE_OK;
+	(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,
+			   "The image is the parent of %llu images.",
+			   (unsigned long long)brief.children);
+	service_codes_name(service, id, err);
+	service_codes_children(service, id, err);
+	return err->code;
+}
+
+enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
+				       struct service_error *err)
+{
+	struct vhd_error why = {0};
+	struct catalog_brief brief;
+	struct image *image;
+	uint8_t id[IDS_SIZE];
+	enum service_code code = service_find(service, ref, id, err);
+
+	if (code == SERVICE_OK)
+		code = refuse_parent(service, id, err);
+	if (code != SERVICE_OK)
+		return code;
+	if (images_hold(service->images, id, &image, &why) < 0)
+		return service_codes_image(service, id, &why, err);
+	/* A child may have come while this waited. */
+	code = refuse_parent(service, id, err);
+	if (code == SERVICE_OK)
+		code = keep_file ? forget(service, image, id, err) : remove_file(service, id, err);
+	/* Without a row, or with one that says so, the file is of no use to anybody. */
+	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
+		images_discard(image);
+	else
+		images_release(image);
+	return code;
+}

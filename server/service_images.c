@@ -1,0 +1,262 @@
+/* service_images.c - single images and lists: rows of the catalog with what is known of open files.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "service_private.h"
+
+void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_ETAG])
+{
+	/* A generation is committed before its first write, so a version is never used for two
+	 * contents. */
+	if (view->written)
+		(void)snprintf(ret_etag, SERVICE_ETAG, "d%llu.%llu",
+			       (unsigned long long)view->generation,
+			       (unsigned long long)view->changes);
+	else
+		(void)snprintf(ret_etag, SERVICE_ETAG, "d%llu",
+			       (unsigned long long)view->generation);
+}
+
+static enum service_kind kind_of(enum catalog_kind kind)
+{
+	switch (kind) {
+	case CATALOG_DYNAMIC: return SERVICE_DYNAMIC;
+	case CATALOG_FIXED: return SERVICE_FIXED;
+	case CATALOG_DIFFERENCING: return SERVICE_DIFFERENCING;
+	}
+	return SERVICE_DYNAMIC;
+}
+
+static enum service_state state_of(const struct catalog_image *row, const struct images_view *view)
+{
+	switch (row->state) {
+	case CATALOG_CREATING: return SERVICE_CREATING;
+	case CATALOG_READY: return view->failed ? SERVICE_FAILED : SERVICE_READY;
+	case CATALOG_DELETING: return SERVICE_DELETING;
+	}
+	return SERVICE_READY;
+}
+
+static enum service_frozen frozen_of(const struct catalog_image *row)
+{
+	if (row->children)
+		return SERVICE_FROZEN_CHILDREN;
+	return row->frozen ? SERVICE_FROZEN_REQUEST : SERVICE_NOT_FROZEN;
+}
+
+static void fill_vhd(const struct catalog_vhd *vhd, struct service_image *image)
+{
+	image->virtual_size = vhd->size;
+	image->block_size = vhd->block_size;
+	image->saved_state = vhd->saved_state;
+	image->temporary = vhd->temporary;
+	memcpy(image->creator_application, vhd->creator, sizeof vhd->creator);
+	memcpy(image->creator_host_os, vhd->creator_os, sizeof vhd->creator_os);
+	image->creator_version = vhd->creator_version;
+	image->vhd_timestamp = vhd->timestamp;
+	image->vhd_parent_timestamp = vhd->parent_timestamp;
+	image->cylinders = vhd->cylinders;
+	image->heads = vhd->heads;
+	image->sectors_per_track = vhd->sectors_per_track;
+}
+
+static void fill_usage(const struct catalog_image *row, const struct images_view *view,
+		       struct service_image *image)
+{
+	const struct catalog_usage *usage = view->measured ? &view->usage : &row->usage;
+	uint32_t block_size = row->vhd.block_size;
+
+	image->file_bytes = usage->file_bytes;
+	image->measured_at = usage->measured_at;
+	image->chain_file_bytes = row->chain_file_bytes - row->usage.file_bytes + usage->file_bytes;
+	if (!block_size) {
+		image->allocated_bytes = row->vhd.size;
+		return;
+	}
+	image->blocks = usage->blocks;
+	image->blocks_total = (row->vhd.size + block_size - 1) / block_size;
+	image->allocated_bytes = usage->blocks * block_size;
+}
+
+static void fill_family(const struct catalog_image *row, struct service_image *image)
+{
+	ids_format(row->id, image->id);
+	ids_format(row->root_id, image->root.id);
+	(void)snprintf(image->root.name, sizeof image->root.name, "%s", row->root_name);
+	if (ids_is_zero(row->parent_id))
+		return;
+	ids_format(row->parent_id, image->parent.id);
+	(void)snprintf(image->parent.name, sizeof image->parent.name, "%s", row->parent_name);
+}
+
+/* Copies of the texts; the labels of both sides are alike, but strangers to each other. */
+static bool fill_texts(const struct catalog_image *row, struct service_image *image)
+{
+	if (row->description) {
+		image->description = strdup(row->description);
+		if (!image->description)
+			return false;
+	}
+	if (!row->n_labels)
+		return true;
+	image->labels = calloc(row->n_labels, sizeof *image->labels);
+	if (!image->labels)
+		return false;
+	for (size_t i = 0; i < row->n_labels; i++) {
+		memcpy(image->labels[i].key, row->labels[i].key, SERVICE_LABEL_KEY);
+		memcpy(image->labels[i].value, row->labels[i].value, SERVICE_LABEL_VALUE);
+	}
+	image->n_labels = row->n_labels;
+	return true;
+}
+
+enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
+				      struct service_image *ret_image, struct service_error *err)
+{
+	CLEANUP(service_image_fini) struct service_image image = {.depth = row->depth};
+	struct images_view view;
+
+	images_look(service->images, row->id, &view);
+	(void)snprintf(image.name, sizeof image.name, "%s", row->name);
+	image.kind = kind_of(row->kind);
+	image.state = state_of(row, &view);
+	image.frozen = frozen_of(row);
+	image.children_count = row->children;
+	fill_vhd(&row->vhd, &image);
+	fill_usage(row, &view, &image);
+	fill_family(row, &image);
+	if (!fill_texts(row, &image))
+		return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	(void)snprintf(image.pool, sizeof image.pool, "%s", row->pool);
+	pool_file_name(row->id, image.file);
+	image.meta_version = row->version;
+	if (!view.open)
+		view.generation = row->generation;
+	/* What a crash left is not known before it is opened and repaired. */
+	if (view.open || !row->dirty)
+		service_images_etag(&view, image.data_etag);
+	image.created_at = row->created_at;
+	image.updated_at = row->updated_at;
+	*ret_image = image;
+	memset(&image, 0, sizeof image);
+	return SERVICE_OK;
+}
+
+static void code_text(uint32_t code, char ret_text[5])
+{
+	for (int i = 0; i < 4; i++) {
+		uint32_t c = code >> (24 - 8 * i) & 0xff;
+
+		ret_text[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+	}
+	ret_text[4] = '\0';
+}
+
+static void add_locators(const struct vhd_locator *locators, struct service_image *image)
+{
+	image->locators = calloc(VHD_LOCATORS, sizeof *image->locators);
+	if (!image->locators)
+		return; /* told when at hand */
+	for (uint32_t i = 0; i < VHD_LOCATORS; i++) {
+		struct service_locator *to = &image->locators[image->n_locators];
+
+		if (!locators[i].code)
+			continue;
+		to->slot = i;
+		code_text(locators[i].code, to->code);
+		(void)snprintf(to->path, sizeof to->path, "%s", locators[i].text);
+		image->n_locators++;
+	}
+}
+
+/* Reads the locators of a child from its file; an image that cannot be opened is told without. */
+static void fill_locators(struct service *service, const uint8_t id[IDS_SIZE],
+			  struct service_image *image)
+{
+	CLEANUP(freep) struct vhd_locator *locators = NULL;
+	struct image *open;
+
+	if (image->kind != SERVICE_DIFFERENCING || image->state == SERVICE_CREATING)
+		return;
+	locators = calloc(VHD_LOCATORS, sizeof *locators);
+	if (!locators || images_pin(service->images, id, IMAGES_READ, 0, &open, NULL) < 0)
+		return;
+	if (vhd_locators(images_disk(open), locators, NULL) == 0)
+		add_locators(locators, image);
+	images_unpin(open, IMAGES_READ);
+}
+
+enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
+				    struct service_image *ret_image, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct catalog_error why;
+	uint8_t id[IDS_SIZE];
+	enum service_code code = service_find(service, ref, id, err);
+
+	if (code != SERVICE_OK)
+		return code;
+	if (catalog_get(service->catalog, id, &row, &why) < 0)
+		return service_codes_catalog(&why, err);
+	/* Locators are read from the file. */
+	if ((flags & SERVICE_NOWAIT) && row.kind == CATALOG_DIFFERENCING)
+		return SERVICE_AGAIN;
+	code = service_images_fill(service, &row, ret_image, err);
+	if (code == SERVICE_OK)
+		fill_locators(service, id, ret_image);
+	return code;
+}
+
+static enum service_code fill_all(struct service *service, const struct catalog_images *rows,
+				  struct service_images *ret_images, struct service_error *err)
+{
+	CLEANUP(service_images_fini)
+	struct service_images images = {
+		.more = rows->more, .total = rows->total, .revision = rows->revision};
+	enum service_code code = SERVICE_OK;
+
+	images.items = calloc(rows->n + 1, sizeof *images.items);
+	if (!images.items)
+		return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	for (; code == SERVICE_OK && images.n < rows->n; images.n++)
+		code = service_images_fill(service, &rows->items[images.n], &images.items[images.n],
+					   err);
+	if (code != SERVICE_OK)
+		return code;
+	*ret_images = images;
+	memset(&images, 0, sizeof images);
+	return SERVICE_OK;
+}
+
+enum service_code service_image_list(struct service *service, const struct service_list *list,
+				     unsigned flags, struct service_images *ret_images,
+				     struct service_error *err)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images rows = {0};
+	struct catalog_error why;
+
+	if (flags & SERVICE_NOWAIT)
+		return SERVICE_AGAIN;
+	if (catalog_list(service->catalog, list->after, list->limit, list->count, &rows, &why) < 0)
+		return service_codes_catalog(&why, err);
+	return fill_all(service, &rows, ret_images, err);
+}
+
+enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
+				      struct service_images *ret_images, struct service_error *err)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images rows = {0};
+	struct catalog_error why;
+	uint8_t id[IDS_SIZE];
+	enum service_code code = service_find(service, ref, id, err);
+
+	(void)flags; /* all of it is in memory */
+	if (code != SERVICE_OK)
+		return code;
+	if (catalog_chain(service->catalog, id, &rows, &why) < 0)
+		return service_codes_catalog(&why, err);
+	return fill_all(service, &rows, ret_images, err);
+}
