@@ -1,0 +1,105 @@
+/* httpd.c - start and stop of the HTTP side. */
+#include "httpd.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "httpd_serve.h"
+#include "ids.h"
+#include "log.h"
+
+static int start_listener(struct httpd *httpd, struct address *address, char ret_why[HTTPD_WHY])
+{
+	struct httpd_listener *listener = &httpd->listeners[httpd->n_listeners];
+
+	*listener = (struct httpd_listener){.httpd = httpd, .address = address};
+	listener->fd = httpd_listen(address, ret_why);
+	if (listener->fd < 0)
+		return -1;
+	httpd->n_listeners++;
+	if (httpd_serve_start(listener) == 0)
+		return 0;
+	(void)snprintf(ret_why, HTTPD_WHY, "cannot serve %s", address->text);
+	(void)close(listener->fd);
+	httpd_listen_end(address);
+	return -1;
+}
+
+static int start_parts(struct httpd *httpd, struct address *listen, size_t n_listen,
+		       char ret_why[HTTPD_WHY])
+{
+	int r = 0;
+
+	httpd->workers = workers_new((size_t)httpd->config->workers);
+	if (!httpd->workers || httpd_watch_start(httpd) < 0) {
+		(void)snprintf(ret_why, HTTPD_WHY, "cannot start threads");
+		return -1;
+	}
+	for (size_t i = 0; r == 0 && i < n_listen; i++)
+		r = start_listener(httpd, &listen[i], ret_why);
+	return r;
+}
+
+int httpd_start(const struct api *api, const struct config *config, struct address *listen,
+		size_t n_listen, struct httpd **ret_httpd, char ret_why[HTTPD_WHY])
+{
+	struct httpd *httpd = calloc(1, sizeof *httpd);
+	uint32_t salt;
+
+	if (!httpd) {
+		(void)snprintf(ret_why, HTTPD_WHY, "out of memory");
+		return -1;
+	}
+	httpd->api = api;
+	httpd->config = config;
+	ids_random_bytes(&salt, sizeof salt);
+	(void)snprintf(httpd->id_prefix, sizeof httpd->id_prefix, "%08x", salt);
+	(void)pthread_mutex_init(&httpd->watch_lock, NULL);
+	clock_cond_init(&httpd->watch_wakes);
+	if (start_parts(httpd, listen, n_listen, ret_why) < 0) {
+		httpd_stop(httpd);
+		return -1;
+	}
+	*ret_httpd = httpd;
+	return 0;
+}
+
+/* True when `count` came down to 0 in time. The library tells of ends by calls that cannot wake us,
+ * so this looks every few milliseconds. */
+static bool wait_for_none(const atomic_uint *count, int64_t ms)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	int64_t until = clock_monotonic_ms() + ms;
+
+	while (atomic_load(count)) {
+		if (ms && clock_monotonic_ms() >= until)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+void httpd_stop(struct httpd *httpd)
+{
+	if (!httpd)
+		return;
+	atomic_store(&httpd->stopping, true);
+	for (size_t i = 0; i < httpd->n_listeners; i++)
+		httpd_serve_quiesce(&httpd->listeners[i]);
+	if (!wait_for_none(&httpd->in_flight, HTTPD_GRACE_MS)) {
+		log_warning("%u requests are cut", atomic_load(&httpd->in_flight));
+		atomic_store(&httpd->cutting, true);
+		httpd_watch_cut_all(httpd);
+		/* Workers and flushes end by themselves, and resume what they had. */
+		(void)wait_for_none(&httpd->suspended, 0);
+	}
+	for (size_t i = 0; i < httpd->n_listeners; i++)
+		httpd_serve_stop(&httpd->listeners[i]);
+	workers_free(httpd->workers);
+	httpd_watch_stop(httpd);
+	(void)pthread_cond_destroy(&httpd->watch_wakes);
+	(void)pthread_mutex_destroy(&httpd->watch_lock);
+	free(httpd);
+}

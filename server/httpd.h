@@ -1,0 +1,21 @@
+/* httpd.h - the HTTP side of the daemon: sockets in, calls of api/ out. */
+#ifndef HTTPD_H
+#define HTTPD_H
+
+#include "address.h"
+#include "api.h"
+#include "config.h"
+
+enum { HTTPD_WHY = 320 };
+
+struct httpd;
+
+/* Serves every address, from here on by threads of its own; ports that were 0 are filled in. On
+ * failure -1 and a line for a person. `api` and `config` must outlive it. */
+int httpd_start(const struct api *api, const struct config *config, struct address *listen,
+		size_t n_listen, struct httpd **ret_httpd, char ret_why[HTTPD_WHY]);
+/* No new connections; what is under way is finished, or cut when it takes too long. NULL is fine.
+ */
+void httpd_stop(struct httpd *httpd);
+
+#endif

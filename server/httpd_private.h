@@ -1,0 +1,159 @@
+/* httpd_private.h - what httpd*.c share. libmicrohttpd is met in the .c files only.
+ *
+ * The polling threads of the library run the handler and never block. A request that has to wait is
+ * suspended: from then until its connection is resumed it belongs to whoever was given it (a
+ * worker, a flush), and the polling thread does not look at it.
+ */
+#ifndef HTTPD_PRIVATE_H
+#define HTTPD_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "httpd.h"
+#include "workers.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+struct MHD_Response;
+
+enum {
+	HTTPD_BLOCK = 256 << 10, /* bytes of a response that are produced at once */
+	HTTPD_BUFFER = 1 << 20,  /* each of the two buffers of an upload */
+	HTTPD_PIECE = 64 << 10,  /* of a body must move within `body_seconds` */
+	HTTPD_IDLE_SECONDS = 60, /* a connection without request */
+	HTTPD_GRACE_MS = 10000,  /* for requests under way when the daemon stops */
+	HTTPD_ID = 32,
+	HTTPD_HEADERS_MAX = 128,
+};
+
+/* A connection, for the watchdog. */
+struct httpd_connection {
+	struct httpd *httpd;
+	int fd;
+	_Atomic int64_t deadline_ms; /* 0 = the daemon is the one that waits */
+	struct httpd_connection *next,
+		*previous; /* guarded by watch_lock, as is the life of `fd` */
+};
+
+struct httpd_listener {
+	struct httpd *httpd;
+	struct MHD_Daemon *daemon;
+	struct address *address;
+	int fd;
+};
+
+struct httpd {
+	const struct api *api;
+	const struct config *config;
+	struct workers *workers;
+	struct httpd_listener listeners[16];
+	size_t n_listeners;
+	char id_prefix[9];
+	atomic_ullong n_requests; /* ever */
+	atomic_uint n_connections;
+	atomic_uint in_flight; /* requests whose end the library has not told yet */
+	atomic_uint suspended; /* of those, the ones that may not be there when the library stops */
+	atomic_bool stopping;  /* new requests get 503 */
+	atomic_bool cutting;   /* nothing is suspended any more */
+
+	pthread_mutex_t watch_lock; /* guards the list and `watch_ends` */
+	pthread_cond_t watch_wakes;
+	struct httpd_connection *connections;
+	bool watch_ends, has_watch;
+	pthread_t watch;
+};
+
+enum httpd_phase {
+	HTTPD_HEAD,   /* before the body, if any, may come */
+	HTTPD_BODY,   /* pieces of it come */
+	HTTPD_ENDING, /* it is complete */
+	HTTPD_SENT,   /* the response is the library's */
+};
+
+/* An upload: the polling thread fills one buffer while a worker writes the other. */
+struct httpd_upload {
+	pthread_mutex_t lock; /* guards what follows */
+	struct httpd_buffer {
+		char *bytes;
+		size_t used;
+	} buffers[2];
+	unsigned filling;  /* index of the buffer that takes pieces */
+	bool full;         /* the other one waits for the worker, or is with it */
+	bool draining;     /* a worker has the call */
+	bool waiting;      /* the connection is suspended until a buffer is free */
+	bool ended;        /* suspended until all is written */
+	bool failed;       /* the outcome is settled; drop what comes */
+	bool abandoned;    /* the client has gone; the worker frees the request */
+	uint64_t capacity; /* of each buffer */
+};
+
+struct httpd_request {
+	struct httpd *httpd;
+	struct httpd_connection *peer;
+	struct MHD_Connection *connection;
+	struct workers_item item;
+	char id[HTTPD_ID];
+	char *uri; /* raw; path and query are parts of it */
+	struct http_field *headers;
+	struct http_request head;
+	struct api_call *call;
+	enum httpd_phase phase;
+	enum api_step step;
+	bool begun;
+	struct http_response *made; /* of the call; its short stream has to be read by a worker */
+	struct MHD_Response *response; /* ready to be queued */
+	unsigned status;
+	bool cut; /* close the connection without a response */
+	uint64_t dropped;
+	uint64_t moved; /* bytes of the body since the deadline was set */
+	struct httpd_upload *upload;
+	int64_t started_ms;
+};
+
+/* httpd_listen.c */
+int httpd_listen(struct address *address, char ret_why[HTTPD_WHY]); /* a socket, or -1 */
+void httpd_listen_end(const struct address *address);
+
+/* httpd_watch.c */
+int httpd_watch_start(struct httpd *httpd);
+void httpd_watch_stop(struct httpd *httpd);
+void httpd_watch_add(struct httpd_connection *peer);
+void httpd_watch_remove(struct httpd_connection *peer);
+void httpd_watch_within(struct httpd_connection *peer, uint64_t seconds);
+void httpd_watch_pause(struct httpd_connection *peer);
+void httpd_watch_cut_all(struct httpd *httpd);
+
+/* httpd_request.c */
+struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
+					struct MHD_Connection *connection, const char *uri);
+void httpd_request_free(struct httpd_request *request);
+/* The connection waits; false: the daemon stops and the connection shall be cut. */
+bool httpd_request_suspend(struct httpd_request *request);
+void httpd_request_resume(struct httpd_request *request);
+
+/* httpd_reply.c: makes `response` and `status` of what the call has to say, or `cut`. False: only
+ * with nowait, ask again on a worker. */
+bool httpd_reply_make(struct httpd_request *request, bool nowait);
+void httpd_reply_refuse(struct httpd_request *request, enum service_code code);
+void httpd_reply_drop(struct httpd_request *request);
+
+/* httpd_upload.c */
+bool httpd_upload_begin(struct httpd_request *request);
+/* Takes what there is room for and answers how much; the rest comes again. */
+size_t httpd_upload_take(struct httpd_request *request, const char *bytes, size_t len);
+/* All has come: suspended until it is written. False: cut. */
+bool httpd_upload_end(struct httpd_request *request);
+bool httpd_upload_failed(struct httpd_request *request);
+/* The client has gone: false when a worker still has the request, and will free it. */
+bool httpd_upload_abandon(struct httpd_request *request);
+void httpd_upload_free(struct httpd_upload *upload);
+
+/* httpd_steps.c: what is next, on a polling thread; false: cut the connection. */
+bool httpd_steps_go(struct httpd_request *request);
+/* The same on a worker: resumes in the end, and does not touch the request afterwards. */
+void httpd_steps_settle(struct httpd_request *request);
+
+#endif

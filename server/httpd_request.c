@@ -1,0 +1,97 @@
+/* httpd_request.c - a request from its first line to its end, and its suspensions. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "httpd_private.h"
+
+/* Absolute form ("GET http://host/path") is what proxies get; the authority is not ours to believe.
+ */
+static char *skip_authority(char *uri)
+{
+	char *authority, *path;
+
+	if (*uri == '/')
+		return uri;
+	authority = strstr(uri, "://");
+	if (!authority)
+		return uri;
+	path = strpbrk(authority + 3, "/?");
+	return path ? path : uri + strlen(uri);
+}
+
+static void split_uri(struct httpd_request *request)
+{
+	char *path = skip_authority(request->uri);
+	char *mark = strchr(path, '?');
+
+	request->head.path = path;
+	if (mark) {
+		*mark = '\0';
+		request->head.query = mark + 1;
+	}
+}
+
+struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
+					struct MHD_Connection *connection, const char *uri)
+{
+	struct httpd_request *request = calloc(1, sizeof *request);
+
+	if (!request)
+		return NULL;
+	request->uri = strdup(uri);
+	if (!request->uri) {
+		free(request);
+		return NULL;
+	}
+	request->httpd = httpd;
+	request->peer = peer;
+	request->connection = connection;
+	request->started_ms = clock_monotonic_ms();
+	(void)snprintf(request->id, sizeof request->id, "%s%08llx", httpd->id_prefix,
+		       atomic_fetch_add(&httpd->n_requests, 1));
+	request->head.id = request->id;
+	split_uri(request);
+	(void)atomic_fetch_add(&httpd->in_flight, 1);
+	return request;
+}
+
+void httpd_request_free(struct httpd_request *request)
+{
+	struct httpd *httpd = request->httpd;
+
+	httpd_reply_drop(request);
+	api_call_free(request->call);
+	httpd_upload_free(request->upload);
+	free(request->headers);
+	free(request->uri);
+	free(request);
+	(void)atomic_fetch_sub(&httpd->in_flight, 1);
+}
+
+bool httpd_request_suspend(struct httpd_request *request)
+{
+	struct httpd *httpd = request->httpd;
+
+	/* Counted first: whoever sees `cutting` set and nobody suspended may stop the library. */
+	(void)atomic_fetch_add(&httpd->suspended, 1);
+	if (atomic_load(&httpd->cutting)) {
+		(void)atomic_fetch_sub(&httpd->suspended, 1);
+		return false;
+	}
+	httpd_watch_pause(request->peer);
+	MHD_suspend_connection(request->connection);
+	return true;
+}
+
+void httpd_request_resume(struct httpd_request *request)
+{
+	struct httpd *httpd = request->httpd;
+
+	/* From here on the request may be gone. */
+	httpd_watch_within(request->peer, httpd->config->body_seconds);
+	MHD_resume_connection(request->connection);
+	(void)atomic_fetch_sub(&httpd->suspended, 1);
+}

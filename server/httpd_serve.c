@@ -1,0 +1,300 @@
+/* httpd_serve.c - what the library calls: connections and requests, pieces of bodies, and their
+ * ends. */
+#include "httpd_serve.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum {
+	POLLING_THREADS = 2,
+	CONNECTION_MEMORY = 128 << 10,
+	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
+};
+
+/* ---- connections ---- */
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct httpd_listener *listener = ctx;
+	struct httpd_connection *peer = *socket_context;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		(void)atomic_fetch_add(&listener->httpd->n_connections, 1);
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		peer = info ? calloc(1, sizeof *peer) : NULL;
+		*socket_context = peer;
+		if (!peer)
+			return; /* its requests are cut */
+		peer->httpd = listener->httpd;
+		peer->fd = info->connect_fd;
+		httpd_watch_within(peer, listener->httpd->config->header_seconds);
+		httpd_watch_add(peer);
+		return;
+	}
+	(void)atomic_fetch_sub(&listener->httpd->n_connections, 1);
+	if (peer)
+		httpd_watch_remove(peer);
+	free(peer);
+}
+
+/* The first line of a request has come: what is returned is the request's from now on. */
+static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+	struct httpd_listener *listener = ctx;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct httpd_connection *peer = info ? info->socket_context : NULL;
+	struct httpd_request *request;
+
+	if (!peer)
+		return NULL;
+	httpd_watch_within(peer, listener->httpd->config->header_seconds);
+	request = httpd_request_new(listener->httpd, peer, connection, uri);
+	if (request)
+		request->head.local_only = address_is_unix(listener->address);
+	return request;
+}
+
+/* ---- the head ---- */
+
+static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	size_t *n = ctx;
+
+	(void)kind;
+	(void)name;
+	(void)value;
+	(*n)++;
+	return MHD_YES;
+}
+
+static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+				  const char *value)
+{
+	struct httpd_request *request = ctx;
+
+	(void)kind;
+	request->headers[request->head.n_headers++] =
+		(struct http_field){.name = name, .value = value ? value : ""};
+	return MHD_YES;
+}
+
+static bool collect_headers(struct httpd_request *request)
+{
+	size_t n = 0;
+
+	(void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &n);
+	request->headers = calloc(n + 1, sizeof *request->headers);
+	if (!request->headers)
+		return false;
+	(void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_header, request);
+	request->head.headers = request->headers;
+	return true;
+}
+
+/* Whether the client announces a body, as the library understands it too. */
+static bool has_body(const struct http_request *head)
+{
+	const char *length = http_header(head, "Content-Length");
+
+	return http_header(head, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
+}
+
+static bool begin(struct httpd_request *request, const char *method, const char *version)
+{
+	struct httpd *httpd = request->httpd;
+
+	request->begun = true;
+	request->head.method = http_method_parse(method);
+	request->head.http_1_0 = strcmp(version, "HTTP/1.1") != 0;
+	if (!collect_headers(request))
+		return false;
+	if (atomic_load(&httpd->stopping)) {
+		httpd_reply_refuse(request, SERVICE_SHUTTING_DOWN);
+	} else if (atomic_load(&httpd->n_connections) > httpd->config->connections) {
+		httpd_reply_refuse(request, SERVICE_OVERLOADED);
+	} else {
+		request->call = api_call_new(httpd->api, &request->head);
+		if (!request->call)
+			return false;
+		request->step = api_call_begin(request->call);
+	}
+	/* An answer to the first call means to the library that the body is refused, and it closes the
+	 * connection. Without a body its second call, for the end of it, follows at once. */
+	return !has_body(&request->head) || httpd_steps_go(request);
+}
+
+/* ---- the body ---- */
+
+/* A body whose outcome is settled is read on for a while, for only at its end an answer can be
+ * sent. */
+static bool drop(struct httpd_request *request, size_t len)
+{
+	request->dropped += len;
+	return request->dropped <= API_DRAIN_MAX;
+}
+
+static bool collect(struct httpd_request *request, const char *piece, size_t *len)
+{
+	size_t n = *len;
+
+	*len = 0;
+	return api_call_collect(request->call, piece, n) || drop(request, n);
+}
+
+static bool upload(struct httpd_request *request, const char *piece, size_t *len)
+{
+	size_t taken = httpd_upload_take(request, piece, *len);
+	size_t rest = *len - taken;
+
+	*len = rest;
+	if (request->cut)
+		return false;
+	if (!rest || !httpd_upload_failed(request))
+		return true;
+	*len = 0;
+	return drop(request, rest);
+}
+
+static bool take_piece(struct httpd_request *request, const char *piece, size_t *len)
+{
+	request->moved += *len;
+	if (request->moved >= HTTPD_PIECE) {
+		request->moved = 0;
+		httpd_watch_within(request->peer, request->httpd->config->body_seconds);
+	}
+	if (request->step == API_COLLECT)
+		return collect(request, piece, len);
+	return upload(request, piece, len);
+}
+
+static bool end_of_body(struct httpd_request *request)
+{
+	request->phase = HTTPD_ENDING;
+	if (request->step == API_UPLOAD)
+		return httpd_upload_end(request);
+	request->step = api_call_collected(request->call);
+	return httpd_steps_go(request);
+}
+
+/* Called with the head, then with each piece, then with the end, and again after each suspension.
+ */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *piece,
+				  size_t *len, void **state)
+{
+	struct httpd_request *request = *state;
+	bool ok;
+
+	(void)ctx;
+	(void)connection;
+	(void)url;
+	if (!request)
+		return MHD_NO;
+	if (!request->begun)
+		ok = begin(request, method, version);
+	else if (request->phase == HTTPD_BODY && *len)
+		ok = take_piece(request, piece, len);
+	else if (request->phase == HTTPD_BODY)
+		ok = end_of_body(request);
+	else
+		ok = httpd_steps_go(request);
+	return ok ? MHD_YES : MHD_NO;
+}
+
+/* ---- the end ---- */
+
+static void log_end(const struct httpd_request *request)
+{
+	const char *code = request->call ? api_call_code(request->call) : NULL;
+	int64_t ms = clock_monotonic_ms() - request->started_ms;
+
+	log_set_request(request->call ? api_call_id(request->call) : request->id);
+	if (request->status >= 500)
+		log_warning("%s %s: %u %s in %lld ms", http_method_name(request->head.method),
+			    request->head.path, request->status, code ? code : "", (long long)ms);
+	else
+		log_debug("%s %s: %u %s in %lld ms", http_method_name(request->head.method),
+			  request->head.path, request->status, code ? code : "", (long long)ms);
+	log_set_request(NULL);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct httpd_request *request = *state;
+
+	(void)ctx;
+	(void)connection;
+	(void)why;
+	if (!request)
+		return;
+	*state = NULL;
+	if (request->upload && !httpd_upload_abandon(request))
+		return;
+	log_end(request);
+	httpd_watch_within(request->peer,
+			   HTTPD_IDLE_SECONDS + request->httpd->config->header_seconds);
+	httpd_request_free(request);
+}
+
+/* ---- the daemon of a socket ---- */
+
+static void on_message(void *ctx, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void on_message(void *ctx, const char *format, va_list args)
+{
+	char text[256];
+
+	(void)ctx;
+	(void)vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("http: %s", text);
+}
+
+int httpd_serve_start(struct httpd_listener *listener)
+{
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+			 MHD_USE_ERROR_LOG;
+	unsigned limit = (unsigned)listener->httpd->config->connections + SPARE_CONNECTIONS;
+
+	listener->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_message,
+		NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE,
+		(unsigned)POLLING_THREADS, MHD_OPTION_CONNECTION_LIMIT, limit,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_IDLE_SECONDS,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, listener, MHD_OPTION_URI_LOG_CALLBACK, on_uri, listener,
+		MHD_OPTION_END);
+	return listener->daemon ? 0 : -1;
+}
+
+void httpd_serve_quiesce(struct httpd_listener *listener)
+{
+	MHD_socket fd;
+
+	if (!listener->daemon)
+		return;
+	fd = MHD_quiesce_daemon(listener->daemon);
+	if (fd != MHD_INVALID_SOCKET)
+		(void)close(fd);
+	listener->fd = -1;
+	httpd_listen_end(listener->address);
+}
+
+void httpd_serve_stop(struct httpd_listener *listener)
+{
+	if (listener->daemon)
+		MHD_stop_daemon(listener->daemon);
+	listener->daemon = NULL;
+}

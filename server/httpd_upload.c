@@ -1,0 +1,188 @@
+/* httpd_upload.c - a body on its way to a disk. Pieces are copied into one buffer while a worker
+ * writes the other; only when both are full the connection is suspended, and the client with it. */
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "httpd_private.h"
+#include "log.h"
+
+static struct httpd_request *request_of(struct workers_item *item)
+{
+	return (struct httpd_request *)(void *)((char *)item -
+						offsetof(struct httpd_request, item));
+}
+
+bool httpd_upload_begin(struct httpd_request *request)
+{
+	struct httpd_upload *upload = calloc(1, sizeof *upload);
+	uint64_t length = api_call_body_length(request->call);
+
+	if (!upload)
+		return false;
+	(void)pthread_mutex_init(&upload->lock, NULL);
+	upload->capacity = length && length < HTTPD_BUFFER ? length : HTTPD_BUFFER;
+	request->upload = upload;
+	return true;
+}
+
+void httpd_upload_free(struct httpd_upload *upload)
+{
+	if (!upload)
+		return;
+	free(upload->buffers[0].bytes);
+	free(upload->buffers[1].bytes);
+	(void)pthread_mutex_destroy(&upload->lock);
+	free(upload);
+}
+
+/* ---- the worker's side ---- */
+
+/* With the lock: gives the full buffer back, and its connection the word. */
+static void written(struct httpd_request *request, bool ok)
+{
+	struct httpd_upload *upload = request->upload;
+
+	upload->buffers[!upload->filling].used = 0;
+	upload->full = false;
+	upload->failed = upload->failed || !ok;
+	if (upload->waiting) {
+		upload->waiting = false;
+		httpd_request_resume(request);
+	}
+}
+
+/* With the lock: at the end the last buffer is written too, full or not. */
+static bool next_buffer(struct httpd_upload *upload)
+{
+	size_t used = upload->buffers[upload->filling].used;
+
+	if (!upload->full && used && (upload->ended || used == upload->capacity)) {
+		upload->filling = !upload->filling;
+		upload->full = true;
+	}
+	return upload->full && !upload->abandoned;
+}
+
+static void drain(struct workers_item *item)
+{
+	struct httpd_request *request = request_of(item);
+	struct httpd_upload *upload = request->upload;
+	bool ended, abandoned;
+
+	log_set_request(request->id);
+	(void)pthread_mutex_lock(&upload->lock);
+	while (next_buffer(upload)) {
+		const struct httpd_buffer *buffer = &upload->buffers[!upload->filling];
+		bool ok = !upload->failed;
+
+		(void)pthread_mutex_unlock(&upload->lock);
+		ok = ok && api_call_write(request->call, buffer->bytes, buffer->used);
+		(void)pthread_mutex_lock(&upload->lock);
+		written(request, ok);
+	}
+	ended = upload->ended;
+	abandoned = upload->abandoned;
+	upload->draining = false;
+	(void)pthread_mutex_unlock(&upload->lock);
+	/* Without an end the polling thread may have it again already. */
+	if (ended) {
+		request->step = api_call_written(request->call);
+		httpd_steps_settle(request);
+	} else if (abandoned) {
+		httpd_request_free(request);
+	}
+	log_set_request(NULL);
+}
+
+/* With the lock. */
+static void start_worker(struct httpd_request *request)
+{
+	if (request->upload->draining)
+		return;
+	request->upload->draining = true;
+	request->item.run = drain;
+	workers_add(request->httpd->workers, &request->item);
+}
+
+/* ---- the polling thread's side ---- */
+
+static size_t copy(struct httpd_upload *upload, const char *bytes, size_t len)
+{
+	struct httpd_buffer *buffer = &upload->buffers[upload->filling];
+	size_t room = upload->capacity - buffer->used;
+	size_t n = len < room ? len : room;
+
+	if (!buffer->bytes)
+		buffer->bytes = malloc(upload->capacity);
+	if (!buffer->bytes)
+		return SIZE_MAX;
+	memcpy(buffer->bytes + buffer->used, bytes, n);
+	buffer->used += n;
+	return n;
+}
+
+size_t httpd_upload_take(struct httpd_request *request, const char *bytes, size_t len)
+{
+	struct httpd_upload *upload = request->upload;
+	size_t taken = 0;
+
+	(void)pthread_mutex_lock(&upload->lock);
+	while (taken < len && !upload->failed && !request->cut) {
+		size_t n = copy(upload, bytes + taken, len - taken);
+
+		request->cut = n == SIZE_MAX; /* no memory */
+		taken += request->cut ? 0 : n;
+		if (request->cut || upload->buffers[upload->filling].used < upload->capacity)
+			continue;
+		if (upload->full) {
+			/* Both are. A piece that is all taken need not wait; the next one will. */
+			if (taken == len)
+				break;
+			upload->waiting = httpd_request_suspend(request);
+			request->cut = !upload->waiting;
+			break;
+		}
+		upload->filling = !upload->filling;
+		upload->full = true;
+		start_worker(request);
+	}
+	(void)pthread_mutex_unlock(&upload->lock);
+	return taken;
+}
+
+bool httpd_upload_failed(struct httpd_request *request)
+{
+	bool failed;
+
+	(void)pthread_mutex_lock(&request->upload->lock);
+	failed = request->upload->failed;
+	(void)pthread_mutex_unlock(&request->upload->lock);
+	return failed;
+}
+
+bool httpd_upload_end(struct httpd_request *request)
+{
+	struct httpd_upload *upload = request->upload;
+	bool waits;
+
+	(void)pthread_mutex_lock(&upload->lock);
+	waits = httpd_request_suspend(request);
+	upload->ended = waits;
+	if (waits)
+		start_worker(request);
+	(void)pthread_mutex_unlock(&upload->lock);
+	return waits;
+}
+
+bool httpd_upload_abandon(struct httpd_request *request)
+{
+	struct httpd_upload *upload = request->upload;
+	bool mine;
+
+	(void)pthread_mutex_lock(&upload->lock);
+	mine = !upload->draining;
+	upload->abandoned = true;
+	(void)pthread_mutex_unlock(&upload->lock);
+	return mine;
+}

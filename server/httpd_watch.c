@@ -1,0 +1,100 @@
+/* httpd_watch.c - deadlines. The library knows inactivity only, which a client that sends a byte
+ * now and then never shows; so a thread looks at all connections once a second and shuts down those
+ * that are late. */
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "httpd_private.h"
+
+enum { PAUSE_MS = 1000 };
+
+void httpd_watch_within(struct httpd_connection *peer, uint64_t seconds)
+{
+	atomic_store(&peer->deadline_ms, clock_monotonic_ms() + (int64_t)seconds * 1000);
+}
+
+void httpd_watch_pause(struct httpd_connection *peer)
+{
+	atomic_store(&peer->deadline_ms, 0);
+}
+
+void httpd_watch_add(struct httpd_connection *peer)
+{
+	struct httpd *httpd = peer->httpd;
+
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	peer->next = httpd->connections;
+	if (peer->next)
+		peer->next->previous = peer;
+	httpd->connections = peer;
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
+}
+
+/* Before the library closes the descriptor, whose number may then be another connection's. */
+void httpd_watch_remove(struct httpd_connection *peer)
+{
+	struct httpd *httpd = peer->httpd;
+
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	if (peer->next)
+		peer->next->previous = peer->previous;
+	if (peer->previous)
+		peer->previous->next = peer->next;
+	else
+		httpd->connections = peer->next;
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
+}
+
+/* With the lock. */
+static void cut_late(struct httpd *httpd, int64_t now)
+{
+	for (struct httpd_connection *peer = httpd->connections; peer; peer = peer->next) {
+		int64_t deadline = atomic_load(&peer->deadline_ms);
+
+		if (deadline && deadline <= now)
+			(void)shutdown(peer->fd, SHUT_RDWR);
+	}
+}
+
+void httpd_watch_cut_all(struct httpd *httpd)
+{
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	for (struct httpd_connection *peer = httpd->connections; peer; peer = peer->next)
+		(void)shutdown(peer->fd, SHUT_RDWR);
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
+}
+
+static void *watch(void *ctx)
+{
+	struct httpd *httpd = ctx;
+
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	while (!httpd->watch_ends) {
+		struct timespec deadline = clock_deadline(PAUSE_MS);
+
+		cut_late(httpd, clock_monotonic_ms());
+		(void)pthread_cond_timedwait(&httpd->watch_wakes, &httpd->watch_lock, &deadline);
+	}
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
+	return NULL;
+}
+
+int httpd_watch_start(struct httpd *httpd)
+{
+	if (pthread_create(&httpd->watch, NULL, watch, httpd) != 0)
+		return -1;
+	httpd->has_watch = true;
+	return 0;
+}
+
+void httpd_watch_stop(struct httpd *httpd)
+{
+	if (!httpd->has_watch)
+		return;
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	httpd->watch_ends = true;
+	(void)pthread_cond_signal(&httpd->watch_wakes);
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
+	(void)pthread_join(httpd->watch, NULL);
+	httpd->has_watch = false;
+}

@@ -1,0 +1,148 @@
+/* main.c - reads the command line, puts the parts together, and takes them apart again. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "httpd.h"
+#include "log.h"
+#include "notify.h"
+#include "options.h"
+#include "pool_state.h"
+#include "service_main.h"
+
+enum { EXIT_CANNOT = 1, EXIT_WRONG_USE = 64 };
+
+/* Every image costs a descriptor, and every connection. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Before the first thread, so that all of them leave the signals to the main one. */
+static void block_signals(sigset_t *ret_ends)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(ret_ends);
+	(void)sigaddset(ret_ends, SIGTERM);
+	(void)sigaddset(ret_ends, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, ret_ends, NULL);
+}
+
+/* `base` as curl takes it: a URL, or a Unix socket with one. */
+static void print_tries(const char *base)
+{
+	(void)printf("Try:\n"
+		     "  curl -sS -d '{\"name\":\"demo\",\"size\":\"1G\"}' %s/v1/images\n"
+		     "  echo hello | curl -sS -T - %s/v1/images/demo/data\n"
+		     "  curl -sS -r 0-5 %s/v1/images/demo/data\n",
+		     base, base, base);
+}
+
+static void announce(const struct options *options)
+{
+	char base[2 * ADDRESS_TEXT];
+	const struct address *first = &options->listen[0];
+
+	for (size_t i = 0; i < options->n_listen; i++) {
+		const struct address *address = &options->listen[i];
+
+		if (address_is_unix(address))
+			log_info("listening on %s", address->text);
+		else
+			log_info("listening on http://%s", address->text);
+	}
+	if (address_is_unix(first))
+		(void)snprintf(base, sizeof base, "--unix-socket %s http://localhost",
+			       address_path(first));
+	else
+		(void)snprintf(base, sizeof base, "http://%s", first->text);
+	if (isatty(STDERR_FILENO))
+		print_tries(base);
+	(void)fflush(stdout);
+	notify_ready(first->text);
+}
+
+static const char *unix_socket(const struct options *options)
+{
+	for (size_t i = 0; i < options->n_listen; i++) {
+		if (address_is_unix(&options->listen[i]))
+			return address_path(&options->listen[i]);
+	}
+	return NULL;
+}
+
+static int serve(struct options *options, struct service *service, const sigset_t *ends)
+{
+	const struct api api = {.service = service};
+	char why[HTTPD_WHY];
+	struct httpd *httpd;
+	int sign;
+
+	if (httpd_start(&api, &options->config, options->listen, options->n_listen, &httpd, why) <
+	    0) {
+		log_error("%s", why);
+		return EXIT_CANNOT;
+	}
+	announce(options);
+	(void)sigwait(ends, &sign);
+	log_info("stopping on signal %d", sign);
+	notify_stopping();
+	httpd_stop(httpd);
+	return 0;
+}
+
+static int run(struct options *options)
+{
+	CLEANUP(closep) int state = -1;
+	char path[POOL_PATH], why[SERVICE_WHY];
+	struct vhd_error err = {0};
+	struct service *service;
+	sigset_t ends;
+	int status;
+
+	raise_limits();
+	block_signals(&ends);
+	(void)umask(0077);
+	if (pool_state_open(options->state_dir, &state, path, &err) < 0) {
+		log_error("%s", err.text);
+		return EXIT_CANNOT;
+	}
+	if (service_main_open(path, &options->config, unix_socket(options), &service, why) < 0) {
+		log_error("%s", why);
+		return EXIT_CANNOT;
+	}
+	status = serve(options, service, &ends);
+	service_main_close(service);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	char why[OPTIONS_WHY];
+
+	if (options_parse(argc, argv, &options, why) < 0) {
+		(void)fprintf(stderr, "vhdd: %s\n", why);
+		return EXIT_WRONG_USE;
+	}
+	switch (options.action) {
+	case OPTIONS_RUN: return run(&options);
+	case OPTIONS_PRINT_CONFIG: config_print(&options.config, stdout); return 0;
+	case OPTIONS_VERSION: (void)printf("vhdd %s\n", VHDD_VERSION); return 0;
+	case OPTIONS_HELP: (void)fputs(options_help, stdout); return 0;
+	case OPTIONS_REBUILD_CATALOG:
+		(void)fprintf(stderr, "vhdd: --rebuild-catalog is not supported yet\n");
+		return EXIT_WRONG_USE;
+	}
+	return EXIT_WRONG_USE;
+}
