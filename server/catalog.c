@@ -2,6 +2,7 @@
  * and only then changes the forest, so that memory never says what the disk does not. */
 #include "catalog.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* catalog_read.c - the questions: single images from memory, lists from the database. */
 #include "catalog.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

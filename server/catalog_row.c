@@ -2,6 +2,7 @@
  * IMAGE_COLUMNS. */
 #include "catalog_sql.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 

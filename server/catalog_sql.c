@@ -2,6 +2,7 @@
  * back, and the daemon does not start when it did not take. */
 #include "catalog_sql.h"
 
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

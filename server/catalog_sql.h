@@ -3,10 +3,12 @@
 #define CATALOG_SQL_H
 
 #include <pthread.h>
-#include <sqlite3.h>
 
 #include "catalog.h"
 #include "catalog_index.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
 
 enum catalog_statement {
 	SQL_BEGIN,
@@ -36,8 +38,8 @@ enum catalog_statement {
 /* Lock order: `writer`, then `memory`. Who holds `writer` may read the index without `memory`. */
 struct catalog {
 	pthread_mutex_t writer; /* guards db, statements, revision, and changes of the index */
-	sqlite3 *db;
-	sqlite3_stmt *statements[SQL_STATEMENTS];
+	struct sqlite3 *db;
+	struct sqlite3_stmt *statements[SQL_STATEMENTS];
 	uint64_t revision;
 	uint32_t depth_max;
 
@@ -57,9 +59,10 @@ int catalog_sql_open(struct catalog *catalog, const char *path, struct catalog_e
 void catalog_sql_close(struct catalog *catalog);
 
 /* A statement with nothing bound. */
-sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement);
+struct sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement);
 /* Runs it to its end; a change of no row is CATALOG_E_STATE. */
-int catalog_sql_run(struct catalog *catalog, sqlite3_stmt *statement, struct catalog_error *err);
+int catalog_sql_run(struct catalog *catalog, struct sqlite3_stmt *statement,
+		    struct catalog_error *err);
 
 int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err);
 /* Commits when r is 0, else rolls back; answers r, or why the commit failed. */
@@ -77,9 +80,9 @@ extern const int catalog_schema_version;
 extern const char *const catalog_statements[SQL_STATEMENTS];
 
 /* catalog_row.c: between rows and structs. */
-void catalog_row_bind_facts(sqlite3_stmt *statement, const struct catalog_vhd *vhd,
+void catalog_row_bind_facts(struct sqlite3_stmt *statement, const struct catalog_vhd *vhd,
 			    const struct catalog_usage *usage); /* from ?2 on */
-void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image);
+void catalog_row_bind(struct sqlite3_stmt *statement, const struct catalog_image *image);
 int catalog_row_load(struct catalog *catalog,
 		     struct catalog_error *err); /* all rows into the index */
 
