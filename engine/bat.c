@@ -194,13 +194,13 @@ int block_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *
 	return bat_lookup(image, block, flags, ret_start, err);
 }
 
-int block_bits(struct image *image, uint32_t block, uint64_t start, uint32_t off, uint32_t len,
-	       uint8_t *ret_bits, struct vhd_error *err)
+int block_bits(struct image *image, const struct bits_at *at, uint8_t *ret_bits,
+	       struct vhd_error *err)
 {
 	int r;
 
-	if (image->writer && writer_bits(image->writer, block, off, len, ret_bits))
+	if (image->writer && writer_bits(image->writer, at, ret_bits))
 		return 0;
-	r = io_read(&image->io, ret_bits, len, start * VHD_SECTOR + off, err);
-	return r < 0 ? vhd_wrap(err, r, "sector bitmap of block %u", block) : 0;
+	r = io_read(&image->io, ret_bits, at->len, at->start * VHD_SECTOR + at->off, err);
+	return r < 0 ? vhd_wrap(err, r, "sector bitmap of block %u", at->block) : 0;
 }

@@ -114,7 +114,7 @@ static int take(struct builder *b, unsigned level, struct vhd_error *err)
 	unsigned first, end = 0;
 
 	for (int i = 0; i < WORDS; i++) {
-		got[i] = b->need[i] & get_be64(b->bits + 8 * i);
+		got[i] = b->need[i] & get_be64(b->bits + 8UL * (unsigned)i);
 		b->need[i] &= ~got[i];
 	}
 	while (next_run(got, end, &first, &end))
@@ -138,7 +138,9 @@ static int level_bits(struct builder *b, struct image *image, struct vhd_error *
 		int r = block_lookup(image, block, 0, &start, err);
 
 		if (r == 0 && start != 0)
-			r = block_bits(image, block, start, in_block / 8, (uint32_t)div_up(n, 8),
+			r = block_bits(image,
+				       &(struct bits_at){block, start, in_block / 8,
+							 (uint32_t)div_up(n, 8)},
 				       b->bits + (at - b->first) / 8, err);
 		if (r < 0)
 			return r;
@@ -227,30 +229,36 @@ static uint32_t extent_after(const struct unit *unit, unsigned at)
 	return low;
 }
 
-size_t unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,
-		 struct vhd_run *ret_runs, size_t max)
+static void set_owner(struct vhd_run *run, const struct extent *extent, unsigned at)
+{
+	run->where = extent->level == LEVEL_UNKNOWN ? VHD_UNKNOWN : VHD_DATA;
+	if (run->where == VHD_UNKNOWN)
+		return;
+	run->level = extent->level;
+	run->physical_sector = extent->physical + (at - extent->first);
+}
+
+void unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,
+	       struct vhd_run_list *ret_list)
 {
 	unsigned at = (unsigned)(sector - first), end = at + (unsigned)count;
 	uint32_t i = extent_after(unit, at);
 	size_t n = 0;
 
-	for (; at < end && n < max; n++) {
+	for (; at < end && n < ret_list->max; n++) {
 		const struct extent *extent = i < unit->n ? &unit->extents[i] : NULL;
 		unsigned stop = extent ? extent->first : end;
 		struct vhd_run run = {.sector = first + at, .where = VHD_ZERO};
 
-		if (stop <= at) {
+		if (extent && stop <= at) {
 			stop = (unsigned)extent->first + extent->count;
-			run.where = extent->level == LEVEL_UNKNOWN ? VHD_UNKNOWN : VHD_DATA;
-			run.level = extent->level == LEVEL_UNKNOWN ? 0 : extent->level;
-			run.physical_sector =
-				run.where == VHD_DATA ? extent->physical + (at - extent->first) : 0;
+			set_owner(&run, extent, at);
 			i++;
 		}
 		stop = stop < end ? stop : end;
 		run.count = stop - at;
-		ret_runs[n] = run;
+		ret_list->runs[n] = run;
 		at = stop;
 	}
-	return n;
+	ret_list->n = n;
 }

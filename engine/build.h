@@ -24,8 +24,8 @@ size_t unit_bytes(const struct unit *unit);
 /* Reads tables and bitmaps of the levels that matter. Caller frees. */
 int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, struct vhd_error *err);
 
-/* The runs from `sector` on; `first` is the unit's first sector. Returns how many, at least one. */
-size_t unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,
-		 struct vhd_run *ret_runs, size_t max);
+/* The runs from `sector` on, at least one; `first` is the unit's first sector. */
+void unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,
+	       struct vhd_run_list *ret_list);
 
 #endif

@@ -94,30 +94,36 @@ static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8
 	return r;
 }
 
+/* One call of vhd_open. */
+struct opening {
+	struct image *leaf;
+	unsigned flags;
+	const struct vhd_resolver *resolver;
+};
+
 /* Asks the caller where the parent is. */
-static int resolve_parent(const struct image *child, unsigned level, unsigned flags,
-			  const struct vhd_resolver *resolver, struct image **ret_parent,
-			  struct vhd_error *err)
+static int resolve_parent(const struct opening *opening, const struct image *child, unsigned level,
+			  struct image **ret_parent, struct vhd_error *err)
 {
 	CLEANUP(freep) struct vhd_locator *locators = calloc(VHD_LOCATORS, sizeof *locators);
+	CLEANUP(vhd_io_close) struct vhd_io io = {0};
 	struct vhd_parent_ref ref = {.timestamp = child->header.parent_timestamp,
 				     .name = child->header.parent_name,
 				     .locators = locators,
 				     .level = level};
-	CLEANUP(vhd_io_close) struct vhd_io io = {0};
 	int r;
 
 	if (!locators)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
 	memcpy(ref.id, child->header.parent_id, VHD_ID_SIZE);
-	if (id_is_zero(ref.id) && !(flags & VHD_RAW_PARENT))
+	if (id_is_zero(ref.id) && !(opening->flags & VHD_RAW_PARENT))
 		return vhd_fail(err, VHD_E_UNSUPPORTED,
 				"header: parent id 0 at 40: a raw parent, which is not followed");
-	if (!resolver)
+	if (!opening->resolver)
 		return vhd_fail(err, VHD_E_PARENT_MISSING, "nobody knows where it is");
 	image_locators(child, locators);
-	r = resolver->open(resolver->ctx, &ref, &io, err);
-	return r < 0 ? r : load_parent(child->engine, &io, ref.id, flags, ret_parent, err);
+	r = opening->resolver->open(opening->resolver->ctx, &ref, &io, err);
+	return r < 0 ? r : load_parent(child->engine, &io, ref.id, opening->flags, ret_parent, err);
 }
 
 /* Whether the parent of `child` is one of the files that were opened on the way to it. */
@@ -134,21 +140,20 @@ static int check_cycle(const struct image *leaf, const struct image *child, stru
 	return 0;
 }
 
-static int find_parent(const struct image *leaf, const struct image *child, unsigned level,
-		       unsigned flags, const struct vhd_resolver *resolver,
+static int find_parent(const struct opening *opening, const struct image *child, unsigned level,
 		       struct image **ret_parent, struct vhd_error *err)
 {
+	uint32_t depth_max = child->engine->depth_max;
 	char id[ID_TEXT];
-	int r = check_cycle(leaf, child, err);
+	int r = check_cycle(opening->leaf, child, err);
 
-	if (r == 0 && level >= child->engine->depth_max)
-		r = vhd_fail(err, VHD_E_DEPTH, "the chain is longer than %u images",
-			     child->engine->depth_max);
+	if (r == 0 && level >= depth_max)
+		r = vhd_fail(err, VHD_E_DEPTH, "the chain is longer than %u images", depth_max);
 	if (r == 0) {
 		*ret_parent = image_find(child->engine, child->header.parent_id);
 		if (*ret_parent)
 			return 0;
-		r = resolve_parent(child, level, flags, resolver, ret_parent, err);
+		r = resolve_parent(opening, child, level, ret_parent, err);
 	}
 	image_id_text(child->header.parent_id, id);
 	return r < 0 ? vhd_wrap(err, r, "parent %s", id) : 0;
@@ -159,33 +164,39 @@ static bool is_absence(int r)
 	return r == VHD_E_PARENT_MISSING || r == VHD_E_PARENT_MISMATCH;
 }
 
+/* Hangs the parent under `child`. *ret_parent is NULL when the chain needs no more: the parent was
+ * open, and so is its chain, or the caller can do without. */
+static int add_parent(const struct opening *opening, struct image *child, unsigned level,
+		      struct image **ret_parent, struct vhd_error *err)
+{
+	struct image *parent = NULL;
+	int r;
+
+	*ret_parent = NULL;
+	child->lone = opening->flags & VHD_NO_PARENT;
+	if (child->lone)
+		return 0;
+	r = find_parent(opening, child, level, &parent, err);
+	child->lone = is_absence(r) && opening->flags & VHD_BROKEN;
+	if (child->lone)
+		return 0;
+	if (r == 0)
+		r = image_attach(child, parent, err);
+	if (r == 0 && parent->refs == 1)
+		*ret_parent = parent;
+	return r;
+}
+
 /* Hangs the ancestors under a loaded leaf. On failure those that were loaded hang there too: they
  * go with it. */
-static int add_ancestors(struct image *leaf, unsigned flags, const struct vhd_resolver *resolver,
-			 struct vhd_error *err)
+static int add_ancestors(const struct opening *opening, struct vhd_error *err)
 {
-	struct image *child = leaf;
+	struct image *child = opening->leaf;
+	int r = 0;
 
-	for (unsigned level = 1; child->info.type == VHD_DIFF; level++) {
-		struct image *parent = NULL;
-		int r;
-
-		child->lone = flags & VHD_NO_PARENT;
-		if (child->lone)
-			break;
-		r = find_parent(leaf, child, level, flags, resolver, &parent, err);
-		child->lone = is_absence(r) && flags & VHD_BROKEN;
-		if (child->lone)
-			break;
-		if (r == 0)
-			r = image_attach(child, parent, err);
-		if (r < 0)
-			return r;
-		if (!parent || parent->refs > 1) /* it was open, and so is its chain */
-			break;
-		child = parent;
-	}
-	return 0;
+	for (unsigned level = 1; r == 0 && child && child->info.type == VHD_DIFF; level++)
+		r = add_parent(opening, child, level, &child, err);
+	return r;
 }
 
 /* Depths from the leaf down to the first image that has its own already. */
@@ -253,28 +264,36 @@ static void abandon(struct image *leaf, struct vhd_io *io)
 	image_unref(leaf);
 }
 
+static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+		      const struct vhd_resolver *resolver, struct vhd **ret_disk,
+		      struct vhd_error *err)
+{
+	struct opening opening = {.flags = flags, .resolver = resolver};
+	int r = load_file(engine, io, flags, &opening.leaf, err);
+
+	if (r < 0 || !opening.leaf)
+		return r;
+	r = add_ancestors(&opening, err);
+	if (r == 0)
+		r = set_depths(opening.leaf, err);
+	if (r == 0)
+		r = register_chain(opening.leaf, flags, err);
+	if (r == 0)
+		r = image_handle(opening.leaf, flags, ret_disk, err);
+	if (r < 0)
+		abandon(opening.leaf, io);
+	return r;
+}
+
 static int open_locked(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 		       const struct vhd_resolver *resolver, struct vhd **ret_disk,
 		       struct vhd_error *err)
 {
 	struct vhd *disk = NULL;
-	struct image *leaf;
 	int r = flags & PRIVATE ? 0 : share(engine, io, flags, &disk, err);
 
-	if (r == 0 && !disk) {
-		r = load_file(engine, io, flags, &leaf, err);
-		if (r < 0)
-			return r;
-		r = add_ancestors(leaf, flags, resolver, err);
-		if (r == 0)
-			r = set_depths(leaf, err);
-		if (r == 0)
-			r = register_chain(leaf, flags, err);
-		if (r == 0)
-			r = image_handle(leaf, flags, &disk, err);
-		if (r < 0)
-			abandon(leaf, io);
-	}
+	if (r == 0 && !disk)
+		r = open_chain(engine, io, flags, resolver, &disk, err);
 	if (r == 0)
 		*ret_disk = disk;
 	return r;

@@ -227,16 +227,19 @@ static void give_up(struct flush *flush, int r, bool sync)
 	pthread_rwlock_unlock(&writer->gate);
 }
 
+static void flush_drop(struct flush *flush)
+{
+	free(flush->blocks);
+}
+
 static int flush_now(struct image *image, struct vhd_error *err)
 {
-	struct flush flush = {.image = image};
-	CLEANUP(freep) struct dirty_block **blocks = NULL;
+	CLEANUP(flush_drop) struct flush flush = {.image = image};
 	bool sync = false;
 	int r = freeze_epoch(&flush, err);
 
 	if (r < 0)
 		return r;
-	blocks = flush.blocks;
 	r = write_out(&flush, &sync, err);
 	if (r == 0)
 		r = forget_pages(&flush, err);

@@ -1,4 +1,5 @@
 /* footers.c - which of a file's footer copies counts. FORMAT.md 1. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "error.h"
@@ -28,24 +29,31 @@ static int copy_read(const struct vhd_io *io, size_t len, struct copy *copy, str
 	return 0;
 }
 
-static int read_copies(const struct vhd_io *io, uint64_t size, struct copy *head, struct copy *tail,
-		       struct footers *ret, struct vhd_error *why, struct vhd_error *err)
+struct copies {
+	struct copy head, tail;
+	struct vhd_error why; /* what is wrong with one that has the cookie */
+	unsigned found;       /* enum vhd_footers */
+};
+
+static int read_copies(const struct vhd_io *io, uint64_t size, struct copies *all,
+		       struct vhd_error *err)
 {
 	int r = 0;
 
 	if (size >= FOOTER_SIZE) {
-		r = copy_read(io, FOOTER_SIZE, head, why, err);
-		tail->offset = size - FOOTER_SIZE;
+		r = copy_read(io, FOOTER_SIZE, &all->head, &all->why, err);
+		all->tail.offset = size - FOOTER_SIZE;
 	}
 	if (r == 0 && size >= FOOTER_SIZE)
-		r = copy_read(io, FOOTER_SIZE, tail, why, err);
-	ret->found = (head->good ? VHD_FOOTER_HEAD : 0U) | (tail->good ? VHD_FOOTER_EOF : 0U);
-	if (r < 0 || tail->good || size < FOOTER_SIZE_OLD ||
+		r = copy_read(io, FOOTER_SIZE, &all->tail, &all->why, err);
+	all->found =
+		(all->head.good ? VHD_FOOTER_HEAD : 0U) | (all->tail.good ? VHD_FOOTER_EOF : 0U);
+	if (r < 0 || all->tail.good || size < FOOTER_SIZE_OLD ||
 	    (size - FOOTER_SIZE_OLD) % VHD_SECTOR != 0)
 		return r;
-	*tail = (struct copy){.offset = size - FOOTER_SIZE_OLD};
-	r = copy_read(io, FOOTER_SIZE_OLD, tail, why, err);
-	ret->found |= tail->good ? VHD_FOOTER_EOF511 : 0U;
+	all->tail = (struct copy){.offset = size - FOOTER_SIZE_OLD};
+	r = copy_read(io, FOOTER_SIZE_OLD, &all->tail, &all->why, err);
+	all->found |= all->tail.good ? VHD_FOOTER_EOF511 : 0U;
 	return r;
 }
 
@@ -63,41 +71,45 @@ static const struct footer *choose(const struct copy *head, const struct copy *t
 	    tail->footer.current_size <= tail->offset)
 		return &tail->footer;
 	/* And what a growing file has at its end after an unclean stop may be the guest's too. */
-	if (head->good && head->footer.type != VHD_FIXED)
-		return !head_first && tail->good && footer_same_disk(&head->footer, &tail->footer)
-			       ? &tail->footer
-			       : &head->footer;
+	if (head->good && head->footer.type != VHD_FIXED) {
+		bool newer =
+			!head_first && tail->good && footer_same_disk(&head->footer, &tail->footer);
+
+		return newer ? &tail->footer : &head->footer;
+	}
 	return tail->good && tail->footer.type != VHD_FIXED ? &tail->footer : NULL;
+}
+
+static int no_footer(const struct copies *all, uint64_t size, struct vhd_error *err)
+{
+	if (all->tail.good)
+		return vhd_fail(err, VHD_E_CORRUPT,
+				"footer: a fixed disk of %" PRIu64
+				" bytes does not fit its file of %" PRIu64,
+				all->tail.footer.current_size, size);
+	if (all->why.code != VHD_OK)
+		return vhd_fail(err, all->why.code, "%s", all->why.text);
+	return vhd_fail(err, VHD_E_NOT_VHD, "no VHD footer at the end or the start of the file");
 }
 
 int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 		 struct vhd_error *err)
 {
-	struct copy head = {0}, tail = {0};
-	struct vhd_error why = {0};
-	struct footers footers = {0};
+	struct copies all = {0};
 	const struct footer *chosen;
-	int r = io_size(io, &footers.file_size, err);
+	uint64_t size = 0;
+	int r = io_size(io, &size, err);
 
 	if (r == 0)
-		r = read_copies(io, footers.file_size, &head, &tail, &footers, &why, err);
+		r = read_copies(io, size, &all, err);
 	if (r < 0)
 		return r;
-	chosen = choose(&head, &tail, head_first);
-	if (!chosen && tail.good)
-		return vhd_fail(err, VHD_E_CORRUPT,
-				"footer: a fixed disk of %llu bytes does not fit its file of %llu",
-				(unsigned long long)tail.footer.current_size,
-				(unsigned long long)footers.file_size);
-	if (!chosen && why.code != VHD_OK)
-		return vhd_fail(err, why.code, "%s", why.text);
+	chosen = choose(&all.head, &all.tail, head_first);
 	if (!chosen)
-		return vhd_fail(err, VHD_E_NOT_VHD,
-				"no VHD footer at the end or the start of the file");
-	footers.footer = *chosen;
-	if (chosen->type != VHD_FIXED && head.good && tail.good &&
-	    memcmp(head.raw, tail.raw, FOOTER_SIZE) != 0)
-		footers.found |= VHD_FOOTER_DIFFER;
-	*ret = footers;
+		return no_footer(&all, size, err);
+	if (chosen->type != VHD_FIXED && all.head.good && all.tail.good &&
+	    memcmp(all.head.raw, all.tail.raw, FOOTER_SIZE) != 0)
+		all.found |= VHD_FOOTER_DIFFER;
+	*ret = (struct footers){.footer = *chosen, .found = all.found, .file_size = size};
 	return 0;
 }

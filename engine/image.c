@@ -331,18 +331,18 @@ static int set_levels(struct image *image, struct vhd_error *err)
 
 int image_handle(struct image *image, unsigned flags, struct vhd **ret_disk, struct vhd_error *err)
 {
-	struct vhd *disk = calloc(1, sizeof *disk);
-	int r = disk ? set_levels(image, err)
-		     : vhd_fail(err, VHD_E_NOMEM, "no memory for a handle");
+	CLEANUP(freep) struct vhd *disk = calloc(1, sizeof *disk);
+	int r;
 
+	if (!disk)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for a handle");
+	r = set_levels(image, err);
 	if (r == 0)
 		r = index_prepare(image, err);
-	if (r < 0) {
-		free(disk);
+	if (r < 0)
 		return r;
-	}
 	*disk = (struct vhd){.image = image, .writable = flags & VHD_WRITE};
 	image->refs++;
-	*ret_disk = disk;
+	*ret_disk = STEAL(disk);
 	return 0;
 }

@@ -143,8 +143,13 @@ void bat_free(struct image *image);
 /* The same with what is not yet in the file: writer, then table. */
 int block_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start,
 		 struct vhd_error *err);
-/* `len` bytes of the sector bitmap of an allocated block, from byte `off` of the bitmap on. */
-int block_bits(struct image *image, uint32_t block, uint64_t start, uint32_t off, uint32_t len,
-	       uint8_t *ret_bits, struct vhd_error *err);
+/* A piece of the sector bitmap of an allocated block. */
+struct bits_at {
+	uint32_t block;
+	uint64_t start;    /* sector of the bitmap */
+	uint32_t off, len; /* bytes of the bitmap */
+};
+int block_bits(struct image *image, const struct bits_at *at, uint8_t *ret_bits,
+	       struct vhd_error *err);
 
 #endif

@@ -2,6 +2,8 @@
  * units. */
 #include "index.h"
 
+#include <inttypes.h>
+
 #include "build.h"
 #include "bytes.h"
 #include "cleanup.h"
@@ -128,41 +130,56 @@ static void unit_keep(struct image *image, struct unit *unit)
 	cache_trim(&image->engine->cache);
 }
 
-static int flat_run(uint64_t sector, uint64_t count, struct vhd_run *ret_runs, size_t *ret_n)
+static int flat_run(uint64_t sector, uint64_t count, struct vhd_run_list *ret_list)
 {
-	ret_runs[0] = (struct vhd_run){sector, count, VHD_DATA, 0, sector};
-	*ret_n = 1;
+	ret_list->runs[0] = (struct vhd_run){sector, count, VHD_DATA, 0, sector};
+	ret_list->n = 1;
 	return 0;
 }
 
-int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
-	       struct vhd_run *ret_runs, size_t max, size_t *ret_n, struct vhd_error *err)
+/* From memory; false when the unit is not there. */
+static bool find_cached(struct image *image, uint64_t number, uint64_t sector, uint64_t count,
+			struct vhd_run_list *ret_list)
 {
-	uint64_t number, first, left;
 	struct unit *unit;
-	int r;
-
-	if (image_flat(image))
-		return flat_run(sector, count, ret_runs, ret_n);
-	number = sector / image->unit_sectors;
-	first = number * image->unit_sectors;
-	left = first + image->unit_sectors - sector;
-	count = count < left ? count : left;
 
 	pthread_mutex_lock(&image->meta.lock);
 	unit = unit_cached(image, number);
 	if (unit)
-		*ret_n = unit_runs(unit, first, sector, count, ret_runs, max);
+		unit_runs(unit, number * image->unit_sectors, sector, count, ret_list);
 	pthread_mutex_unlock(&image->meta.lock);
-	if (unit)
+	return unit;
+}
+
+int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
+	       struct vhd_run_list *ret_list, struct vhd_error *err)
+{
+	uint64_t number, left;
+	struct unit *unit;
+	int r;
+
+	if (image_flat(image))
+		return flat_run(sector, count, ret_list);
+	number = sector / image->unit_sectors;
+	left = (number + 1) * image->unit_sectors - sector;
+	count = count < left ? count : left;
+	if (find_cached(image, number, sector, count, ret_list))
 		return 0;
 	if (flags & VHD_NOWAIT)
-		return vhd_fail(err, VHD_E_AGAIN, "the place of sector %llu is not in memory",
-				(unsigned long long)sector);
+		return vhd_fail(err, VHD_E_AGAIN,
+				"the place of sector %" PRIu64 " is not in memory", sector);
 	r = unit_build(image, number, &unit, err);
 	if (r < 0)
 		return r;
-	*ret_n = unit_runs(unit, first, sector, count, ret_runs, max);
+	unit_runs(unit, number * image->unit_sectors, sector, count, ret_list);
 	unit_keep(image, unit);
 	return 0;
+}
+
+int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
+		   struct vhd_run *ret_run, struct vhd_error *err)
+{
+	struct vhd_run_list list = {.runs = ret_run, .max = 1};
+
+	return index_find(image, sector, count, flags, &list, err);
 }

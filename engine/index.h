@@ -14,7 +14,10 @@ void index_free(struct image *image);
  * the block's stripe when the image has a writer. VHD_NOWAIT: VHD_E_AGAIN when the unit is not
  * indexed. */
 int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
-	       struct vhd_run *ret_runs, size_t max, size_t *ret_n, struct vhd_error *err);
+	       struct vhd_run_list *ret_list, struct vhd_error *err);
+/* The first of them. */
+int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
+		   struct vhd_run *ret_run, struct vhd_error *err);
 
 /* The sectors of the range have changed owner. The caller holds the block's stripe alone. */
 void index_forget(struct image *image, uint64_t sector, uint64_t count);

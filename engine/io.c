@@ -9,6 +9,14 @@
 
 enum { FILL_CHUNK = 64 << 10, FILL_IOV = 64 };
 
+struct iovec io_buffer(const void *buf, size_t len)
+{
+	struct iovec iov = {.iov_len = len};
+
+	memcpy(&iov.iov_base, &buf, sizeof buf); /* POSIX has one struct for both directions */
+	return iov;
+}
+
 int io_read(const struct vhd_io *io, void *buf, size_t len, uint64_t off, struct vhd_error *err)
 {
 	int r = io->ops->read(io->store, buf, len, off);
@@ -35,8 +43,7 @@ int io_writev(const struct vhd_io *io, const struct iovec *iov, int n, uint64_t 
 int io_write(const struct vhd_io *io, const void *buf, size_t len, uint64_t off,
 	     struct vhd_error *err)
 {
-	/* The store only reads from it. */
-	const struct iovec iov = {(void *)(uintptr_t)buf, len};
+	const struct iovec iov = io_buffer(buf, len);
 
 	return io_writev(io, &iov, 1, off, err);
 }

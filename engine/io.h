@@ -4,6 +4,9 @@
 
 #include "vhd.h"
 
+/* A buffer that a store only reads from. */
+struct iovec io_buffer(const void *buf, size_t len);
+
 int io_read(const struct vhd_io *io, void *buf, size_t len, uint64_t off, struct vhd_error *err);
 /* VHD_E_AGAIN when the bytes are not in memory or the store cannot tell. */
 int io_read_now(const struct vhd_io *io, void *buf, size_t len, uint64_t off,

@@ -8,7 +8,7 @@
 #include "read.h"
 #include "writer.h"
 
-enum { EXTENT_RUNS = 64 };
+enum { WALK_RUNS = 64 };
 
 static int check_sector(const struct image *image, uint64_t sector, struct vhd_error *err)
 {
@@ -22,13 +22,13 @@ static int check_sector(const struct image *image, uint64_t sector, struct vhd_e
 
 /* Runs of one unit, with its stripe. */
 static int find_runs(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
-		     struct vhd_run *ret_runs, size_t max, size_t *ret_n, struct vhd_error *err)
+		     struct vhd_run_list *ret_list, struct vhd_error *err)
 {
 	int r = writer_share(image, sector, flags, err);
 
 	if (r < 0)
 		return r;
-	r = index_find(image, sector, count, flags, ret_runs, max, ret_n, err);
+	r = index_find(image, sector, count, flags, ret_list, err);
 	writer_unshare(image, sector);
 	return r;
 }
@@ -36,10 +36,42 @@ static int find_runs(struct image *image, uint64_t sector, uint64_t count, unsig
 int vhd_get_sector_location(struct vhd *disk, uint64_t sector, unsigned flags,
 			    struct vhd_run *ret_run, struct vhd_error *err)
 {
+	struct vhd_run_list list = {.runs = ret_run, .max = 1};
 	int r = check_sector(disk->image, sector, err);
-	size_t n;
 
-	return r < 0 ? r : find_runs(disk->image, sector, 1, flags, ret_run, 1, &n, err);
+	return r < 0 ? r : find_runs(disk->image, sector, 1, flags, &list, err);
+}
+
+/* A pass over [sector, end). `take` puts one run into the caller's list; false: there is no room
+ * for it. */
+struct walk {
+	struct image *image;
+	uint64_t sector, end;
+	unsigned flags;
+	bool (*take)(void *list, const struct vhd_run *run, unsigned flags);
+	void *list;
+};
+
+/* What was found before VHD_E_AGAIN is an answer. */
+static int walk_runs(struct walk *walk, struct vhd_error *err)
+{
+	uint64_t first = walk->sector;
+
+	while (walk->sector < walk->end) {
+		struct vhd_run runs[WALK_RUNS];
+		struct vhd_run_list found = {.runs = runs, .max = WALK_RUNS};
+		int r = find_runs(walk->image, walk->sector, walk->end - walk->sector, walk->flags,
+				  &found, err);
+
+		if (r < 0)
+			return r == VHD_E_AGAIN && walk->sector > first ? 0 : r;
+		for (size_t i = 0; i < found.n; i++) {
+			if (!walk->take(walk->list, &runs[i], walk->flags))
+				return 0;
+			walk->sector += runs[i].count;
+		}
+	}
+	return 0;
 }
 
 /* Whether `next` goes on where `run` ends, in the file too. */
@@ -50,46 +82,32 @@ static bool run_extends(const struct vhd_run *run, const struct vhd_run *next)
 		run->physical_sector + run->count == next->physical_sector);
 }
 
-/* Appends runs, merging where they touch; true when there is no room for one of them. */
-static bool append_runs(struct vhd_run *runs, size_t *n, size_t max, const struct vhd_run *more,
-			size_t n_more)
+static bool take_run(void *to, const struct vhd_run *run, unsigned flags)
 {
-	for (size_t i = 0; i < n_more; i++) {
-		if (*n > 0 && run_extends(&runs[*n - 1], &more[i]))
-			runs[*n - 1].count += more[i].count;
-		else if (*n == max)
-			return true;
-		else
-			runs[(*n)++] = more[i];
-	}
-	return false;
+	struct vhd_run_list *list = to;
+
+	(void)flags;
+	if (list->n > 0 && run_extends(&list->runs[list->n - 1], run))
+		list->runs[list->n - 1].count += run->count;
+	else if (list->n == list->max)
+		return false;
+	else
+		list->runs[list->n++] = *run;
+	return true;
 }
 
 int vhd_get_sector_locations(struct vhd *disk, uint64_t sector, uint64_t count, unsigned flags,
-			     struct vhd_run *ret_runs, size_t max, size_t *ret_n,
-			     struct vhd_error *err)
+			     struct vhd_run_list *ret_list, struct vhd_error *err)
 {
-	struct image *image = disk->image;
-	uint64_t end;
-	size_t n = 0;
-	int r = check_sector(image, sector, err);
+	struct walk walk = {disk->image, sector, disk->image->sectors, flags, take_run, ret_list};
+	int r = check_sector(disk->image, sector, err);
 
 	if (r < 0)
 		return r;
-	end = count < image->sectors - sector ? sector + count : image->sectors;
-	while (sector < end) {
-		struct vhd_run runs[EXTENT_RUNS];
-		size_t found = 0;
-
-		r = find_runs(image, sector, end - sector, flags, runs, EXTENT_RUNS, &found, err);
-		if (r < 0 && n == 0)
-			return r;
-		if (r < 0 || append_runs(ret_runs, &n, max, runs, found))
-			break;
-		sector = runs[found - 1].sector + runs[found - 1].count;
-	}
-	*ret_n = n;
-	return r == VHD_E_AGAIN ? 0 : r;
+	if (count < walk.end - sector)
+		walk.end = sector + count;
+	ret_list->n = 0;
+	return walk_runs(&walk, err);
 }
 
 static struct vhd_extent extent_of(const struct vhd_run *run, unsigned flags)
@@ -104,52 +122,37 @@ static struct vhd_extent extent_of(const struct vhd_run *run, unsigned flags)
 	};
 }
 
-static bool append_extents(struct vhd_extent *extents, size_t *n, size_t max,
-			   const struct vhd_run *runs, size_t n_runs, unsigned flags)
+static bool take_extent(void *to, const struct vhd_run *run, unsigned flags)
 {
-	for (size_t i = 0; i < n_runs; i++) {
-		struct vhd_extent next = extent_of(&runs[i], flags);
-		struct vhd_extent *last = *n > 0 ? &extents[*n - 1] : NULL;
+	struct vhd_extent_list *list = to;
+	struct vhd_extent next = extent_of(run, flags);
+	struct vhd_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
 
-		if (last && last->where == next.where && last->level == next.level)
-			last->length += next.length;
-		else if (*n == max)
-			return true;
-		else
-			extents[(*n)++] = next;
-	}
-	return false;
+	if (last && last->where == next.where && last->level == next.level)
+		last->length += next.length;
+	else if (list->n == list->max)
+		return false;
+	else
+		list->extents[list->n++] = next;
+	return true;
 }
 
 int vhd_extents(struct vhd *disk, uint64_t start, uint64_t length, unsigned flags,
-		struct vhd_extent *ret_extents, size_t max, size_t *ret_n, struct vhd_error *err)
+		struct vhd_extent_list *ret_list, struct vhd_error *err)
 {
-	struct image *image = disk->image;
-	uint64_t sector = start / VHD_SECTOR, end;
-	size_t n = 0;
-	int r = check_range(image, start, length, err);
+	struct walk walk = {disk->image, start / VHD_SECTOR, 0, flags, take_extent, ret_list};
+	int r = check_range(disk->image, start, length, err);
 
 	if (r == 0 && (start % VHD_SECTOR != 0 || length % VHD_SECTOR != 0))
 		return vhd_fail(err, VHD_E_INVALID,
 				"extents begin and end on sectors of 512 bytes");
 	if (r == 0)
-		r = check_failed(image, err);
+		r = check_failed(disk->image, err);
 	if (r < 0)
 		return r;
-	end = sector + length / VHD_SECTOR;
-	while (sector < end) {
-		struct vhd_run runs[EXTENT_RUNS];
-		size_t found = 0;
-
-		r = find_runs(image, sector, end - sector, flags, runs, EXTENT_RUNS, &found, err);
-		if (r < 0 && n == 0)
-			return r;
-		if (r < 0 || append_extents(ret_extents, &n, max, runs, found, flags))
-			break;
-		sector = runs[found - 1].sector + runs[found - 1].count;
-	}
-	*ret_n = n;
-	return r == VHD_E_AGAIN ? 0 : r;
+	walk.end = walk.sector + length / VHD_SECTOR;
+	ret_list->n = 0;
+	return walk_runs(&walk, err);
 }
 
 /* ---- trace
@@ -167,7 +170,7 @@ static int bitmap_full(struct image *image, uint32_t block, uint64_t start, bool
 	for (uint32_t off = 0; off < len; off += BITS_CHUNK) {
 		uint8_t bits[BITS_CHUNK];
 		uint32_t n = len - off < BITS_CHUNK ? len - off : BITS_CHUNK;
-		int r = block_bits(image, block, start, off, n, bits, err);
+		int r = block_bits(image, &(struct bits_at){block, start, off, n}, bits, err);
 
 		if (r < 0)
 			return r;
@@ -192,8 +195,10 @@ static int trace_block(struct image *image, uint64_t sector, struct vhd_step *st
 	r = block_lookup(image, step->block, 0, &step->bat_sector, err);
 	if (r < 0 || step->bat_sector == 0)
 		return r;
-	r = block_bits(image, step->block, step->bat_sector, step->sector_in_block / 8, 1, &byte,
-		       err);
+	r = block_bits(
+		image,
+		&(struct bits_at){step->block, step->bat_sector, step->sector_in_block / 8, 1},
+		&byte, err);
 	if (r == 0)
 		r = bitmap_full(image, step->block, step->bat_sector, &step->bitmap_full, err);
 	if (r < 0)

@@ -79,21 +79,22 @@ static int parent_modified(struct vhd *parent, int fd, uint32_t *ret_timestamp,
 	return r < 0 ? r : path_modified(fd, ret_timestamp, err);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the public contract names seven things */
 int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *paths,
-			  const char *path, const char *parent_path,
-			  const struct vhd_create_args *args, struct vhd **ret_disk,
-			  struct vhd_error *err)
+			  const char *path, const struct vhd_create_args *args,
+			  struct vhd **ret_disk, struct vhd_error *err)
 {
 	CLEANUP(find_drop) struct found found = {.fd = -1};
 	CLEANUP(closep) int fd = -1; /* still there when the chain has taken the other */
 	CLEANUP(close_disk) struct vhd *parent = NULL;
 	struct vhd_create_args all = *args;
 	char absolute[PATH_TEXT];
-	int r = path_join(".", path, absolute, err);
+	int r;
 
+	if (!args->parent_path)
+		return vhd_fail(err, VHD_E_INVALID, "a child needs the path of its parent");
+	r = path_join(".", path, absolute, err);
 	if (r == 0)
-		r = find_file(paths, parent_path, false, &found, err);
+		r = find_file(paths, args->parent_path, false, &found, err);
 	if (r != 0)
 		return r;
 	fd = fcntl(found.fd, F_DUPFD_CLOEXEC, 0);

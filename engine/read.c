@@ -48,40 +48,48 @@ static int unknown(const struct image *image, uint64_t sector, struct vhd_error 
 			"sector %" PRIu64 " is in the parent %s, which is not there", sector, id);
 }
 
-/* `len` bytes of one run, `skip` bytes from its start on. */
-static int read_run(struct image *image, const struct vhd_run *run, uint64_t skip, void *buf,
-		    size_t len, unsigned flags, struct vhd_error *err)
+/* What is still to be read. */
+struct target {
+	struct image *image;
+	char *buf;
+	size_t len;
+	uint64_t off; /* bytes of the disk */
+	unsigned flags;
+};
+
+/* `len` bytes of one run, from where the target stands. */
+static int read_run(const struct target *to, const struct vhd_run *run, size_t len,
+		    struct vhd_error *err)
 {
-	uint64_t at = run->physical_sector * VHD_SECTOR + skip;
+	uint64_t at = run->physical_sector * VHD_SECTOR + (to->off - run->sector * VHD_SECTOR);
 	const struct vhd_io *io;
 	int r;
 
 	if (run->where == VHD_ZERO) {
-		memset(buf, 0, len);
+		memset(to->buf, 0, len);
 		return 0;
 	}
 	if (run->where == VHD_UNKNOWN)
-		return unknown(image, run->sector, err);
-	io = &image->levels[run->level]->io;
-	r = flags & VHD_NOWAIT ? io_read_now(io, buf, len, at, err)
-			       : io_read(io, buf, len, at, err);
+		return unknown(to->image, run->sector, err);
+	io = &to->image->levels[run->level]->io;
+	r = to->flags & VHD_NOWAIT ? io_read_now(io, to->buf, len, at, err)
+				   : io_read(io, to->buf, len, at, err);
 	return r < 0 && run->level > 0 ? vhd_wrap(err, r, "level %u", run->level) : r;
 }
 
-static int read_runs(struct image *image, const struct vhd_run *runs, size_t n, char **buf,
-		     size_t *len, uint64_t *off, unsigned flags, struct vhd_error *err)
+static int read_runs(struct target *to, const struct vhd_run_list *list, struct vhd_error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i<n && * len> 0 && r == 0; i++) {
-		uint64_t skip = *off - runs[i].sector * VHD_SECTOR;
-		uint64_t left = runs[i].count * VHD_SECTOR - skip;
-		size_t part = *len < left ? *len : (size_t)left;
+	for (size_t i = 0; i < list->n && to->len > 0 && r == 0; i++) {
+		const struct vhd_run *run = &list->runs[i];
+		uint64_t left = (run->sector + run->count) * VHD_SECTOR - to->off;
+		size_t part = to->len < left ? to->len : (size_t)left;
 
-		r = read_run(image, &runs[i], skip, *buf, part, flags, err);
-		*buf += part;
-		*len -= part;
-		*off += part;
+		r = read_run(to, run, part, err);
+		to->buf += part;
+		to->len -= part;
+		to->off += part;
 	}
 	return r;
 }
@@ -89,18 +97,18 @@ static int read_runs(struct image *image, const struct vhd_run *runs, size_t n, 
 int read_range(struct image *image, void *buf, size_t len, uint64_t off, unsigned flags,
 	       struct vhd_error *err)
 {
-	char *to = buf;
+	struct target to = {image, buf, len, off, flags};
+	struct vhd_run runs[RUNS];
+	struct vhd_run_list list = {.runs = runs, .max = RUNS};
 	int r = 0;
 
-	while (len > 0 && r == 0) {
-		struct vhd_run runs[RUNS];
-		uint64_t sector = off / VHD_SECTOR;
-		size_t n;
+	while (to.len > 0 && r == 0) {
+		uint64_t sector = to.off / VHD_SECTOR;
 
-		r = index_find(image, sector, div_up(off + len, VHD_SECTOR) - sector, flags, runs,
-			       RUNS, &n, err);
+		r = index_find(image, sector, div_up(to.off + to.len, VHD_SECTOR) - sector, flags,
+			       &list, err);
 		if (r == 0)
-			r = read_runs(image, runs, n, &to, &len, &off, flags, err);
+			r = read_runs(&to, &list, err);
 	}
 	return r;
 }
@@ -116,7 +124,7 @@ int vhd_read(struct vhd *disk, void *buf, size_t len, uint64_t off, unsigned fla
 		r = check_failed(image, err);
 	if (r == 0 && !image->writer)
 		return read_range(image, buf, len, off, flags, err);
-	while (r == 0 && len > 0) {
+	for (; r == 0 && len > 0;) {
 		size_t part = (size_t)block_part(image, off, len);
 		uint64_t sector = off / VHD_SECTOR;
 
@@ -134,9 +142,9 @@ int vhd_read(struct vhd *disk, void *buf, size_t len, uint64_t off, unsigned fla
 
 int vhd_read_sector(struct vhd *disk, uint64_t sector, void *buf, struct vhd_error *err)
 {
+	const struct target to = {disk->image, buf, VHD_SECTOR, sector * VHD_SECTOR, 0};
 	struct image *image = disk->image;
 	struct vhd_run run;
-	size_t n;
 	int r;
 
 	if (sector >= image->sectors)
@@ -145,13 +153,13 @@ int vhd_read_sector(struct vhd *disk, uint64_t sector, void *buf, struct vhd_err
 				" sectors)",
 				sector, image->sectors);
 	r = check_failed(image, err);
+	if (r == 0)
+		r = writer_share(image, sector, 0, err);
 	if (r < 0)
 		return r;
-	r = writer_share(image, sector, 0, err);
+	r = index_find_one(image, sector, 1, 0, &run, err);
 	if (r == 0)
-		r = index_find(image, sector, 1, 0, &run, 1, &n, err);
-	if (r == 0)
-		r = read_run(image, &run, 0, buf, VHD_SECTOR, 0, err);
+		r = read_run(&to, &run, VHD_SECTOR, err);
 	writer_unshare(image, sector);
 	return r < 0 ? r : run.where == VHD_DATA;
 }

@@ -74,7 +74,7 @@ static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], ui
 		     struct vhd_error *err)
 {
 	uint64_t size;
-	bool same;
+	bool same = false;
 	int r = io_size(io, &size, err);
 
 	if (r == 0)
@@ -94,7 +94,7 @@ static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], ui
 
 static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], struct vhd_error *err)
 {
-	bool same;
+	bool same = false;
 	int r = same_at(io, raw, 0, FOOTER_SIZE, &same, err);
 
 	if (r < 0 || same)

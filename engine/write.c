@@ -124,8 +124,7 @@ static int all_own(struct image *image, uint64_t sector, uint64_t count, bool *r
 
 	while (count > 0 && own) {
 		struct vhd_run run;
-		size_t n;
-		int r = index_find(image, sector, count, 0, &run, 1, &n, err);
+		int r = index_find_one(image, sector, count, 0, &run, err);
 
 		if (r < 0)
 			return r;
@@ -137,6 +136,8 @@ static int all_own(struct image *image, uint64_t sector, uint64_t count, bool *r
 	return 0;
 }
 
+/* Sectors that the block holds already are overwritten; others get their bits once the data is in
+ * the file. */
 static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 {
 	struct image *image = part->image;
@@ -145,11 +146,13 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	bool own;
 	int r = all_own(image, part->sector, part->count, &own, err);
 
-	if (r == 0 && !own)
+	if (r == 0 && own)
+		return io_writev(&image->io, part->iov, part->n, at, err);
+	if (r == 0)
 		r = dirty_get(image, part_block(part), start, &dirty, err);
 	if (r == 0)
 		r = io_writev(&image->io, part->iov, part->n, at, err);
-	if (r < 0 || own)
+	if (r < 0 || !dirty)
 		return r;
 	dirty_mark(image, dirty, part_in_block(part), part->count);
 	return MUTANT(2) ? mark_early(part, dirty, err) : 0;
@@ -232,9 +235,8 @@ static int zero_sectors(struct image *image, uint64_t sector, uint64_t count, st
 	r = block_lookup(image, z.block, 0, &z.start, err);
 	while (r == 0 && count > 0) {
 		struct vhd_run run;
-		size_t n;
 
-		r = index_find(image, sector, count, 0, &run, 1, &n, err);
+		r = index_find_one(image, sector, count, 0, &run, err);
 		if (r == 0)
 			r = zero_run(&z, &run, err);
 		sector += run.count;
@@ -343,8 +345,7 @@ int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off, u
 int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off, uint64_t *ret_epoch,
 	      struct vhd_error *err)
 {
-	/* Only read from. */
-	const struct iovec iov = {(void *)(uintptr_t)buf, len};
+	const struct iovec iov = io_buffer(buf, len);
 
 	return vhd_writev(disk, &iov, 1, off, ret_epoch, err);
 }
@@ -370,7 +371,7 @@ int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 
 	while (r == 0 && len > 0) {
 		uint64_t part = zero_part(disk->image, off, len);
-		const struct iovec iov = {(void *)(uintptr_t)zeroes, (size_t)part};
+		const struct iovec iov = io_buffer(zeroes, (size_t)part);
 		struct source from = {&iov, 0};
 
 		r = change(disk->image, part < VHD_SECTOR ? &from : NULL, (size_t)part, off, &epoch,

@@ -101,17 +101,16 @@ bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start)
 	return dirty;
 }
 
-bool writer_bits(struct writer *writer, uint32_t block, uint32_t off, uint32_t len,
-		 uint8_t *ret_bits)
+bool writer_bits(struct writer *writer, const struct bits_at *at, uint8_t *ret_bits)
 {
 	const struct dirty_block *dirty;
 
 	if (writer->pending == 0)
 		return false;
 	pthread_mutex_lock(&writer->lock);
-	dirty = newest(writer, block);
+	dirty = newest(writer, at->block);
 	if (dirty)
-		memcpy(ret_bits, dirty->bits + off, len);
+		memcpy(ret_bits, dirty->bits + at->off, at->len);
 	pthread_mutex_unlock(&writer->lock);
 	return dirty;
 }

@@ -57,8 +57,7 @@ void writer_unshare(const struct image *image, uint64_t sector);
 /* What is not in the file yet: where a block was put, and its bits. False: the file knows better.
  */
 bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start);
-bool writer_bits(struct writer *writer, uint32_t block, uint32_t off, uint32_t len,
-		 uint8_t *ret_bits);
+bool writer_bits(struct writer *writer, const struct bits_at *at, uint8_t *ret_bits);
 
 /* dirty.c: the trees; writer->lock is held. */
 struct dirty_block *dirty_find(void *tree, uint32_t block);

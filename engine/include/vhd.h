@@ -257,8 +257,8 @@ VHD_NODISCARD int vhd_open_file(struct vhd_engine *engine, const struct vhd_path
 				struct vhd_error *err);
 
 /* These publish `path` only when the image is complete and durable (also its name), and never
- * replace a file. args->type, parent_path, child_path and parent_timestamp are filled in by the
- * function. */
+ * replace a file. args->type, child_path, parent and parent_timestamp are filled in by the
+ * function; the parent of a child is found by args->parent_path. */
 VHD_NODISCARD int vhd_create_fixed(struct vhd_engine *engine, const struct vhd_paths *paths,
 				   const char *path, const struct vhd_create_args *args,
 				   struct vhd **ret_disk, struct vhd_error *err);
@@ -266,9 +266,8 @@ VHD_NODISCARD int vhd_create_dynamic(struct vhd_engine *engine, const struct vhd
 				     const char *path, const struct vhd_create_args *args,
 				     struct vhd **ret_disk, struct vhd_error *err);
 VHD_NODISCARD int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *paths,
-					const char *path, const char *parent_path,
-					const struct vhd_create_args *args, struct vhd **ret_disk,
-					struct vhd_error *err);
+					const char *path, const struct vhd_create_args *args,
+					struct vhd **ret_disk, struct vhd_error *err);
 
 /* ---- what an image is
  * -------------------------------------------------------------------------------------- */
@@ -405,9 +404,13 @@ VHD_NODISCARD int vhd_get_sector_location(struct vhd *disk, uint64_t sector, uns
 					  struct vhd_run *ret_run, struct vhd_error *err);
 /* Runs of physically contiguous sectors from `sector` on, at most `max` runs and `count` sectors;
  * as many as were found without VHD_E_AGAIN count as success. Runs that touch are merged. */
+struct vhd_run_list {
+	struct vhd_run *runs; /* the caller's, room for `max` */
+	size_t max, n;        /* n: how many were filled */
+};
 VHD_NODISCARD int vhd_get_sector_locations(struct vhd *disk, uint64_t sector, uint64_t count,
-					   unsigned flags, struct vhd_run *ret_runs, size_t max,
-					   size_t *ret_n, struct vhd_error *err);
+					   unsigned flags, struct vhd_run_list *ret_list,
+					   struct vhd_error *err);
 
 struct vhd_extent {
 	uint64_t start, length; /* bytes, multiples of 512 */
@@ -416,9 +419,12 @@ struct vhd_extent {
 };
 /* Like the locations, merged by owner and not cut where the file is not contiguous. VHD_NO_PARENT
  * in `flags` looks at the disk itself only: what its parents have is VHD_UNKNOWN. */
+struct vhd_extent_list {
+	struct vhd_extent *extents;
+	size_t max, n;
+};
 VHD_NODISCARD int vhd_extents(struct vhd *disk, uint64_t start, uint64_t length, unsigned flags,
-			      struct vhd_extent *ret_extents, size_t max, size_t *ret_n,
-			      struct vhd_error *err);
+			      struct vhd_extent_list *ret_list, struct vhd_error *err);
 
 /* How a lookup went through the chain, level by level, for people who ask why. */
 enum vhd_step_kind {
