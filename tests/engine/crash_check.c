@@ -34,8 +34,7 @@ static int open_disk(struct rig_files *files, int image, unsigned flags, struct 
 	return r;
 }
 
-/* ---- the file by itself
- * ---------------------------------------------------------------------------------------- */
+/* ---- the file by itself ---- */
 
 struct scan {
 	struct rig *rig;
@@ -94,8 +93,7 @@ static bool check_file(struct rig *rig, int image, struct memio *file)
 	return ok;
 }
 
-/* ---- the chain through the engine
- * -------------------------------------------------------------------------------- */
+/* ---- the chain through the engine ---- */
 
 static bool check_sector(struct rig *rig, int image, struct vhd *disk, uint64_t sector)
 {
@@ -126,9 +124,7 @@ static bool check_content(struct rig *rig, int image, struct vhd *disk)
 	return true;
 }
 
-/* ---- and on
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- and on ---- */
 
 /* The file must hold all that it may hold plus the sectors just written, each with exactly its new
  * value. */

@@ -11,9 +11,7 @@
 
 enum { SECTOR = 512, SECTORS_MAX = 6 };
 
-/* ---- points
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- points ---- */
 
 /* All events that came since the last call, each with the states that it makes possible. */
 static bool walk(struct rig *rig)
@@ -33,9 +31,7 @@ static bool promised(struct rig *rig)
 	return rig->what[0] == '\0';
 }
 
-/* ---- writes
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- writes ---- */
 
 struct request {
 	struct rig *rig;
@@ -111,6 +107,32 @@ static void *write_thread(void *ctx)
 	return NULL;
 }
 
+/* A sector that the image leaves to its parent, in a block whose metadata is in flight: if a flush
+ * showed its bit before its data is durable, the parent's bytes would be gone. */
+static bool ask_in_flight(struct rig *rig, int image, struct request *request)
+{
+	struct rig_image *of = &rig->images[image];
+	const struct rig_image *parent = of->parent < 0 ? NULL : &rig->images[of->parent];
+	size_t start = parent ? (size_t)rng_below(&rig->rng, parent->n_sectors + 1) : 0;
+
+	for (size_t i = 0; parent && i < parent->n_sectors; i++) {
+		uint64_t sector = parent->sectors[(start + i) % parent->n_sectors].sector;
+		uint64_t block = sector / (rig->block_size / SECTOR);
+
+		if (rig_find(of, sector))
+			continue;
+		for (size_t k = 0; k < of->n_sectors; k++) {
+			if (of->sectors[k].sector / (rig->block_size / SECTOR) == block &&
+			    of->sectors[k].n > 1) {
+				request->off = sector * SECTOR;
+				request->len = SECTOR;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* Another client's write while a flush waits for the disk: it may not wait for the flush. */
 static void write_in_flush(void *ctx, unsigned file)
 {
@@ -122,6 +144,8 @@ static void write_in_flush(void *ctx, unsigned file)
 	if (!rig->hook || !rig->images[file].active || rng_one_in(&rig->rng, 3))
 		return;
 	make_request(rig, (int)file, &request);
+	if (rng_one_in(&rig->rng, 2))
+		(void)ask_in_flight(rig, (int)file, &request);
 	note_range(rig, request.image, request.off, request.len, request.data);
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 60;
@@ -173,9 +197,7 @@ static bool op_zero(struct rig *rig, int image)
 	return walk(rig);
 }
 
-/* ---- promises
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- promises ---- */
 
 static bool flush(struct rig *rig, int image, bool hook)
 {

@@ -17,8 +17,7 @@ static void must_work(int r, const struct vhd_error *err)
 		fail_msg("preparing: %s", err->text);
 }
 
-/* ---- the images before the work
- * --------------------------------------------------------------------------------- */
+/* ---- the images before the work ---- */
 
 static void paint(struct vhd *disk, enum world_file file, uint64_t off, size_t len, uint8_t byte)
 {
@@ -86,9 +85,7 @@ void world_forget(void)
 		memio_free(originals[i]);
 }
 
-/* ---- a run
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- a run ---- */
 
 void world_init(struct world *world, enum world_file target)
 {
@@ -164,13 +161,11 @@ int world_flush(struct world *world, struct vhd_error *err)
 	return r;
 }
 
-/* ---- afterwards
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- afterwards ---- */
 
 static void check_content(struct world *world, struct vhd *disk, const char *what)
 {
-	uint8_t *got = must_alloc(WORLD_SIZE);
+	static uint8_t got[WORLD_SIZE];
 	struct vhd_error err;
 
 	if (vhd_read(disk, got, WORLD_SIZE, 0, 0, &err) < 0)
@@ -182,7 +177,6 @@ static void check_content(struct world *world, struct vhd *disk, const char *wha
 			fail_msg("%s: sector %zu is neither old nor new: %02x", what, at / 512,
 				 got[at]);
 	}
-	must_free(got);
 }
 
 /* A failed disk answers nothing but that; any other one works. */

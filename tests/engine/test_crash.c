@@ -56,7 +56,7 @@ static struct totals simulate(uint64_t seed, size_t states, size_t limit)
 static void keeps_what_was_flushed(void **state)
 {
 	size_t states = (size_t)rng_env("VHDD_CRASH_STATES", 60000);
-	size_t limit = (size_t)rng_env("VHDD_CRASH_LIMIT", states > 60000 ? 4096 : 1024);
+	size_t limit = (size_t)rng_env("VHDD_CRASH_LIMIT", states > 60000 ? 4096 : 128);
 	double start = seconds();
 	struct totals totals = simulate(rng_seed("test_crash"), states, limit);
 
@@ -92,7 +92,7 @@ static void catches_wrong_orders(void **state)
 		struct totals totals;
 
 		vhd_mutant = mutants[i].mutant;
-		totals = simulate(seed, 200000, 256);
+		totals = simulate(seed, 100000, 64);
 		vhd_mutant = 0;
 		printf("M%d, %s: %s after %zu states, %.1f s%s%s\n", mutants[i].mutant,
 		       mutants[i].name, totals.what[0] ? "caught" : "SURVIVED", totals.states,

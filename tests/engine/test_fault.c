@@ -10,8 +10,7 @@
 #include "must.h"
 #include "test.h"
 
-/* ---- scenarios: the work that is disturbed
- * ------------------------------------------------------------------------- */
+/* ---- scenarios: the work that is disturbed ---- */
 
 static int create(struct world *world, enum vhd_type type, uint32_t block, struct vhd *parent,
 		  struct vhd_error *err)
@@ -164,16 +163,17 @@ static int locate(struct world *world, struct vhd_error *err)
 {
 	struct vhd_run runs[16];
 	struct vhd_extent extents[16];
+	struct vhd_run_list run_list = {runs, 16, 0};
+	struct vhd_extent_list extent_list = {extents, 16, 0};
 	struct vhd_step steps[3];
-	size_t n;
 	int r = world_open(world, LEAF, 0, &world->disk, err);
 
 	if (r == 0)
 		r = vhd_get_sector_location(world->disk, 1, 0, runs, err);
 	if (r == 0)
-		r = vhd_get_sector_locations(world->disk, 0, 4096, 0, runs, 16, &n, err);
+		r = vhd_get_sector_locations(world->disk, 0, 4096, 0, &run_list, err);
 	if (r == 0)
-		r = vhd_extents(world->disk, 0, WORLD_SIZE, 0, extents, 16, &n, err);
+		r = vhd_extents(world->disk, 0, WORLD_SIZE, 0, &extent_list, err);
 	if (r == 0)
 		r = vhd_trace(world->disk, 0, steps, 3, err);
 	return r < 0 ? r : 0;
@@ -227,9 +227,7 @@ static const struct scenario {
 };
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
-/* ---- faults
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- faults ---- */
 
 struct fault_kind {
 	const char *name;
@@ -246,10 +244,21 @@ static const struct fault_kind kinds[] = {
 };
 
 static unsigned long runs;
+static struct world the_world; /* one for all the runs: it is large */
+
+/* Texts of locators are advice: what cannot be read is not followed, and the parent is found by its
+ * id. They lie between the table and the first block. */
+static bool only_advice(const struct world *world)
+{
+	return world->target == LEAF && world->faults.last == FAULT_READ &&
+	       world->faults.last_off >= 2048 && world->faults.last_off < 2048 + 4 * 512;
+}
 
 static void check_code(const struct world *world, const struct fault_kind *kind, int r,
 		       const char *what)
 {
+	if (r == 0 && !world->faults.for_ever && only_advice(world))
+		return;
 	if (r == 0)
 		fail_msg("%s: a failed call (op %u) became a success", what, world->faults.last);
 	if (r != (int)kind->code && r != VHD_E_FAILED)
@@ -260,7 +269,7 @@ static void check_code(const struct world *world, const struct fault_kind *kind,
 static bool run_once(const struct scenario *scenario, const struct fault_kind *kind, long n,
 		     bool for_ever, bool torn)
 {
-	struct world *world = must_alloc(sizeof *world);
+	struct world *world = &the_world;
 	struct vhd_error err = {.text = ""};
 	char what[200];
 	bool touched;
@@ -284,7 +293,6 @@ static bool run_once(const struct scenario *scenario, const struct fault_kind *k
 		assert_false(world->flushed);
 	world_check(world, what);
 	world_fini(world);
-	must_free(world);
 	runs++;
 	return touched;
 }
@@ -305,13 +313,11 @@ static void survives_a_failing_store(void **state)
 	printf("%lu runs with a failing store\n", runs);
 }
 
-/* ---- allocations
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- allocations ---- */
 
 static bool run_without_memory(const struct scenario *scenario, long n, bool for_ever)
 {
-	struct world *world = must_alloc(sizeof *world);
+	struct world *world = &the_world;
 	struct vhd_error err = {.text = ""};
 	char what[200];
 	long failed;
@@ -328,7 +334,6 @@ static bool run_without_memory(const struct scenario *scenario, long n, bool for
 		fail_msg("%s: code %d: %s", what, r, err.text);
 	world_check(world, what);
 	world_fini(world);
-	must_free(world);
 	runs++;
 	return failed > 0;
 }

@@ -184,9 +184,7 @@ bool crash_step(struct crash *crash)
 	return true;
 }
 
-/* ---- states
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- states ---- */
 
 /* What the file's size choice says: sizes it went through, up to the picked one. */
 struct sizes {

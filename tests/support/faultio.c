@@ -8,7 +8,7 @@ struct faultio {
 	struct faults *faults;
 };
 
-static int fault(void *store, unsigned op)
+static int fault_at(void *store, unsigned op, uint64_t off)
 {
 	struct faults *faults = ((struct faultio *)store)->faults;
 	long call;
@@ -21,7 +21,13 @@ static int fault(void *store, unsigned op)
 		return 0;
 	(void)__atomic_fetch_add(&faults->failed, 1, __ATOMIC_RELAXED);
 	faults->last = op;
+	faults->last_off = off;
 	return -faults->sys;
+}
+
+static int fault(void *store, unsigned op)
+{
+	return fault_at(store, op, 0);
 }
 
 static struct vhd_io *below(void *store)
@@ -31,14 +37,14 @@ static struct vhd_io *below(void *store)
 
 static int op_read(void *store, void *buf, size_t len, uint64_t off)
 {
-	int r = fault(store, FAULT_READ);
+	int r = fault_at(store, FAULT_READ, off);
 
 	return r < 0 ? r : below(store)->ops->read(below(store)->store, buf, len, off);
 }
 
 static int op_read_now(void *store, void *buf, size_t len, uint64_t off)
 {
-	int r = fault(store, FAULT_READ);
+	int r = fault_at(store, FAULT_READ, off);
 
 	return r < 0 ? r : below(store)->ops->read_now(below(store)->store, buf, len, off);
 }
@@ -54,7 +60,7 @@ static void write_torn(struct vhd_io *io, const struct iovec *iov, uint64_t off)
 
 static int op_writev(void *store, const struct iovec *iov, int n, uint64_t off)
 {
-	int r = fault(store, FAULT_WRITE);
+	int r = fault_at(store, FAULT_WRITE, off);
 
 	if (r < 0 && ((struct faultio *)store)->faults->torn)
 		write_torn(below(store), iov, off);

@@ -25,7 +25,8 @@ struct faults {
 	bool torn;     /* a write that fails has written its first half */
 	long calls;    /* counted so far */
 	long failed;
-	unsigned last; /* the op that failed last */
+	unsigned last;     /* the op that failed last */
+	uint64_t last_off; /* where, for reads and writes */
 };
 
 /* Takes over `io`; `faults` must outlive the result. */

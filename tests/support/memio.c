@@ -134,8 +134,7 @@ void memio_free(struct memio *file)
 	must_free(file);
 }
 
-/* ---- bytes; the caller holds the lock
- * ------------------------------------------------------------------- */
+/* ---- bytes; the caller holds the lock ---- */
 
 static size_t in_page(uint64_t off, uint64_t len)
 {
@@ -200,8 +199,7 @@ static void bytes_resize(struct memio *file, uint64_t size)
 	file->size = size;
 }
 
-/* ---- the operations
- * --------------------------------------------------------------------------------------- */
+/* ---- the operations ---- */
 
 static struct memio *file_of(void *store)
 {
@@ -360,8 +358,7 @@ struct vhd_io memio_io(struct memio *file)
 	return (struct vhd_io){&ops, handle};
 }
 
-/* ---- for the tests
- * ------------------------------------------------------------------------------------------ */
+/* ---- for the tests ---- */
 
 void memio_set_cold(struct memio *file, bool cold)
 {

@@ -24,9 +24,7 @@ struct model {
 
 static const uint8_t zeroes[MODEL_SECTOR];
 
-/* ---- tables
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- tables ---- */
 
 static struct entry *table_slot(const struct table *table, uint64_t key)
 {
@@ -78,9 +76,7 @@ static void table_free(struct table *table)
 	must_free(table->entries);
 }
 
-/* ---- images
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- images ---- */
 
 struct model *model_new(struct model *parent, uint64_t size, uint32_t block)
 {

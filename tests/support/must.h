@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-extern __thread int must_busy; /* an allocation of the test itself is under way */
+extern __thread volatile int must_busy; /* an allocation of the test itself is under way */
 
 void *must_alloc(size_t size); /* zeroed */
 void *must_grow(void *mem, size_t size);

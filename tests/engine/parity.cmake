@@ -1,0 +1,5 @@
+# One case for each behaviour of the reference library: kept, or made better.
+foreach(part open create access)
+	engine_test(parity_${part} SOURCES parity_kit.c)
+	target_compile_definitions(engine_parity_${part} PRIVATE WORK_DIR="${CMAKE_CURRENT_BINARY_DIR}")
+endforeach()
