@@ -8,6 +8,7 @@
 
 #include "fields.h"
 #include "number.h"
+#include "out.h"
 #include "scope.h"
 
 static const uint64_t size_max = UINT64_C(2040) << 30;
@@ -216,36 +217,34 @@ static void parse_pool(struct fields *fields, struct service_create *spec)
 
 static json_t *warnings_json(unsigned warnings)
 {
-	json_t *list = json_array();
+	struct out list = out_array();
 
 	if (warnings & SERVICE_WARN_LARGER_THAN_PARENT)
-		(void)json_array_append_new(
-			list,
-			json_string("The image is larger than its parent: libvhdi and Windows "
-				    "refuse such images."));
+		out_add_text(
+			&list,
+			"The image is larger than its parent: libvhdi and Windows refuse such images.");
 	if (warnings & SERVICE_WARN_DEPTH)
-		(void)json_array_append_new(
-			list,
-			json_string("The chain is deep: delete snapshots that nobody needs."));
-	return list;
+		out_add_text(&list, "The chain is deep: delete snapshots that nobody needs.");
+	return out_take(&list);
+}
+
+static json_t *created_json(const struct service_created *created)
+{
+	struct out froze = out_array();
+	struct out out = {.json = image_json(&created->image)};
+
+	if (created->froze_parent)
+		out_add_text(&froze, created->image.parent.name);
+	out_json(&out, "froze", out_take(&froze));
+	out_json(&out, "warnings", warnings_json(created->warnings));
+	return out_take(&out);
 }
 
 static enum api_step answer(struct api_call *call, const struct service_created *created)
 {
 	const struct service_image *image = &created->image;
-	json_t *body = image_json(image);
-	json_t *froze = json_array();
-	enum api_step step;
+	enum api_step step = call_json(call, 201, created_json(created));
 
-	if (created->froze_parent)
-		(void)json_array_append_new(froze, json_string(image->parent.name));
-	if (body) {
-		(void)json_object_set_new(body, "froze", froze);
-		(void)json_object_set_new(body, "warnings", warnings_json(created->warnings));
-	} else {
-		json_decref(froze);
-	}
-	step = call_json(call, 201, body);
 	call_header(call, "Location", "/v1/images/%s", image->id);
 	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)image->meta_version);
 	return step;

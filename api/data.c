@@ -48,12 +48,10 @@ void data_headers(struct api_call *call, const struct service_data_state *state)
 	call_header(call, "X-Write-Verifier", "%s", state->verifier);
 }
 
-bool data_members(json_t *body, const struct service_data_state *state)
+void data_members(struct out *out, const struct service_data_state *state)
 {
-	return json_object_set_new(body, "etag", json_string(state->etag)) == 0 &&
-	       json_object_set_new(body, "write_epoch",
-				   json_integer((json_int_t)state->write_epoch)) == 0 &&
-	       json_object_set_new(body, "durable_epoch",
-				   json_integer((json_int_t)state->durable_epoch)) == 0 &&
-	       json_object_set_new(body, "write_verifier", json_string(state->verifier)) == 0;
+	out_text(out, "etag", state->etag);
+	out_number(out, "write_epoch", state->write_epoch);
+	out_number(out, "durable_epoch", state->durable_epoch);
+	out_text(out, "write_verifier", state->verifier);
 }

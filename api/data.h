@@ -2,9 +2,8 @@
 #ifndef DATA_H
 #define DATA_H
 
-#include <jansson.h>
-
 #include "call.h"
+#include "out.h"
 #include "service.h"
 
 /* Opens the image of the path into call->data, unless an earlier run has. */
@@ -18,7 +17,7 @@ enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64
 
 /* ETag, X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier. */
 void data_headers(struct api_call *call, const struct service_data_state *state);
-/* The same as members of an answer. False: no memory. */
-bool data_members(json_t *body, const struct service_data_state *state);
+/* The same as members of an answer. */
+void data_members(struct out *out, const struct service_data_state *state);
 
 #endif

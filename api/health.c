@@ -1,6 +1,7 @@
 /* health.c - the probes. */
 #include "call.h"
 #include "handlers.h"
+#include "out.h"
 
 enum api_step health_live(struct api_call *call)
 {
@@ -10,19 +11,25 @@ enum api_step health_live(struct api_call *call)
 	return call_text(call, 200, "text/plain; charset=utf-8", &buf);
 }
 
+static json_t *check_json(const struct service_check *check)
+{
+	struct out out = out_object();
+
+	out_bool(&out, "ok", check->ok);
+	out_text(&out, "text", check->text);
+	return out_take(&out);
+}
+
 enum api_step health_ready(struct api_call *call)
 {
 	struct service_ready ready = {.ready = false};
-	json_t *checks = json_object();
+	struct out checks = out_object();
+	struct out out = out_object();
 
 	service_ready(call->api->service, &ready);
-	for (size_t i = 0; i < ready.n_checks; i++) {
-		const struct service_check *check = &ready.checks[i];
-
-		(void)json_object_set_new(
-			checks, check->name,
-			json_pack("{s:b, s:s}", "ok", check->ok, "text", check->text));
-	}
-	return call_json(call, ready.ready ? 200 : 503,
-			 json_pack("{s:b, s:o}", "ready", ready.ready, "checks", checks));
+	for (size_t i = 0; i < ready.n_checks; i++)
+		out_json(&checks, ready.checks[i].name, check_json(&ready.checks[i]));
+	out_bool(&out, "ready", ready.ready);
+	out_json(&out, "checks", out_take(&checks));
+	return call_json(call, ready.ready ? 200 : 503, out_take(&out));
 }

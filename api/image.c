@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "number.h"
+#include "out.h"
 
 const char *image_state_name(enum service_state state)
 {
@@ -29,173 +30,199 @@ static const char *kind_name(enum service_kind kind)
 	return "dynamic";
 }
 
-static json_t *frozen_reason(enum service_frozen frozen)
+static const char *frozen_reason(enum service_frozen frozen)
 {
 	switch (frozen) {
-	case SERVICE_NOT_FROZEN: return json_null();
-	case SERVICE_FROZEN_CHILDREN: return json_string("children");
-	case SERVICE_FROZEN_REQUEST: return json_string("request");
+	case SERVICE_NOT_FROZEN: return "";
+	case SERVICE_FROZEN_CHILDREN: return "children";
+	case SERVICE_FROZEN_REQUEST: return "request";
 	}
-	return json_null();
+	return "";
 }
 
-static json_t *number(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_string(text) : json_null();
-}
-
-static json_t *time_json(int64_t unix_ms)
+static void put_time(struct out *out, const char *name, int64_t unix_ms)
 {
 	char text[NUMBER_TIME];
 
 	number_time(unix_ms, text);
-	return json_string(text);
+	out_text(out, name, text);
 }
 
-static json_t *vhd_time_json(uint32_t seconds)
+static void put_vhd_time(struct out *out, const char *name, uint32_t seconds)
 {
 	char text[NUMBER_TIME];
 
 	number_vhd_time_text(seconds, text);
-	return json_string(text);
+	out_text(out, name, text);
+}
+
+static void put_href(struct out *out, const char *id)
+{
+	char href[64];
+
+	(void)snprintf(href, sizeof href, "/v1/images/%s", id);
+	out_text(out, "href", href);
 }
 
 static json_t *name_json(const struct service_name *name)
 {
-	char href[64];
+	struct out out;
 
 	if (name->id[0] == '\0')
 		return json_null();
-	(void)snprintf(href, sizeof href, "/v1/images/%s", name->id);
-	return json_pack("{s:s, s:o, s:s}", "id", name->id, "name", text_or_null(name->name),
-			 "href", href);
+	out = out_object();
+	out_text(&out, "id", name->id);
+	out_text_or_null(&out, "name", name->name);
+	put_href(&out, name->id);
+	return out_take(&out);
 }
 
 static json_t *usage_json(const struct service_image *image)
 {
-	/* What comes back when this one image goes: its own file, as no two images share one. */
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", number(image->file_bytes),
-			 "allocated", number(image->allocated_bytes), "blocks",
-			 number(image->blocks), "blocks_total", number(image->blocks_total),
-			 "chain_file", number(image->chain_file_bytes), "exclusive",
-			 number(image->file_bytes), "measured_at", time_json(image->measured_at));
+	struct out out = out_object();
+
+	out_number(&out, "file", image->file_bytes);
+	out_number(&out, "allocated", image->allocated_bytes);
+	out_number(&out, "blocks", image->blocks);
+	out_number(&out, "blocks_total", image->blocks_total);
+	out_number(&out, "chain_file", image->chain_file_bytes);
+	out_number(&out, "exclusive", image->file_bytes); /* no two images share a file */
+	put_time(&out, "measured_at", image->measured_at);
+	return out_take(&out);
 }
 
 static json_t *locators_json(const struct service_image *image)
 {
-	json_t *list = json_array();
+	struct out list = out_array();
 
 	for (size_t i = 0; i < image->n_locators; i++) {
-		const struct service_locator *locator = &image->locators[i];
+		struct out out = out_object();
 
-		(void)json_array_append_new(list, json_pack("{s:i, s:s, s:s}", "slot",
-							    (int)locator->slot, "code",
-							    locator->code, "path", locator->path));
+		out_number(&out, "slot", image->locators[i].slot);
+		out_text(&out, "code", image->locators[i].code);
+		out_text(&out, "path", image->locators[i].path);
+		out_add(&list, out_take(&out));
 	}
-	return list;
+	return out_take(&list);
 }
 
 static json_t *features_json(const struct service_image *image)
 {
-	json_t *list = json_array();
+	struct out list = out_array();
 
 	if (image->temporary)
-		(void)json_array_append_new(list, json_string("temporary"));
-	return list;
+		out_add_text(&list, "temporary");
+	return out_take(&list);
+}
+
+static json_t *geometry_json(const struct service_image *image)
+{
+	struct out out = out_object();
+
+	out_number(&out, "cylinders", image->cylinders);
+	out_number(&out, "heads", image->heads);
+	out_number(&out, "sectors", image->sectors_per_track);
+	return out_take(&out);
 }
 
 static json_t *vhd_json(const struct service_image *image)
 {
-	bool child = image->kind == SERVICE_DIFFERENCING;
+	struct out out = out_object();
 	char version[16];
 
 	(void)snprintf(version, sizeof version, "%u.%u", image->creator_version >> 16,
 		       image->creator_version & 0xffff);
-	return json_pack("{s:o, s:b, s:o, s:s, s:s, s:s, s:o, s:o, s:{s:i, s:i, s:i}, s:o}",
-			 "parent_uuid", text_or_null(image->parent.id), "saved_state",
-			 image->saved_state, "features", features_json(image),
-			 "creator_application", image->creator_application, "creator_version",
-			 version, "creator_host_os", image->creator_host_os, "timestamp",
-			 vhd_time_json(image->vhd_timestamp), "parent_timestamp",
-			 child ? vhd_time_json(image->vhd_parent_timestamp) : json_null(),
-			 "geometry", "cylinders", image->cylinders, "heads", image->heads,
-			 "sectors", image->sectors_per_track, "locators", locators_json(image));
+	out_text_or_null(&out, "parent_uuid", image->parent.id);
+	out_bool(&out, "saved_state", image->saved_state);
+	out_json(&out, "features", features_json(image));
+	out_text(&out, "creator_application", image->creator_application);
+	out_text(&out, "creator_version", version);
+	out_text(&out, "creator_host_os", image->creator_host_os);
+	put_vhd_time(&out, "timestamp", image->vhd_timestamp);
+	if (image->kind == SERVICE_DIFFERENCING)
+		put_vhd_time(&out, "parent_timestamp", image->vhd_parent_timestamp);
+	else
+		out_json(&out, "parent_timestamp", json_null());
+	out_json(&out, "geometry", geometry_json(image));
+	out_json(&out, "locators", locators_json(image));
+	return out_take(&out);
 }
 
 static json_t *labels_json(const struct service_image *image)
 {
-	json_t *labels = json_object();
+	struct out out = out_object();
 
 	for (size_t i = 0; i < image->n_labels; i++)
-		(void)json_object_set_new(labels, image->labels[i].key,
-					  json_string(image->labels[i].value));
-	return labels;
+		out_text(&out, image->labels[i].key, image->labels[i].value);
+	return out_take(&out);
 }
 
 static json_t *health_json(const struct service_image *image)
 {
-	bool ok = image->state != SERVICE_MISSING && image->state != SERVICE_CORRUPT &&
-		  image->state != SERVICE_FAILED;
-	json_t *problems = json_array();
+	bool ok = image_healthy(image);
+	struct out problems = out_array();
+	struct out out = out_object();
 
 	if (!ok)
-		(void)json_array_append_new(problems, json_string(image_state_name(image->state)));
-	return json_pack("{s:s, s:o}", "status", ok ? "ok" : "unhealthy", "problems", problems);
+		out_add_text(&problems, image_state_name(image->state));
+	out_text(&out, "status", ok ? "ok" : "unhealthy");
+	out_json(&out, "problems", out_take(&problems));
+	return out_take(&out);
+}
+
+bool image_healthy(const struct service_image *image)
+{
+	return image->state != SERVICE_MISSING && image->state != SERVICE_CORRUPT &&
+	       image->state != SERVICE_FAILED;
 }
 
 /* Whose image it is, and what it is. */
-static json_t *head_json(const struct service_image *image)
+static void put_head(struct out *out, const struct service_image *image)
 {
 	bool frozen = image->frozen != SERVICE_NOT_FROZEN;
-	char href[64];
 
-	(void)snprintf(href, sizeof href, "/v1/images/%s", image->id);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:i, s:o, s:o, s:o}", "id",
-		image->id, "name", image->name, "href", href, "kind", kind_name(image->kind),
-		"state", image_state_name(image->state), "virtual_size",
-		number(image->virtual_size), "sectors", number(image->virtual_size / 512),
-		"block_size", image->block_size > 0 ? number(image->block_size) : json_null(),
-		"writable", !frozen && image->state == SERVICE_READY, "frozen", frozen,
-		"frozen_reason", frozen_reason(image->frozen), "depth", (int)image->depth,
-		"children_count", number(image->children_count), "parent",
-		name_json(&image->parent), "root", name_json(&image->root));
+	out_text(out, "id", image->id);
+	out_text(out, "name", image->name);
+	put_href(out, image->id);
+	out_text(out, "kind", kind_name(image->kind));
+	out_text(out, "state", image_state_name(image->state));
+	out_number(out, "virtual_size", image->virtual_size);
+	out_number(out, "sectors", image->virtual_size / 512);
+	out_json(out, "block_size",
+		 image->block_size > 0 ? json_integer(image->block_size) : json_null());
+	out_bool(out, "writable", !frozen && image->state == SERVICE_READY);
+	out_bool(out, "frozen", frozen);
+	out_text_or_null(out, "frozen_reason", frozen_reason(image->frozen));
+	out_number(out, "depth", image->depth);
+	out_number(out, "children_count", image->children_count);
+	out_json(out, "parent", name_json(&image->parent));
+	out_json(out, "root", name_json(&image->root));
 }
 
 json_t *image_json(const struct service_image *image)
 {
-	json_t *body = head_json(image);
-	json_t *tail = json_pack(
-		"{s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "usage",
-		usage_json(image), "vhd", vhd_json(image), "pool", image->pool, "file", image->file,
-		"labels", labels_json(image), "description",
-		image->description ? image->description : "", "health", health_json(image), "etag",
-		json_sprintf("m%llu", (unsigned long long)image->meta_version), "data_etag",
-		text_or_null(image->data_etag), "created_at", time_json(image->created_at),
-		"updated_at", time_json(image->updated_at));
-	bool ok = body && tail && json_object_update(body, tail) == 0;
+	struct out out = out_object();
 
-	json_decref(tail);
-	if (ok)
-		return body;
-	json_decref(body);
-	return NULL;
+	put_head(&out, image);
+	out_json(&out, "usage", usage_json(image));
+	out_json(&out, "vhd", vhd_json(image));
+	out_text(&out, "pool", image->pool);
+	out_text(&out, "file", image->file);
+	out_json(&out, "labels", labels_json(image));
+	out_text(&out, "description", image->description ? image->description : "");
+	out_json(&out, "health", health_json(image));
+	out_json(&out, "etag", json_sprintf("m%llu", (unsigned long long)image->meta_version));
+	out_text_or_null(&out, "data_etag", image->data_etag);
+	put_time(&out, "created_at", image->created_at);
+	put_time(&out, "updated_at", image->updated_at);
+	return out_take(&out);
 }
 
 json_t *image_array(const struct service_images *images)
 {
-	json_t *list = json_array();
+	struct out list = out_array();
 
-	for (size_t i = 0; i < images->n; i++) {
-		if (json_array_append_new(list, image_json(&images->items[i])) != 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
+	for (size_t i = 0; i < images->n; i++)
+		out_add(&list, image_json(&images->items[i]));
+	return out_take(&list);
 }

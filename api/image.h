@@ -3,12 +3,15 @@
 #define IMAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "service.h"
 
 /* NULL: no memory. */
 json_t *image_json(const struct service_image *image);
 json_t *image_array(const struct service_images *images);
+/* Can it be read? */
+bool image_healthy(const struct service_image *image);
 const char *image_state_name(enum service_state state);
 
 #endif

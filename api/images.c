@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "out.h"
 #include "scope.h"
 
 enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
@@ -39,13 +40,14 @@ static bool parse_list(struct api_call *call, struct service_list *list)
 static json_t *list_json(const struct service_list *list, const struct service_images *images,
 			 const char *next)
 {
-	json_t *body = json_pack("{s:o, s:o, s:I}", "items", image_array(images), "next",
-				 *next ? json_string(next) : json_null(), "revision",
-				 (json_int_t)images->revision);
+	struct out out = out_object();
 
-	if (body && list->count)
-		(void)json_object_set_new(body, "total", json_integer((json_int_t)images->total));
-	return body;
+	out_json(&out, "items", image_array(images));
+	out_text_or_null(&out, "next", next);
+	if (list->count)
+		out_number(&out, "total", images->total);
+	out_number(&out, "revision", images->revision);
+	return out_take(&out);
 }
 
 static enum api_step answer_list(struct api_call *call, const struct service_list *list,
@@ -120,39 +122,45 @@ enum api_step images_delete(struct api_call *call)
 /* What is wrong in the chain, one line each; empty when nothing is. */
 static json_t *chain_problems(const struct service_images *images)
 {
-	json_t *list = json_array();
+	const struct service_image *last = &images->items[images->n - 1];
+	struct out list = out_array();
 
 	for (size_t i = 0; i < images->n; i++) {
 		const struct service_image *image = &images->items[i];
 
-		if (image->state == SERVICE_MISSING || image->state == SERVICE_CORRUPT ||
-		    image->state == SERVICE_FAILED)
-			(void)json_array_append_new(list,
-						    json_sprintf("%s: %s", image->name,
-								 image_state_name(image->state)));
+		if (!image_healthy(image))
+			out_add(&list, json_sprintf("%s: %s", image->name,
+						    image_state_name(image->state)));
 	}
-	if (images->n > 0 && images->items[images->n - 1].parent.id[0])
-		(void)json_array_append_new(list, json_sprintf("%s: parent-missing",
-							       images->items[images->n - 1].name));
-	return list;
+	if (last->parent.id[0])
+		out_add(&list, json_sprintf("%s: parent-missing", last->name));
+	return out_take(&list);
+}
+
+static json_t *chain_json(const struct service_images *images)
+{
+	struct out out = out_object();
+	struct out health = out_object();
+	json_t *problems = chain_problems(images);
+
+	out_text(&health, "status", json_array_size(problems) > 0 ? "unhealthy" : "ok");
+	out_json(&health, "problems", problems);
+	out_json(&out, "items", image_array(images));
+	out_number(&out, "depth", images->n);
+	out_number(&out, "virtual_size", images->items[0].virtual_size);
+	out_json(&out, "health", out_take(&health));
+	return out_take(&out);
 }
 
 enum api_step images_chain(struct api_call *call)
 {
 	CLEANUP(service_images_fini) struct service_images images = {0};
 	enum service_code code;
-	json_t *problems;
 
 	code = service_image_chain(call->api->service, call->ref, flags(call), &images, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	if (images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "a chain without images");
-	problems = chain_problems(&images);
-	return call_json(call, 200,
-			 json_pack("{s:o, s:i, s:I, s:{s:s, s:o}}", "items", image_array(&images),
-				   "depth", (int)images.n, "virtual_size",
-				   (json_int_t)images.items[0].virtual_size, "health", "status",
-				   json_array_size(problems) > 0 ? "unhealthy" : "ok", "problems",
-				   problems));
+	return call_json(call, 200, chain_json(&images));
 }

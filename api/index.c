@@ -3,9 +3,7 @@
 #include "handlers.h"
 #include "openapi.h"
 
-#include <stdio.h>
-#include <string.h>
-
+#include "out.h"
 #include "range.h"
 
 /* Additions to the API are announced here; names are never taken back. */
@@ -16,37 +14,62 @@ static const char *const features[] = {
 
 static json_t *feature_list(void)
 {
-	json_t *list = json_array();
+	struct out list = out_array();
 
 	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-		(void)json_array_append_new(list, json_string(features[i]));
-	return list;
+		out_add_text(&list, features[i]);
+	return out_take(&list);
+}
+
+static struct out links(void)
+{
+	struct out out = out_object();
+
+	out_text(&out, "images", "/v1/images");
+	out_text(&out, "openapi", "/v1/openapi.json");
+	out_text(&out, "health", "/healthz");
+	out_text(&out, "ready", "/readyz");
+	return out;
+}
+
+static json_t *limits(const struct service_about *about)
+{
+	struct out out = out_object();
+
+	out_number(&out, "body_bytes", API_COLLECT_MAX);
+	out_number(&out, "labels", SERVICE_LABELS_MAX);
+	out_number(&out, "virtual_size", UINT64_C(2040) << 30);
+	out_number(&out, "ranges", RANGE_MAX);
+	out_number(&out, "list", 1000);
+	out_number(&out, "runs", 10000);
+	out_number(&out, "chain_depth", about->depth_max);
+	out_number(&out, "chain_depth_warning", about->depth_warn);
+	return out_take(&out);
 }
 
 enum api_step index_root(struct api_call *call)
 {
-	return call_json(call, 200,
-			 json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:s}}", "server", "vhdd", "links",
-				   "v1", "/v1", "images", "/v1/images", "openapi",
-				   "/v1/openapi.json", "health", "/healthz", "ready", "/readyz"));
+	struct out list = links();
+	struct out out = out_object();
+
+	out_text(&list, "v1", "/v1");
+	out_text(&out, "server", "vhdd");
+	out_json(&out, "links", out_take(&list));
+	return call_json(call, 200, out_take(&out));
 }
 
 enum api_step index_v1(struct api_call *call)
 {
 	const struct service_about *about = service_about(call->api->service);
-	char server[64];
+	struct out list = links();
+	struct out out = out_object();
 
-	(void)snprintf(server, sizeof server, "vhdd/%s", about->version);
-	return call_json(
-		call, 200,
-		json_pack(
-			"{s:s, s:s, s:o, s:{s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:i}, s:{s:s, s:s, s:s, s:s}}",
-			"api", "v1", "server", server, "features", feature_list(), "limits",
-			"body_bytes", API_COLLECT_MAX, "labels", SERVICE_LABELS_MAX, "virtual_size",
-			(json_int_t)2040 << 30, "ranges", RANGE_MAX, "list", 1000, "runs", 10000,
-			"chain_depth", (int)about->depth_max, "chain_depth_warning",
-			(int)about->depth_warn, "links", "images", "/v1/images", "openapi",
-			"/v1/openapi.json", "health", "/healthz", "ready", "/readyz"));
+	out_text(&out, "api", "v1");
+	out_json(&out, "server", json_sprintf("vhdd/%s", about->version));
+	out_json(&out, "features", feature_list());
+	out_json(&out, "limits", limits(about));
+	out_json(&out, "links", out_take(&list));
+	return call_json(call, 200, out_take(&out));
 }
 
 enum api_step index_openapi(struct api_call *call)

@@ -5,19 +5,33 @@
 
 #include <string.h>
 
-static json_t *common(struct api_call *call)
+static json_t *words(const char *const *list, size_t n)
 {
-	const char *path = service_about(call->api->service)->unix_socket;
+	struct out out = out_array();
 
-	return json_pack("{s:[s,s,s,s,s,s], s:i, s:i, s:[s,s,s,s,s], s:o}", "allow", "GET", "HEAD",
-			 "PUT", "PATCH", "POST", "OPTIONS", "sector_size", 512,
-			 "preferred_write_size", 2 << 20, "features", "flush", "zero", "discard",
-			 "write", "extents", "unix_socket", path ? json_string(path) : json_null());
+	for (size_t i = 0; i < n; i++)
+		out_add_text(&out, list[i]);
+	return out_take(&out);
 }
 
-static enum api_step answer(struct api_call *call, json_t *body)
+static struct out common(struct api_call *call)
 {
-	enum api_step step = call_json(call, 200, body);
+	static const char *const allow[] = {"GET", "HEAD", "PUT", "PATCH", "POST", "OPTIONS"};
+	static const char *const features[] = {"flush", "zero", "discard", "write", "extents"};
+	const char *path = service_about(call->api->service)->unix_socket;
+	struct out out = out_object();
+
+	out_json(&out, "allow", words(allow, sizeof allow / sizeof *allow));
+	out_number(&out, "sector_size", 512);
+	out_number(&out, "preferred_write_size", 2 << 20);
+	out_json(&out, "features", words(features, sizeof features / sizeof *features));
+	out_text_or_null(&out, "unix_socket", path ? path : "");
+	return out;
+}
+
+static enum api_step answer(struct api_call *call, struct out *out)
+{
+	enum api_step step = call_json(call, 200, out_take(out));
 
 	call_header(call, "Allow", "GET, HEAD, PUT, PATCH, POST, OPTIONS");
 	call_header(call, "Accept-Patch", "application/json");
@@ -27,24 +41,22 @@ static enum api_step answer(struct api_call *call, json_t *body)
 
 enum api_step options_data(struct api_call *call)
 {
+	bool all = strcmp(call->ref, "*") == 0;
 	const struct service_data_info *info;
 	struct service_data_state state = {.etag = ""};
-	enum service_code code;
-	json_t *body;
-	json_t *block;
+	enum service_code code = all ? SERVICE_OK : data_open(call, SERVICE_READ);
+	struct out out;
 
-	if (strcmp(call->ref, "*") == 0)
-		return answer(call, common(call));
-	code = data_open(call, SERVICE_READ);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	out = common(call);
+	if (all)
+		return answer(call, &out);
 	info = service_data_info(call->data);
 	service_data_state(call->data, &state);
-	block = info->block_size > 0 ? json_integer(info->block_size) : json_null();
-	body = common(call);
-	if (body && json_object_update_new(body, json_pack("{s:I, s:o, s:s}", "virtual_size",
-							   (json_int_t)info->size, "block_size",
-							   block, "etag", state.etag)) != 0)
-		return call_fail(call, CODE_INTERNAL, "no memory");
-	return answer(call, body);
+	out_number(&out, "virtual_size", info->size);
+	out_json(&out, "block_size",
+		 info->block_size > 0 ? json_integer(info->block_size) : json_null());
+	out_text(&out, "etag", state.etag);
+	return answer(call, &out);
 }

@@ -175,30 +175,30 @@ static enum service_code run_op(struct api_call *call, const struct op *op)
 
 static json_t *op_json(const struct op *op)
 {
-	json_t *result = json_pack("{s:s}", "op", kinds[op->kind]);
+	struct out out = out_object();
 
-	if (result && op->kind != FLUSH)
-		(void)json_object_update_new(result, json_pack("{s:I, s:I}", "offset",
-							       (json_int_t)op->offset, "length",
-							       (json_int_t)op->length));
-	if (result && (op->kind == ZERO || op->kind == DISCARD))
-		(void)json_object_set_new(result, "effect",
-					  json_string(op->kind == ZERO ? "zeroed" : "unchanged"));
-	return result;
+	out_text(&out, "op", kinds[op->kind]);
+	if (op->kind != FLUSH) {
+		out_number(&out, "offset", op->offset);
+		out_number(&out, "length", op->length);
+	}
+	if (op->kind == ZERO || op->kind == DISCARD)
+		out_text(&out, "effect", op->kind == ZERO ? "zeroed" : "unchanged");
+	return out_take(&out);
 }
 
 static enum api_step patch_answer(struct api_call *call)
 {
 	struct service_data_state state = {.etag = ""};
+	struct out out = out_object();
 	enum api_step step;
-	json_t *body;
 
 	service_data_state(call->data, &state);
-	body = json_pack("{s:I, s:O, s:b}", "completed", (json_int_t)call->completed, "results",
-			 call->results, "flushed", call->write.flush);
-	if (body && !data_members(body, &state))
-		return call_fail(call, CODE_INTERNAL, "no memory");
-	step = call_json(call, 200, body);
+	out_number(&out, "completed", call->completed);
+	out_json(&out, "results", json_incref(call->results));
+	out_bool(&out, "flushed", call->write.flush);
+	data_members(&out, &state);
+	step = call_json(call, 200, out_take(&out));
 	data_headers(call, &state);
 	return step;
 }

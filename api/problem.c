@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "buf.h"
+#include "out.h"
 #include "scope.h"
 
 static const char hidden[] = "The request could not be finished; the log of the daemon says more.";
@@ -133,76 +134,80 @@ static const char *detail(const struct problem *problem)
 	return problem->detail[0] ? problem->detail : codes_info(problem->code)->title;
 }
 
-static int add_items(json_t *body, const struct problem *problem)
+static json_t *items_json(const struct problem *problem)
 {
-	CLEANUP(json_putp) json_t *list = json_array();
-	int r = list ? 0 : -1;
+	struct out list = out_array();
 
-	for (size_t i = 0; i < problem->n_items && r == 0; i++) {
+	for (size_t i = 0; i < problem->n_items; i++) {
 		const struct problem_item *item = &problem->items[i];
+		struct out out = out_object();
 
-		r = json_array_append_new(list, json_pack("{s:s, s:s, s:s}",
-							  item->parameter ? "parameter" : "pointer",
-							  item->where, "code",
-							  codes_info(item->code)->name, "detail",
-							  item->detail));
+		out_text(&out, item->parameter ? "parameter" : "pointer", item->where);
+		out_text(&out, "code", codes_info(item->code)->name);
+		out_text(&out, "detail", item->detail);
+		out_add(&list, out_take(&out));
 	}
-	if (r == 0 && problem->n_items > 0)
-		r = json_object_set(body, "errors", list);
-	return r;
+	return out_take(&list);
 }
 
 /* The image the daemon named, and the names related to it. */
-static int add_service(json_t *body, const struct service_error *err)
+static void put_service(struct out *out, const struct service_error *err)
 {
-	CLEANUP(json_putp) json_t *names = json_array();
-	int r = names ? 0 : -1;
+	struct out image = out_object();
+	struct out names = out_array();
+	bool children = err->code == SERVICE_IMAGE_HAS_CHILDREN;
 
-	if (r == 0 && err->image.id[0])
-		r = json_object_set_new(
-			body, "image",
-			json_pack("{s:s, s:s}", "id", err->image.id, "name", err->image.name));
-	for (size_t i = 0; i < err->n_related && i < SERVICE_RELATED && r == 0; i++)
-		r = json_array_append_new(names, json_string(err->related[i]));
-	if (r == 0 && err->n_related > 0)
-		r = json_object_set(
-			body, err->code == SERVICE_IMAGE_HAS_CHILDREN ? "children" : "related",
-			names);
-	if (r == 0 && err->related_total > err->n_related)
-		r = json_object_set_new(body, "related_total",
-					json_integer((json_int_t)err->related_total));
-	return r;
+	out_text(&image, "id", err->image.id);
+	out_text(&image, "name", err->image.name);
+	for (size_t i = 0; i < err->n_related && i < SERVICE_RELATED; i++)
+		out_add_text(&names, err->related[i]);
+	if (err->image.id[0])
+		out_json(out, "image", json_incref(image.json));
+	if (err->n_related > 0)
+		out_json(out, children ? "children" : "related", json_incref(names.json));
+	if (err->related_total > err->n_related)
+		out_number(out, "related_total", err->related_total);
+	out->failed |= image.failed || names.failed;
+	json_decref(image.json);
+	json_decref(names.json);
+}
+
+static void put_head(struct out *out, const struct problem *problem, const char *request_id,
+		     const char *advice)
+{
+	const struct code_info *info = codes_info(problem->code);
+
+	out_json(out, "type", json_sprintf("/problems/%s", info->name));
+	out_text(out, "title", info->title);
+	out_number(out, "status", info->status);
+	out_text(out, "code", info->name);
+	out_text(out, "detail", detail(problem));
+	out_text(out, "cause", info->cause);
+	out_text(out, "correction", advice);
+	out_bool(out, "retryable", info->retryable);
+	out_text(out, "request_id", request_id);
+	out_text(out, "instance", request_id);
 }
 
 static char *problem_json(const struct problem *problem, const char *request_id, const char *advice)
 {
-	const struct code_info *info = codes_info(problem->code);
-	char type[80];
+	struct out out = out_object();
 	CLEANUP(json_putp) json_t *body = NULL;
 	CLEANUP(freep) char *text = NULL;
 	struct buf buf = {0};
-	int r;
 
-	(void)snprintf(type, sizeof type, "/problems/%s", info->name);
-	body = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "type", type,
-			 "title", info->title, "status", (int)info->status, "code", info->name,
-			 "detail", detail(problem), "cause", info->cause, "correction", advice,
-			 "retryable", info->retryable, "request_id", request_id, "instance",
-			 request_id);
-	if (!body)
-		return NULL;
-	r = add_items(body, problem);
-	if (r == 0)
-		r = add_service(body, &problem->service);
-	if (r == 0 && problem->etag[0])
-		r = json_object_set_new(body, "current_etag", json_string(problem->etag));
-	if (r == 0 && problem->has_completed)
-		r = json_object_set_new(body, "completed",
-					json_integer((json_int_t)problem->completed));
-	if (r == 0 && info->status == 500)
-		r = json_object_set_new(body, "report", json_string(request_id));
-	if (r == 0)
-		text = json_dumps(body, JSON_COMPACT);
+	put_head(&out, problem, request_id, advice);
+	if (problem->n_items > 0)
+		out_json(&out, "errors", items_json(problem));
+	put_service(&out, &problem->service);
+	if (problem->etag[0])
+		out_text(&out, "current_etag", problem->etag);
+	if (problem->has_completed)
+		out_number(&out, "completed", problem->completed);
+	if (codes_info(problem->code)->status == 500)
+		out_text(&out, "report", request_id);
+	body = out_take(&out);
+	text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	if (!text)
 		return NULL;
 	buf_printf(&buf, "%s\n", text);

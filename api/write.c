@@ -149,16 +149,16 @@ static enum api_step write_answer(struct api_call *call)
 {
 	const struct call_write *write = &call->write;
 	struct service_data_state state = {.etag = ""};
+	struct out out = out_object();
 	enum api_step step;
-	json_t *body;
 
 	service_data_state(call->data, &state);
-	body = json_pack("{s:I, s:I, s:b, s:I}", "offset", (json_int_t)write->offset, "length",
-			 (json_int_t)write->written, "flushed", write->flush, "allocated_blocks",
-			 (json_int_t)state.allocated_blocks);
-	if (body && !data_members(body, &state))
-		return call_fail(call, CODE_INTERNAL, "no memory");
-	step = call_json(call, 200, body);
+	out_number(&out, "offset", write->offset);
+	out_number(&out, "length", write->written);
+	out_bool(&out, "flushed", write->flush);
+	out_number(&out, "allocated_blocks", state.allocated_blocks);
+	data_members(&out, &state);
+	step = call_json(call, 200, out_take(&out));
 	data_headers(call, &state);
 	return step;
 }
@@ -179,13 +179,13 @@ enum api_step write_end(struct api_call *call)
 static enum api_step flush_answer(struct api_call *call)
 {
 	struct service_data_state state = {.etag = ""};
+	struct out out = out_object();
 	enum api_step step;
-	json_t *body = json_pack("{s:b}", "flushed", 1);
 
 	service_data_state(call->data, &state);
-	if (body && !data_members(body, &state))
-		return call_fail(call, CODE_INTERNAL, "no memory");
-	step = call_json(call, 200, body);
+	out_bool(&out, "flushed", true);
+	data_members(&out, &state);
+	step = call_json(call, 200, out_take(&out));
 	data_headers(call, &state);
 	return step;
 }
