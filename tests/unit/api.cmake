@@ -1,0 +1,13 @@
+# The tests of api/ see its private headers, and answer service.h themselves.
+add_library(test_api OBJECT api_client.c fake_service.c)
+target_include_directories(
+	test_api PUBLIC "${PROJECT_SOURCE_DIR}/api" "${CMAKE_CURRENT_SOURCE_DIR}"
+			"${PROJECT_SOURCE_DIR}/tests/support")
+# A row of a table leaves out what is zero.
+target_compile_options(test_api PUBLIC -Wno-missing-field-initializers)
+target_link_libraries(test_api PUBLIC vhd_api PkgConfig::jansson cmocka PRIVATE house)
+
+foreach(part call data gate http images openapi problem range sectors text)
+	vhd_unit_test(test_api_${part} test_api_${part}.c LIBS test_api)
+endforeach()
+vhd_unit_test(test_api_memory test_api_memory.c LIBS test_api test_alloc_fault)

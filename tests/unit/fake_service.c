@@ -1,0 +1,542 @@
+/* fake_service.c - answers the questions of service.h from memory. */
+#include "fake_service.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct service_data {
+	struct service *service;
+	struct fake_image *image;
+	struct service_data_info info;
+	uint64_t written;
+};
+
+struct service *fake_new(void)
+{
+	struct service *service = calloc(1, sizeof *service);
+
+	if (!service)
+		abort();
+	return service;
+}
+
+void fake_free(struct service *service)
+{
+	assert(service->opens == service->closes);
+	free(service);
+}
+
+static struct fake_image *find(struct service *service, const char *ref)
+{
+	for (int i = 0; i < service->n; i++) {
+		struct fake_image *image = &service->images[i];
+
+		if (!image->gone && (strcmp(image->name, ref) == 0 || strcmp(image->id, ref) == 0))
+			return image;
+	}
+	return NULL;
+}
+
+struct fake_image *fake_add(struct service *service, const char *name, uint64_t size,
+			    const char *parent)
+{
+	struct fake_image *image = &service->images[service->n];
+
+	assert(service->n < FAKE_IMAGES);
+	(void)snprintf(image->id, sizeof image->id, "00000000-0000-4000-8000-%012d",
+		       service->n + 1);
+	(void)snprintf(image->name, sizeof image->name, "%s", name);
+	image->kind = parent ? SERVICE_DIFFERENCING : SERVICE_DYNAMIC;
+	image->state = SERVICE_READY;
+	image->size = size;
+	image->parent = -1;
+	if (parent) {
+		struct fake_image *above = find(service, parent);
+
+		assert(above);
+		image->parent = (int)(above - service->images);
+		above->children++;
+	}
+	service->n++;
+	return image;
+}
+
+void fake_fill(struct fake_image *image, uint64_t sector, uint64_t count, int byte)
+{
+	memset(image->bytes + sector * 512, byte, count * 512);
+	memset(image->has + sector, 1, count);
+}
+
+void fake_flush(struct service *service)
+{
+	service_done_fn *done = service->done;
+
+	service->done = NULL;
+	done(service->done_ctx, service->flushed);
+}
+
+/* ---- answers
+ * ------------------------------------------------------------------------------------------- */
+
+static enum service_code refuse(struct service_error *err, enum service_code code, const char *text)
+{
+	err->code = code;
+	(void)snprintf(err->text, sizeof err->text, "%s", text);
+	return code;
+}
+
+static enum service_code busy(const struct service *service, unsigned flags,
+			      struct service_error *err)
+{
+	if (service->again && (flags & SERVICE_NOWAIT))
+		return SERVICE_AGAIN;
+	if (service->fail != SERVICE_OK && service->fail_after == 0)
+		return refuse(err, service->fail, service->fail_text ? service->fail_text : "");
+	return SERVICE_OK;
+}
+
+const struct service_about *service_about(const struct service *service)
+{
+	static const struct service_about about = {.version = "1.2.3",
+						   .unix_socket = "/run/vhdd/vhdd.sock",
+						   .default_pool = "default",
+						   .depth_max = 1024,
+						   .depth_warn = 30};
+
+	(void)service;
+	return &about;
+}
+
+void service_ready(struct service *service, struct service_ready *ret_ready)
+{
+	*ret_ready = (struct service_ready){.ready = !service->not_ready, .n_checks = 1};
+	ret_ready->checks[0] = (struct service_check){.name = "catalog", .ok = !service->not_ready};
+	(void)snprintf(ret_ready->checks[0].text, sizeof ret_ready->checks[0].text, "%s",
+		       service->not_ready ? "the last commit failed" : "");
+}
+
+static void name_of(const struct service *service, int at, struct service_name *ret_name)
+{
+	*ret_name = (struct service_name){.id = ""};
+	if (at < 0)
+		return;
+	(void)snprintf(ret_name->id, sizeof ret_name->id, "%s", service->images[at].id);
+	(void)snprintf(ret_name->name, sizeof ret_name->name, "%s",
+		       service->images[at].gone ? "" : service->images[at].name);
+}
+
+static void describe(const struct service *service, const struct fake_image *from,
+		     struct service_image *ret_image)
+{
+	int root = (int)(from - service->images);
+
+	*ret_image = (struct service_image){.kind = from->kind,
+					    .state = from->state,
+					    .virtual_size = from->size,
+					    .block_size = FAKE_BLOCK,
+					    .children_count = from->children,
+					    .creator_version = 0x000A0000,
+					    .meta_version = 17,
+					    .created_at = 1000,
+					    .vhd_timestamp = 60};
+	(void)snprintf(ret_image->id, sizeof ret_image->id, "%s", from->id);
+	(void)snprintf(ret_image->name, sizeof ret_image->name, "%s", from->name);
+	(void)snprintf(ret_image->pool, sizeof ret_image->pool, "default");
+	(void)snprintf(ret_image->file, sizeof ret_image->file, "%s.vhd", from->id);
+	(void)snprintf(ret_image->creator_application, 5, "win ");
+	(void)snprintf(ret_image->creator_host_os, 5, "Wi2k");
+	if (from->children > 0)
+		ret_image->frozen = SERVICE_FROZEN_CHILDREN;
+	for (; service->images[root].parent >= 0; ret_image->depth++)
+		root = service->images[root].parent;
+	name_of(service, from->parent, &ret_image->parent);
+	name_of(service, root, &ret_image->root);
+}
+
+static void remember(struct service *service, const struct service_create *spec)
+{
+	const char **texts[] = {&service->spec.name, &service->spec.parent, &service->spec.uuid,
+				&service->spec.pool, &service->spec.description};
+
+	service->spec = *spec;
+	for (size_t i = 0; i < 5; i++) {
+		if (!*texts[i])
+			continue;
+		(void)snprintf(service->texts[i], sizeof service->texts[i], "%s", *texts[i]);
+		*texts[i] = service->texts[i];
+	}
+}
+
+enum service_code service_image_create(struct service *service, const struct service_create *spec,
+				       struct service_created *ret_created,
+				       struct service_error *err)
+{
+	enum service_code code = busy(service, 0, err);
+	struct fake_image *parent = spec->parent ? find(service, spec->parent) : NULL;
+	struct fake_image *image;
+
+	remember(service, spec);
+	if (code != SERVICE_OK)
+		return code;
+	if (spec->name && find(service, spec->name))
+		return refuse(err, SERVICE_NAME_EXISTS, "there is an image of that name");
+	if (spec->parent && !parent)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "there is no such parent");
+	memset(ret_created, 0, sizeof *ret_created);
+	ret_created->froze_parent = parent && parent->children == 0;
+	if (parent && spec->size > parent->size)
+		ret_created->warnings |= SERVICE_WARN_LARGER_THAN_PARENT;
+	image = fake_add(service, spec->name ? spec->name : "img-00000001",
+			 spec->size > 0 || !parent ? spec->size : parent->size, spec->parent);
+	image->kind = spec->kind;
+	describe(service, image, &ret_created->image);
+	return SERVICE_OK;
+}
+
+enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
+				    struct service_image *ret_image, struct service_error *err)
+{
+	enum service_code code = busy(service, flags, err);
+	const struct fake_image *image = find(service, ref);
+
+	if (code != SERVICE_OK)
+		return code;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	describe(service, image, ret_image);
+	return SERVICE_OK;
+}
+
+static bool push(struct service_images *images, const struct service *service,
+		 const struct fake_image *from)
+{
+	if (!images->items)
+		images->items = calloc(FAKE_IMAGES, sizeof *images->items);
+	if (images->items)
+		describe(service, from, &images->items[images->n++]);
+	return images->items;
+}
+
+/* The names are in order already: tests add them so. */
+enum service_code service_image_list(struct service *service, const struct service_list *list,
+				     unsigned flags, struct service_images *ret_images,
+				     struct service_error *err)
+{
+	enum service_code code = busy(service, flags, err);
+	struct service_images images = {.revision = 881};
+
+	if (code != SERVICE_OK)
+		return code;
+	for (int i = 0; i < service->n; i++) {
+		if (service->images[i].gone)
+			continue;
+		images.total++;
+		if (list->after && strcmp(service->images[i].name, list->after) <= 0)
+			continue;
+		if (images.n == list->limit)
+			images.more = true;
+		else if (!push(&images, service, &service->images[i]))
+			return refuse(err, SERVICE_INTERNAL, "no memory");
+	}
+	*ret_images = images;
+	return SERVICE_OK;
+}
+
+enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
+				      struct service_images *ret_images, struct service_error *err)
+{
+	enum service_code code = busy(service, flags, err);
+	const struct fake_image *image = find(service, ref);
+	struct service_images images = {.n = 0};
+
+	if (code != SERVICE_OK)
+		return code;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	while (image && !image->gone) {
+		if (!push(&images, service, image))
+			return refuse(err, SERVICE_INTERNAL, "no memory");
+		image = image->parent >= 0 ? &service->images[image->parent] : NULL;
+	}
+	*ret_images = images;
+	return SERVICE_OK;
+}
+
+static enum service_code has_children(const struct service *service, const struct fake_image *image,
+				      struct service_error *err)
+{
+	err->n_related = 0;
+	for (int i = 0; i < service->n; i++) {
+		if (!service->images[i].gone &&
+		    service->images[i].parent == (int)(image - service->images))
+			(void)snprintf(err->related[err->n_related++], SERVICE_NAME, "%s",
+				       service->images[i].name);
+	}
+	err->related_total = err->n_related;
+	(void)snprintf(err->image.id, sizeof err->image.id, "%s", image->id);
+	(void)snprintf(err->image.name, sizeof err->image.name, "%s", image->name);
+	return refuse(err, SERVICE_IMAGE_HAS_CHILDREN, "the image is a parent");
+}
+
+enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
+				       struct service_error *err)
+{
+	enum service_code code = busy(service, 0, err);
+	struct fake_image *image = find(service, ref);
+
+	(void)keep_file;
+	if (code != SERVICE_OK)
+		return code;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	if (image->children > 0)
+		return has_children(service, image, err);
+	image->gone = true;
+	return SERVICE_OK;
+}
+
+/* ---- data
+ * ---------------------------------------------------------------------------------------------- */
+
+enum service_code service_data_open(struct service *service, const char *ref,
+				    enum service_mode mode, unsigned flags,
+				    struct service_data **ret_data, struct service_error *err)
+{
+	struct fake_image *image = find(service, ref);
+	struct service_data *data;
+
+	if (service->again && (flags & SERVICE_NOWAIT))
+		return SERVICE_AGAIN;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	if (mode == SERVICE_WRITE && image->children > 0)
+		return has_children(service, image, err);
+	data = calloc(1, sizeof *data);
+	if (!data)
+		return refuse(err, SERVICE_INTERNAL, "no memory");
+	service->opens++;
+	data->service = service;
+	data->image = image;
+	data->info = (struct service_data_info){.kind = image->kind,
+						.size = image->size,
+						.block_size = FAKE_BLOCK,
+						.frozen = image->children > 0};
+	(void)snprintf(data->info.id, sizeof data->info.id, "%s", image->id);
+	(void)snprintf(data->info.name, sizeof data->info.name, "%s", image->name);
+	*ret_data = data;
+	return SERVICE_OK;
+}
+
+void service_data_close(struct service_data *data)
+{
+	if (!data)
+		return;
+	data->service->closes++;
+	free(data);
+}
+
+const struct service_data_info *service_data_info(const struct service_data *data)
+{
+	return &data->info;
+}
+
+static struct fake_image *level(const struct service_data *data, uint32_t depth)
+{
+	struct fake_image *image = data->image;
+
+	for (; image && depth > 0; depth--)
+		image = image->parent >= 0 ? &data->service->images[image->parent] : NULL;
+	return image;
+}
+
+bool service_data_level(struct service_data *data, uint32_t depth, struct service_level *ret_level)
+{
+	const struct fake_image *image = level(data, depth);
+
+	if (!image)
+		return false;
+	*ret_level = (struct service_level){
+		.id = image->id, .name = image->name, .path = "default/x.vhd"};
+	return true;
+}
+
+void service_data_state(const struct service_data *data, struct service_data_state *ret_state)
+{
+	*ret_state = (struct service_data_state){
+		.write_epoch = 7, .durable_epoch = 6, .allocated_blocks = data->written > 0};
+	(void)snprintf(ret_state->etag, sizeof ret_state->etag, "d12.%u", data->service->writes);
+	(void)snprintf(ret_state->verifier, sizeof ret_state->verifier, "5f3a");
+}
+
+/* Which level has the sector; NULL: nobody. */
+static struct fake_image *owner(const struct service_data *data, uint64_t sector,
+				uint32_t *ret_depth)
+{
+	for (*ret_depth = 0;; ++*ret_depth) {
+		struct fake_image *image = level(data, *ret_depth);
+
+		if (!image || (sector < 256 && image->has[sector]))
+			return image;
+	}
+}
+
+enum service_code service_data_read(struct service_data *data, void *buf, size_t len, uint64_t off,
+				    unsigned flags, struct service_error *err)
+{
+	enum service_code code = busy(data->service, flags, err);
+
+	assert(off <= data->info.size && len <= data->info.size - off);
+	for (size_t i = 0; code == SERVICE_OK && i < len; i++) {
+		uint32_t depth;
+		const struct fake_image *image = owner(data, (off + i) / 512, &depth);
+
+		((uint8_t *)buf)[i] = image ? image->bytes[off + i] : 0;
+	}
+	return code;
+}
+
+enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
+				       struct service_error *err)
+{
+	(void)off;
+	(void)len;
+	return busy(data->service, 0, err);
+}
+
+static enum service_code change(struct service_data *data, const void *buf, size_t len,
+				uint64_t off, struct service_error *err)
+{
+	enum service_code code = busy(data->service, 0, err);
+
+	assert(off <= data->info.size && len <= data->info.size - off && off + len <= 256 * 512);
+	if (code != SERVICE_OK)
+		return code;
+	if (data->service->fail_after > 0)
+		data->service->fail_after--;
+	if (buf)
+		memcpy(data->image->bytes + off, buf, len);
+	else
+		memset(data->image->bytes + off, 0, len);
+	for (uint64_t at = off / 512; at < (off + len + 511) / 512; at++)
+		data->image->has[at] = true;
+	data->service->writes++;
+	data->written += len;
+	return SERVICE_OK;
+}
+
+enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
+				     uint64_t off, struct service_error *err)
+{
+	return change(data, buf, len, off, err);
+}
+
+enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
+				    struct service_error *err)
+{
+	return change(data, NULL, (size_t)len, off, err);
+}
+
+void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx)
+{
+	data->service->flushes++;
+	data->service->done = done;
+	data->service->done_ctx = ctx;
+	if (!data->service->defer)
+		fake_flush(data->service);
+}
+
+/* ---- sectors
+ * ------------------------------------------------------------------------------------------- */
+
+enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
+				      struct service_location *ret_location,
+				      struct service_step *ret_steps, size_t *ret_n_steps,
+				      struct service_error *err)
+{
+	enum service_code code = busy(data->service, flags, err);
+	uint32_t depth;
+	const struct fake_image *image = owner(data, sector, &depth);
+
+	if (code != SERVICE_OK)
+		return code;
+	for (uint32_t i = 0; i < depth; i++)
+		ret_steps[i] = (struct service_step){.kind = i == 0 ? SERVICE_STEP_UNALLOCATED
+								    : SERVICE_STEP_CLEAR};
+	*ret_n_steps = depth;
+	*ret_location = (struct service_location){.where = SERVICE_ZERO};
+	if (!image)
+		return SERVICE_OK;
+	ret_steps[(*ret_n_steps)++] =
+		(struct service_step){.kind = SERVICE_STEP_SET, .bitmap_full = image->parent < 0};
+	*ret_location = (struct service_location){.where = SERVICE_DATA,
+						  .depth = depth,
+						  .physical_sector = 100 + sector,
+						  .has_block = true,
+						  .block = (uint32_t)(sector / 8),
+						  .bat_sector = 99,
+						  .bitmap_sectors = 1,
+						  .sector_in_block = (uint32_t)(sector % 8)};
+	if (image->kind == SERVICE_FIXED) {
+		ret_location->has_block = false;
+		ret_location->physical_sector = sector;
+		ret_steps[*ret_n_steps - 1].kind = SERVICE_STEP_FLAT;
+	}
+	return SERVICE_OK;
+}
+
+/* A sector whose owner is that of the run's first one joins it. */
+enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
+				    unsigned flags, struct service_run *ret_runs, size_t max,
+				    size_t *ret_n, struct service_error *err)
+{
+	enum service_code code = busy(data->service, flags, err);
+	const struct fake_image *last = NULL;
+	size_t n = 0;
+
+	if (code != SERVICE_OK)
+		return code;
+	for (uint64_t at = sector; at < sector + count; at++) {
+		uint32_t depth;
+		const struct fake_image *image = owner(data, at, &depth);
+
+		if (n > 0 && image == last) {
+			ret_runs[n - 1].count++;
+			continue;
+		}
+		if (n == max)
+			break;
+		ret_runs[n++] = (struct service_run){.sector = at,
+						     .count = 1,
+						     .where = image ? SERVICE_DATA : SERVICE_ZERO,
+						     .depth = depth,
+						     .physical_sector = 100 + at};
+		last = image;
+	}
+	*ret_n = n;
+	return SERVICE_OK;
+}
+
+enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
+				       bool top_only, unsigned flags,
+				       struct service_extent *ret_extents, size_t max,
+				       size_t *ret_n, struct service_error *err)
+{
+	struct service_run runs[64];
+	size_t n = 0;
+	enum service_code code = service_data_runs(data, start / 512, length / 512, flags, runs,
+						   max < 64 ? max : 64, &n, err);
+
+	for (size_t i = 0; code == SERVICE_OK && i < n; i++) {
+		bool hidden = top_only && runs[i].where == SERVICE_DATA && runs[i].depth > 0;
+
+		ret_extents[i] =
+			(struct service_extent){.start = runs[i].sector * 512,
+						.length = runs[i].count * 512,
+						.where = hidden ? SERVICE_UNKNOWN : runs[i].where,
+						.depth = runs[i].depth};
+	}
+	*ret_n = n;
+	return code;
+}

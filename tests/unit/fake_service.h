@@ -1,0 +1,56 @@
+/* fake_service.h - the daemon as unit tests of api/ have it: a few images in memory, and failures
+ * on demand. */
+#ifndef FAKE_SERVICE_H
+#define FAKE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service.h"
+
+enum { FAKE_IMAGES = 16, FAKE_BLOCK = 4096 };
+
+struct fake_image {
+	char id[SERVICE_ID];
+	char name[SERVICE_NAME];
+	enum service_kind kind;
+	enum service_state state;
+	uint64_t size;
+	int parent; /* index, -1 = none */
+	unsigned children;
+	bool has[256]; /* sector is present in this image; disks of tests are small */
+	uint8_t bytes[256 * 512];
+	bool gone;
+};
+
+struct service {
+	struct fake_image images[FAKE_IMAGES];
+	int n;
+	bool again;             /* NOWAIT answers SERVICE_AGAIN */
+	enum service_code fail; /* what everything but opening answers; SERVICE_OK = nothing */
+	const char *fail_text;
+	int fail_after;            /* so many writes and zeroes succeed before `fail` */
+	enum service_code flushed; /* outcome of a flush */
+	bool defer;                /* a flush waits for fake_flush() */
+	bool not_ready;
+
+	/* what was asked */
+	unsigned opens, closes, writes, flushes;
+	struct service_create spec; /* of the last create, with pointers into `texts` */
+	char texts[5][256];
+	service_done_fn *done;
+	void *done_ctx;
+};
+
+struct service *fake_new(void);
+void fake_free(struct service *service); /* checks that what was opened is closed */
+/* An image named `name`; a parent makes it differencing. */
+struct fake_image *fake_add(struct service *service, const char *name, uint64_t size,
+			    const char *parent);
+/* A byte pattern into sectors of an image. */
+void fake_fill(struct fake_image *image, uint64_t sector, uint64_t count, int byte);
+/* Finishes a deferred flush. */
+void fake_flush(struct service *service);
+
+#endif

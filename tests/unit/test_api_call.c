@@ -1,0 +1,372 @@
+/* test_api_call.c - what is decided when: the steps of a call, and what every route has in common.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_client.h"
+#include "test.h"
+
+static int setup(void **state)
+{
+	struct service *service = fake_new();
+
+	fake_add(service, "base", 65536, NULL);
+	fake_add(service, "web-1", 65536, "base");
+	*state = service;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+static void refuses_what_the_head_tells(void **state)
+{
+	static const struct {
+		struct exchange exchange;
+		unsigned status;
+		const char *code, *detail;
+	} rows[] = {
+		{{"GET", "/nothing"}, 404, "route-not-found", "nothing is at /nothing"},
+		{{"GET", "/v1/images/base/nothing"},
+		 404,
+		 "route-not-found",
+		 "nothing is at /v1/images/base/nothing"},
+		{{"GET", "/v1/%69mages"},
+		 400,
+		 "invalid-path",
+		 "the path has an escape or a character that no id or name has"},
+		{{"BREW", "/v1"}, 501, "method-unknown", "the method of this request is not known"},
+		{{"PUT", "/v1/images"},
+		 405,
+		 "method-not-allowed",
+		 "PUT is not possible at /v1/images; there is GET, HEAD, POST, OPTIONS"},
+		{{"GET", "/v1/images/-x"},
+		 404,
+		 "image-not-found",
+		 "no image can have this name: '-x'"},
+		{{"GET", "/v1/images/*/data"},
+		 404,
+		 "image-not-found",
+		 "no image can have this name: '*'"},
+		{{"GET", "/v1?x=1"}, 400, "unknown-parameter", "x: is not known here"},
+		{{"GET", "/v1/images?sort=name"},
+		 501,
+		 "not-supported",
+		 "sort: is not supported yet"},
+		{{"GET", "/v1", "Host: evil.example"},
+		 403,
+		 "host-not-allowed",
+		 "Host 'evil.example' is not served"},
+		{{"DELETE", "/v1/images/web-1", "Sec-Fetch-Site: cross-site"},
+		 403,
+		 "cross-origin",
+		 "Sec-Fetch-Site is 'cross-site'"},
+		{{"DELETE", "/v1/images/web-1", "Idempotency-Key: a"},
+		 501,
+		 "not-supported",
+		 "the header Idempotency-Key is not supported yet"},
+		{{"PUT", "/v1/images/web-1/data", "If-Match: a", "x"},
+		 501,
+		 "not-supported",
+		 "the header If-Match is not supported yet"},
+		{{"GET", "/v1/images", "Lease: a"},
+		 501,
+		 "not-supported",
+		 "the header Lease is not supported yet"},
+		{{"PUT", "/v1/images/web-1/data", "Content-Encoding: gzip", "x"},
+		 415,
+		 "unsupported-media-type",
+		 "Content-Encoding 'gzip'"},
+		{{"PUT", "/v1/images/web-1/data", "Expect: 200-ok", "x"},
+		 417,
+		 "expectation-failed",
+		 "Expect '200-ok'"},
+		{{"DELETE", "/v1/images/web-1", .body = "x"},
+		 400,
+		 "invalid-value",
+		 "DELETE takes no body here"},
+		{{"PUT", "/v1/images/web-1/data"},
+		 411,
+		 "length-required",
+		 "neither Content-Length nor chunked"},
+		{{"PUT", "/v1/images/web-1/data", "Content-Length: 0"},
+		 400,
+		 "invalid-value",
+		 "the body is empty"},
+		{{"POST", "/v1/images", "Content-Length: 1048577"},
+		 413,
+		 "body-too-large",
+		 "the body is larger than 1048576 bytes"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = rows[i].exchange;
+
+		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
+	}
+	assert_int_equal(((struct service *)*state)->opens, 0);
+}
+
+static void closes_after_bodies_that_it_will_not_read(void **state)
+{
+	static const struct {
+		const char *headers;
+		bool close;
+	} rows[] = {
+		{"Content-Length: 10", false},
+		{"Content-Length: 65536", false},
+		{"Content-Length: 65537", true},
+		{"Transfer-Encoding: chunked", true},
+		{"Content-Length: 1\nContent-Length: 1", true},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"PUT", "/v1/images/nobody/data", rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->close, rows[i].close);
+		assert_string_equal(exchange_header(&exchange, "Content-Type"),
+				    "application/problem+json");
+		exchange_fini(&exchange);
+	}
+}
+
+static void goes_through_the_steps(void **state)
+{
+	struct service *service = *state;
+	static const struct {
+		struct exchange exchange;
+		bool again;
+		const char *steps;
+	} rows[] = {
+		{{"GET", "/v1"}, false, "reply"},
+		{{"GET", "/v1/images"}, false, "try reply"},
+		{{"GET", "/v1/images"}, true, "try run reply"},
+		{{"HEAD", "/v1/images/web-1"}, true, "try run reply"},
+		{{"GET", "/v1/images/web-1/data"}, true, "try run reply"},
+		{{"GET", "/v1/images/web-1/sectors/0"}, true, "try run reply"},
+		{{"POST", "/v1/images", .body = "{\"size\":512}"}, false, "collect run reply"},
+		{{"POST", "/v1/images"}, false, "run reply"},
+		{{"POST", "/v1/images", .body = "{"}, false, "collect reply"},
+		{{"PUT", "/v1/images/web-1/data", .body = "abc"}, false, "run upload wait reply"},
+		{{"PUT", "/v1/images/web-1/data?flush=n", .body = "abc"},
+		 false,
+		 "run upload reply"},
+		{{"PUT", "/v1/images/base/data", .body = "abc"}, false, "run reply"},
+		{{"PATCH", "/v1/images/web-1/data", .body = "op=flush"},
+		 false,
+		 "collect run wait reply"},
+		{{"POST", "/v1/images/web-1/data?op=flush"}, false, "run wait reply"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = rows[i].exchange;
+
+		service->again = rows[i].again;
+		exchange_send(service, &exchange);
+		assert_string_equal(exchange.steps, rows[i].steps);
+		exchange_fini(&exchange);
+	}
+}
+
+static void collects_one_megabyte_and_no_more(void **state)
+{
+	char *body = malloc((1 << 20) + 1);
+	struct exchange exchange = {"POST", "/v1/images", .body = body, .piece = 1 << 16,
+				    .chunked = true};
+
+	memset(body, ' ', (1 << 20) + 1);
+	exchange.body_length = (1 << 20) + 1;
+	exchange_problem(*state, &exchange, 413, "body-too-large",
+			 "the body is larger than 1048576 bytes");
+	exchange.body_length = 1 << 20;
+	exchange_problem(*state, &exchange, 400, "invalid-value", "/size: is required");
+	free(body);
+}
+
+static void waits_for_the_flush_and_reports_its_failure(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"PUT", "/v1/images/web-1/data", .body = "abc"};
+
+	service->defer = true;
+	(void)exchange_json(service, &exchange, 200);
+	exchange_fini(&exchange);
+	service->flushed = SERVICE_IO_ERROR;
+	exchange_problem(service, &exchange, 500, "io-error",
+			 "The request could not be finished; the log of the daemon says more.");
+	service->flushed = SERVICE_SHUTTING_DOWN;
+	(void)exchange_json(service, &exchange, 503);
+	assert_string_equal(exchange_header(&exchange, "Retry-After"), "1");
+	exchange_fini(&exchange);
+}
+
+static void has_the_same_headers_everywhere(void **state)
+{
+	static const char *const targets[] = {"/",          "/healthz", "/v1",
+					      "/v1/images", "/nothing", "/v1/images/web-1/data"};
+
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct exchange exchange = {"GET", targets[i]};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange_header(&exchange, "X-Request-Id"), "test-1");
+		assert_string_equal(exchange_header(&exchange, "X-Content-Type-Options"),
+				    "nosniff");
+		assert_memory_equal(exchange_header(&exchange, "Cache-Control"), "no-store", 8);
+		exchange_fini(&exchange);
+	}
+}
+
+static void takes_a_request_id_that_is_harmless(void **state)
+{
+	static const struct {
+		const char *headers, *id;
+	} rows[] = {
+		{"X-Request-Id: abc.DEF_1-2", "abc.DEF_1-2"},
+		{"X-Request-Id: a b", "test-1"},
+		{"X-Request-Id: ", "test-1"},
+		{"X-Request-Id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		 "test-1"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", "/nothing", rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange_header(&exchange, "X-Request-Id"), rows[i].id);
+		assert_string_equal(exchange_text(&exchange, "request_id"), rows[i].id);
+		exchange_fini(&exchange);
+	}
+}
+
+static void answers_options_everywhere(void **state)
+{
+	static const struct {
+		const char *target;
+		unsigned status;
+		const char *allow;
+	} rows[] = {
+		{"/v1/images", 204, "GET, HEAD, POST, OPTIONS"},
+		{"/v1/images/", 204, "GET, HEAD, POST, OPTIONS"},
+		{"/v1/images/web-1", 204, "GET, HEAD, DELETE, OPTIONS"},
+		{"/v1/images/web-1/data", 200, "GET, HEAD, PUT, PATCH, POST, OPTIONS"},
+		{"/v1/images/*/data", 200, "GET, HEAD, PUT, PATCH, POST, OPTIONS"},
+		{"/nothing", 404, ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"OPTIONS", rows[i].target};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		assert_string_equal(exchange_header(&exchange, "Allow"), rows[i].allow);
+		exchange_fini(&exchange);
+	}
+}
+
+static void allows_what_it_names(void **state)
+{
+	struct exchange exchange = {"DELETE", "/v1/images/web-1/data"};
+
+	(void)exchange_json(*state, &exchange, 405);
+	assert_string_equal(exchange_header(&exchange, "Allow"),
+			    "GET, HEAD, PUT, PATCH, POST, OPTIONS");
+	exchange_fini(&exchange);
+}
+
+static void speaks_plainly_to_people(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/nobody", "Accept: text/plain"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange.text, "image-not-found: no image is called that\n"
+					   "List what there is: GET /v1/images\n");
+	exchange_fini(&exchange);
+}
+
+static void tells_what_it_is(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1"};
+
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "server"), "vhdd/1.2.3");
+	assert_int_equal(exchange_number(&exchange, "limits.virtual_size"), 2190433320960);
+	exchange_fini(&exchange);
+
+	exchange.target = "/";
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "links.images"), "/v1/images");
+	exchange_fini(&exchange);
+
+	exchange.target = "/healthz";
+	exchange_send(service, &exchange);
+	assert_string_equal(exchange.text, "ok\n");
+	exchange_fini(&exchange);
+
+	exchange.target = "/readyz?verbose=1";
+	(void)exchange_json(service, &exchange, 200);
+	exchange_fini(&exchange);
+	service->not_ready = true;
+	(void)exchange_json(service, &exchange, 503);
+	assert_string_equal(exchange_text(&exchange, "checks.catalog.text"),
+			    "the last commit failed");
+	exchange_fini(&exchange);
+}
+
+static void explains_every_problem(void **state)
+{
+	struct exchange exchange = {"GET", "/problems/name-exists"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange.text,
+			    "name-exists (status 409)\n\nAnother image has this name.\n\n"
+			    "Cause: Names are unique among all images of the daemon.\n"
+			    "Correction: Choose another name, or leave it out to get one.\n"
+			    "The same request will fail again until something changes.\n");
+	exchange_fini(&exchange);
+	exchange.target = "/problems/none";
+	exchange_problem(*state, &exchange, 404, "route-not-found",
+			 "there is no error code 'none'");
+}
+
+static void refuses_outside_any_call(void **state)
+{
+	const struct http_request request = {.method = HTTP_GET, .path = "/", .id = "r"};
+	struct http_response *response = api_refuse(&request, SERVICE_OVERLOADED);
+
+	(void)state;
+	assert_int_equal(response->status, 503);
+	assert_true(response->close);
+	assert_string_equal(http_response_get(response, "Retry-After"), "1");
+	assert_string_equal(http_response_get(response, "X-Error-Code"), "overloaded");
+	http_response_free(response);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(refuses_what_the_head_tells, setup, teardown),
+		cmocka_unit_test_setup_teardown(closes_after_bodies_that_it_will_not_read, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(goes_through_the_steps, setup, teardown),
+		cmocka_unit_test_setup_teardown(collects_one_megabyte_and_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_for_the_flush_and_reports_its_failure, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(has_the_same_headers_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_a_request_id_that_is_harmless, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(answers_options_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(allows_what_it_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(speaks_plainly_to_people, setup, teardown),
+		cmocka_unit_test_setup_teardown(tells_what_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(explains_every_problem, setup, teardown),
+		cmocka_unit_test(refuses_outside_any_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

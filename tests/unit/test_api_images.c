@@ -1,0 +1,385 @@
+/* test_api_images.c - images are created, listed, looked at and removed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_client.h"
+#include "test.h"
+
+static int setup(void **state)
+{
+	struct service *service = fake_new();
+
+	fake_add(service, "base", 65536, NULL);
+	fake_add(service, "web-1", 65536, "base");
+	*state = service;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+static void creates_a_dynamic_image(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"POST", "/v1/images",
+				    .body = "{\"name\":\"d\",\"size\":\"10G\"}"};
+
+	(void)exchange_json(service, &exchange, 201);
+	assert_string_equal(exchange_header(&exchange, "Location"),
+			    "/v1/images/00000000-0000-4000-8000-000000000003");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "\"m17\"");
+	assert_string_equal(exchange_text(&exchange, "kind"), "dynamic");
+	assert_int_equal(exchange_number(&exchange, "virtual_size"), INT64_C(10) << 30);
+	assert_int_equal(exchange_number(&exchange, "sectors"), INT64_C(10) << 21);
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "froze")), 0);
+	assert_int_equal(service->spec.kind, SERVICE_DYNAMIC);
+	assert_int_equal(service->spec.block_size, 0);
+	assert_null(service->spec.uuid);
+	assert_false(service->spec.absolute_path);
+	exchange_fini(&exchange);
+}
+
+static void creates_from_a_form(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {
+		"POST", "/v1/images",
+		.body = "name=fx&kind=fixed&size=4G&preallocation=falloc&labels.env=prod&features=temporary&"
+			"saved_state=yes"};
+
+	(void)exchange_json(service, &exchange, 201);
+	assert_int_equal(service->spec.kind, SERVICE_FIXED);
+	assert_int_equal(service->spec.preallocation, SERVICE_FALLOC);
+	assert_int_equal(service->spec.n_labels, 1);
+	assert_true(service->spec.temporary && service->spec.saved_state);
+	exchange_fini(&exchange);
+}
+
+static void creates_a_child_with_everything(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {
+		"POST", "/v1/images",
+		.body = "{\"name\":\"web-2\",\"parent\":\"web-1\",\"size\":131072,"
+			"\"uuid\":\"89A62601-C82A-447A-A7FD-F7F379195E80\",\"saved_state\":true,"
+			"\"features\":[\"temporary\"],\"relative_path\":false,\"block_size\":\"512K\","
+			"\"timestamp\":\"2000-01-01T00:01:00Z\",\"creator_application\":\"tap\","
+			"\"pool\":\"fast\",\"labels\":{\"tenant\":\"a\",\"role\":\"web\"},"
+			"\"description\":\"before upgrade\"}"};
+	const struct service_create *spec = &service->spec;
+
+	(void)exchange_json(service, &exchange, 201);
+	assert_string_equal(exchange_text(&exchange, "froze.0"), "web-1");
+	assert_string_equal(
+		exchange_text(&exchange, "warnings.0"),
+		"The image is larger than its parent: libvhdi and Windows refuse such images.");
+	assert_string_equal(exchange_text(&exchange, "root.name"), "base");
+	assert_int_equal(exchange_number(&exchange, "depth"), 2);
+	assert_int_equal(spec->kind, SERVICE_DIFFERENCING);
+	assert_string_equal(spec->parent, "web-1");
+	assert_string_equal(spec->uuid, "89a62601-c82a-447a-a7fd-f7f379195e80");
+	assert_true(spec->saved_state && spec->temporary && spec->absolute_path &&
+		    spec->has_timestamp);
+	assert_int_equal(spec->block_size, 512 << 10);
+	assert_int_equal(spec->vhd_timestamp, 60);
+	assert_string_equal(spec->creator_application, "tap ");
+	assert_string_equal(spec->pool, "fast");
+	assert_string_equal(spec->description, "before upgrade");
+	assert_int_equal(spec->n_labels, 2);
+	exchange_fini(&exchange);
+}
+
+static void takes_a_snapshot(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"POST", "/v1/images/web-1/snapshots"};
+
+	(void)exchange_json(service, &exchange, 201);
+	assert_string_equal(service->spec.parent, "web-1");
+	assert_int_equal(service->spec.size, 0);
+	assert_null(service->spec.name);
+	assert_string_equal(exchange_text(&exchange, "parent.name"), "web-1");
+	exchange_fini(&exchange);
+
+	exchange.body = "{\"kind\":\"dynamic\"}";
+	exchange_problem(service, &exchange, 400, "unknown-field", "/kind: is not known here");
+	exchange.body = NULL;
+	exchange.body_length = 0;
+	exchange.target = "/v1/images/nobody/snapshots";
+	exchange_problem(service, &exchange, 404, "image-not-found", "there is no such parent");
+}
+
+static void refuses_bad_fields(void **state)
+{
+	static const struct {
+		const char *body;
+		unsigned status;
+		const char *code, *detail;
+	} rows[] = {
+		{"{}", 400, "invalid-value", "/size: is required"},
+		{"{\"size\":null}", 400, "invalid-value",
+		 "/size: must be a number of bytes, or text like \"10G\""},
+		{"{\"size\":1.5}", 400, "invalid-value",
+		 "/size: must be a number of bytes, or text like \"10G\""},
+		{"{\"size\":-512}", 400, "invalid-value",
+		 "/size: must be a number of bytes, or text like \"10G\""},
+		{"{\"size\":0}", 400, "invalid-value",
+		 "/size: 0 is not a multiple of 512 from 512 on"},
+		{"{\"size\":1000}", 400, "invalid-value",
+		 "/size: 1000 is not a multiple of 512 from 512 on"},
+		{"{\"size\":\"2041G\"}", 422, "size-too-large",
+		 "/size: 2191507062784 is more than 2040 GiB (2190433320960)"},
+		{"{\"size\":512,\"siez\":1}", 400, "unknown-field", "/siez: is not known here"},
+		{"{\"size\":512,\"name\":\"-x\"}", 400, "invalid-name",
+		 "/name: '-x' is not a name"},
+		{"{\"size\":512,\"name\":\"89a62601-c82a-447a-a7fd-f7f379195e80\"}", 400,
+		 "invalid-name", "/name: '89a62601-c82a-447a-a7fd-f7f379195e80' is not a name"},
+		{"{\"size\":512,\"kind\":\"raw\"}", 400, "invalid-value",
+		 "/kind: must be one of: dynamic, fixed, differencing"},
+		{"{\"size\":512,\"kind\":\"differencing\"}", 400, "invalid-value",
+		 "/parent: is required for a differencing image"},
+		{"{\"kind\":\"fixed\",\"parent\":\"base\"}", 400, "invalid-value",
+		 "/kind: an image with a parent is differencing"},
+		{"{\"parent\":\"../etc\"}", 400, "invalid-value",
+		 "/parent: '../etc' is neither a name nor an id"},
+		{"{\"size\":512,\"uuid\":\"1\"}", 400, "invalid-value", "/uuid: '1' is not a UUID"},
+		{"{\"size\":512,\"uuid\":\"00000000-0000-0000-0000-000000000000\"}", 400,
+		 "invalid-value", "/uuid: '00000000-0000-0000-0000-000000000000' is not a UUID"},
+		{"{\"size\":512,\"features\":[\"fast\"]}", 400, "invalid-value",
+		 "/features: there is only \"temporary\""},
+		{"{\"size\":512,\"features\":{}}", 400, "invalid-value",
+		 "/features: must be an array of strings"},
+		{"{\"size\":512,\"block_size\":4096}", 400, "invalid-value",
+		 "/block_size: must be 512 KiB or 2 MiB"},
+		{"{\"size\":512,\"kind\":\"fixed\",\"block_size\":\"2M\"}", 400, "invalid-value",
+		 "/block_size: a fixed image has no blocks"},
+		{"{\"size\":512,\"relative_path\":true}", 400, "invalid-value",
+		 "/relative_path: is for differencing images"},
+		{"{\"size\":512,\"preallocation\":\"falloc\"}", 400, "invalid-value",
+		 "/preallocation: is for fixed images"},
+		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"full\"}", 501,
+		 "not-supported", "/preallocation: \"full\" is not supported yet"},
+		{"{\"size\":512,\"timestamp\":\"now\"}", 400, "invalid-value",
+		 "/timestamp: 'now' is not a time like 2026-11-22T06:00:00Z"},
+		{"{\"size\":512,\"creator_application\":\"toolong\"}", 400, "invalid-value",
+		 "/creator_application: longer than 4 bytes"},
+		{"{\"size\":512,\"pool\":\"../x\"}", 400, "invalid-name",
+		 "/pool: '../x' is not a name"},
+		{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
+		 "/labels: must be an object of at most 64 strings"},
+		{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
+		 "/labels: 'a b' is not a label of 63 and 255 bytes"},
+		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
+		 "/labels: 'a' is not a label of 63 and 255 bytes"},
+		{"{\"size\":512,\"source\":{\"image\":\"x\"}}", 501, "not-supported",
+		 "/source: is not supported yet"},
+		{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
+		{"parent=nobody", 409, "parent-missing", "there is no such parent"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"POST", "/v1/images", .body = rows[i].body};
+
+		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
+	}
+	assert_int_equal(((struct service *)*state)->n, 2);
+}
+
+static void names_every_bad_field_in_one_answer(void **state)
+{
+	struct exchange exchange = {"POST", "/v1/images",
+				    .body = "{\"size\":1000,\"name\":\"-\",\"siez\":1}"};
+
+	(void)exchange_json(*state, &exchange, 400);
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "errors")), 3);
+	assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/name");
+	assert_string_equal(exchange_text(&exchange, "errors.1.pointer"), "/size");
+	assert_string_equal(exchange_text(&exchange, "errors.2.code"), "unknown-field");
+	exchange_fini(&exchange);
+}
+
+static void shows_an_image_by_name_and_id(void **state)
+{
+	static const char *const targets[] = {"/v1/images/web-1",
+					      "/v1/images/00000000-0000-4000-8000-000000000002"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct exchange exchange = {"GET", targets[i]};
+
+		(void)exchange_json(*state, &exchange, 200);
+		assert_string_equal(exchange_text(&exchange, "name"), "web-1");
+		assert_string_equal(exchange_text(&exchange, "state"), "ready");
+		assert_string_equal(exchange_text(&exchange, "parent.name"), "base");
+		assert_string_equal(exchange_text(&exchange, "vhd.creator_version"), "10.0");
+		assert_string_equal(exchange_text(&exchange, "vhd.timestamp"),
+				    "2000-01-01T00:01:00.000Z");
+		assert_string_equal(exchange_text(&exchange, "created_at"),
+				    "1970-01-01T00:00:01.000Z");
+		assert_string_equal(exchange_text(&exchange, "etag"), "m17");
+		assert_true(json_is_true(json_object_get(exchange.json, "writable")));
+		exchange_fini(&exchange);
+	}
+}
+
+static void shows_a_frozen_image(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/base"};
+
+	(void)exchange_json(*state, &exchange, 200);
+	assert_true(json_is_false(json_object_get(exchange.json, "writable")));
+	assert_true(json_is_null(json_object_get(exchange.json, "parent")));
+	assert_string_equal(exchange_text(&exchange, "frozen_reason"), "children");
+	assert_int_equal(exchange_number(&exchange, "children_count"), 1);
+	exchange_fini(&exchange);
+}
+
+static void honours_etags(void **state)
+{
+	static const struct {
+		const char *headers;
+		unsigned status;
+	} rows[] = {
+		{"If-None-Match: \"m17\"", 304},
+		{"If-None-Match: m17", 304},
+		{"If-None-Match: \"m16\"", 200},
+		{"If-Match: \"m17\"", 200},
+		{"If-Match: *", 200},
+		{"If-Match: \"m16\"", 412},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", "/v1/images/web-1", rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		assert_string_equal(exchange_header(&exchange, "ETag"), "\"m17\"");
+		exchange_fini(&exchange);
+	}
+}
+
+static void lists_page_by_page(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images?limit=1&count=1"};
+	char target[256];
+
+	(void)exchange_json(*state, &exchange, 200);
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "items")), 1);
+	assert_string_equal(exchange_text(&exchange, "items.0.name"), "base");
+	assert_int_equal(exchange_number(&exchange, "total"), 2);
+	assert_int_equal(exchange_number(&exchange, "revision"), 881);
+	assert_string_equal(exchange_header(&exchange, "ETag"), "W/\"c881\"");
+	assert_string_equal(exchange_header(&exchange, "Link"),
+			    "</v1/images?limit=1&cursor=n.base&count=1>; rel=\"next\"");
+	(void)snprintf(target, sizeof target, "/v1/images?limit=1&cursor=%s",
+		       exchange_text(&exchange, "next"));
+	exchange_fini(&exchange);
+
+	exchange.target = target;
+	(void)exchange_json(*state, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "items.0.name"), "web-1");
+	assert_true(json_is_null(json_object_get(exchange.json, "next")));
+	assert_string_equal(exchange_header(&exchange, "Link"), "");
+	exchange_fini(&exchange);
+}
+
+static void refuses_bad_pages(void **state)
+{
+	static const struct {
+		const char *target, *detail;
+	} rows[] = {
+		{"/v1/images?limit=0", "limit: '0' is not a number from 1 to 1000"},
+		{"/v1/images?limit=1001", "limit: '1001' is not a number from 1 to 1000"},
+		{"/v1/images?limit=x", "limit: 'x' is not a number from 1 to 1000"},
+		{"/v1/images?cursor=x", "cursor: is not one that a list of this daemon gave"},
+		{"/v1/images?cursor=n.", "cursor: is not one that a list of this daemon gave"},
+		{"/v1/images?count=2", "count: '2' is neither y nor n"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		exchange_problem(*state, &exchange, 400, "invalid-value", rows[i].detail);
+	}
+}
+
+static void lists_nothing_as_an_empty_array(void **state)
+{
+	struct service *service = fake_new();
+	struct exchange exchange = {"GET", "/v1/images"};
+
+	(void)state;
+	exchange_send(service, &exchange);
+	assert_string_equal(exchange.text, "{\"items\":[],\"next\":null,\"revision\":881}\n");
+	exchange_fini(&exchange);
+	fake_free(service);
+}
+
+static void shows_a_chain_leaf_first(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/web-1/chain"};
+
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "items.0.name"), "web-1");
+	assert_string_equal(exchange_text(&exchange, "items.1.name"), "base");
+	assert_int_equal(exchange_number(&exchange, "depth"), 2);
+	assert_string_equal(exchange_text(&exchange, "health.status"), "ok");
+	exchange_fini(&exchange);
+
+	service->images[0].gone = true;
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "health.status"), "unhealthy");
+	assert_string_equal(exchange_text(&exchange, "health.problems.0"), "web-1: parent-missing");
+	exchange_fini(&exchange);
+}
+
+static void removes_only_what_has_no_children(void **state)
+{
+	struct exchange exchange = {"DELETE", "/v1/images/base"};
+
+	(void)exchange_json(*state, &exchange, 409);
+	assert_string_equal(exchange_text(&exchange, "code"), "image-has-children");
+	assert_string_equal(exchange_text(&exchange, "children.0"), "web-1");
+	assert_string_equal(exchange_text(&exchange, "correction"),
+			    "Write to a child, or create one: POST /v1/images/base/snapshots");
+	exchange_fini(&exchange);
+
+	exchange.target = "/v1/images/web-1";
+	exchange_send(*state, &exchange);
+	assert_int_equal(exchange.response->status, 204);
+	assert_int_equal(exchange.length, 0);
+	exchange_fini(&exchange);
+	exchange_problem(*state, &exchange, 404, "image-not-found", "no image is called that");
+	exchange.target = "/v1/images/web-1?missing_ok=1";
+	exchange_send(*state, &exchange);
+	assert_int_equal(exchange.response->status, 204);
+	exchange_fini(&exchange);
+	exchange.target = "/v1/images/web-1?merge=down";
+	exchange_problem(*state, &exchange, 501, "not-supported", "merge: is not supported yet");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(creates_a_dynamic_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(creates_from_a_form, setup, teardown),
+		cmocka_unit_test_setup_teardown(creates_a_child_with_everything, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_a_snapshot, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_bad_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(shows_an_image_by_name_and_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(shows_a_frozen_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(honours_etags, setup, teardown),
+		cmocka_unit_test_setup_teardown(lists_page_by_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_bad_pages, setup, teardown),
+		cmocka_unit_test(lists_nothing_as_an_empty_array),
+		cmocka_unit_test_setup_teardown(shows_a_chain_leaf_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(removes_only_what_has_no_children, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* test_api_sectors.c - where sectors live, one by one and run by run. */
+#include <string.h>
+
+#include "api_client.h"
+#include "test.h"
+
+static int setup(void **state)
+{
+	struct service *service = fake_new();
+
+	fake_fill(fake_add(service, "base", 65536, NULL), 0, 4, 'b');
+	fake_add(service, "web-1", 65536, "base");
+	fake_fill(fake_add(service, "web-2", 65536, "web-1"), 2, 1, 'w');
+	*state = service;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+static void finds_a_sector_in_the_chain(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors/3"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"image\":\"web-2\",\"sector\":3,\"offset\":1536,\"reads\":\"data\","
+		"\"location\":{\"image\":{\"id\":\"00000000-0000-4000-8000-000000000001\",\"name\":\"base\"},"
+		"\"depth\":2,\"physical_sector\":103,\"physical_offset\":52736,\"block\":0,\"bat_sector\":99,"
+		"\"bitmap_sectors\":1,\"sector_in_block\":3,\"path\":\"default/x.vhd\"},"
+		"\"searched\":[{\"image\":\"web-2\",\"depth\":0,\"block\":\"unallocated\"},"
+		"{\"image\":\"web-1\",\"depth\":1,\"block\":\"allocated\",\"bit\":false},"
+		"{\"image\":\"base\",\"depth\":2,\"block\":\"allocated\",\"bit\":true,\"bitmap\":\"full\"}],"
+		"\"etag\":\"d12.0\"}\n");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0\"");
+	exchange_fini(&exchange);
+}
+
+static void says_that_nobody_has_a_sector(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors/127"};
+
+	(void)exchange_json(*state, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "reads"), "zero");
+	assert_true(json_is_null(json_object_get(exchange.json, "location")));
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "searched")), 3);
+	exchange_fini(&exchange);
+}
+
+static void knows_no_blocks_in_a_fixed_image(void **state)
+{
+	struct service *service = *state;
+	struct fake_image *image = fake_add(service, "fx", 65536, NULL);
+	struct exchange exchange = {"GET", "/v1/images/fx/sectors/5"};
+
+	fake_fill(image, 0, 128, 'f');
+	image->kind = SERVICE_FIXED;
+	(void)exchange_json(service, &exchange, 200);
+	assert_int_equal(exchange_number(&exchange, "location.physical_sector"), 5);
+	assert_true(
+		json_is_null(json_object_get(json_object_get(exchange.json, "location"), "block")));
+	assert_string_equal(exchange_text(&exchange, "searched.0.block"), "fixed");
+	exchange_fini(&exchange);
+}
+
+static void refuses_sectors(void **state)
+{
+	static const struct {
+		const char *target;
+		unsigned status;
+		const char *code, *detail;
+	} rows[] = {
+		{"/v1/images/web-2/sectors/128", 416, "range-not-satisfiable",
+		 "sector 128 is beyond the last one, 127"},
+		{"/v1/images/web-2/sectors/18446744073709551615", 416, "range-not-satisfiable",
+		 "sector 18446744073709551615 is beyond the last one, 127"},
+		{"/v1/images/web-2/sectors/18446744073709551616", 400, "invalid-value",
+		 "'18446744073709551616' is not the number of a sector"},
+		{"/v1/images/web-2/sectors/-1", 400, "invalid-value",
+		 "'-1' is not the number of a sector"},
+		{"/v1/images/web-2/sectors/1K", 400, "invalid-value",
+		 "'1K' is not the number of a sector"},
+		{"/v1/images/nobody/sectors/1", 404, "image-not-found", "no image is called that"},
+		{"/v1/images/web-2/sectors?start=128", 416, "range-not-satisfiable",
+		 "sector 128 is beyond the last one, 127"},
+		{"/v1/images/web-2/sectors?count=0", 400, "invalid-value", "count: must not be 0"},
+		{"/v1/images/web-2/sectors?limit=10001", 400, "invalid-value",
+		 "limit: '10001' is not a number from 1 to 10000"},
+		{"/v1/images/web-2/sectors?format=csv", 400, "invalid-value",
+		 "format: must be json or text"},
+		{"/v1/images/web-2/extents?start=65536", 416, "range-not-satisfiable",
+		 "1 bytes at 65536 pass the end of the disk at 65536"},
+		{"/v1/images/web-2/extents?start=5", 400, "invalid-value",
+		 "start: must be a multiple of 512"},
+		{"/v1/images/web-2/extents?layers=some", 400, "invalid-value",
+		 "layers: must be all or top"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
+	}
+}
+
+static void says_where_the_sectors_end(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors/128"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange_header(&exchange, "Content-Range"), "sectors */128");
+	exchange_fini(&exchange);
+}
+
+static void tells_of_a_missing_parent(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors/1"};
+
+	service->fail = SERVICE_PARENT_MISSING;
+	service->fail_text = "base is gone";
+	exchange_problem(service, &exchange, 409, "parent-missing", "base is gone");
+}
+
+static void lists_runs(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors?start=1&limit=3"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"image\":\"web-2\",\"start\":1,\"count\":3,\"runs\":["
+		"{\"sector\":1,\"count\":1,\"reads\":\"data\",\"depth\":2,\"image\":\"base\",\"physical_sector\":101},"
+		"{\"sector\":2,\"count\":1,\"reads\":\"data\",\"depth\":0,\"image\":\"web-2\",\"physical_sector\":102},"
+		"{\"sector\":3,\"count\":1,\"reads\":\"data\",\"depth\":2,\"image\":\"base\",\"physical_sector\":103}"
+		"],\"next_sector\":4,\"etag\":\"d12.0\"}\n");
+	exchange_fini(&exchange);
+	exchange.target = "/v1/images/web-2/sectors?start=4&count=1M";
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"image\":\"web-2\",\"start\":4,\"count\":124,\"runs\":[{\"sector\":4,"
+		"\"count\":124,\"reads\":\"zero\",\"depth\":null,\"image\":null,"
+		"\"physical_sector\":null}],\"next_sector\":null,\"etag\":\"d12.0\"}\n");
+	exchange_fini(&exchange);
+}
+
+static void draws_runs_for_people(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/sectors?start=2&count=3&format=text"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange.text, "#sector     count     depth image            physical\n"
+					   "2           1         0     web-2            102\n"
+					   "3           1         2     base             103\n"
+					   "4           1         -     -                -\n");
+	exchange_fini(&exchange);
+}
+
+static void lists_extents(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-2/extents?start=1K&length=1536"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"virtual_size\":65536,\"start\":1024,\"length\":1536,\"extents\":["
+		"{\"start\":1024,\"length\":512,\"zero\":false,\"hole\":false,\"depth\":0,\"image\":\"web-2\"},"
+		"{\"start\":1536,\"length\":512,\"zero\":false,\"hole\":false,\"depth\":2,\"image\":\"base\"},"
+		"{\"start\":2048,\"length\":512,\"zero\":true,\"hole\":true,\"depth\":null,\"image\":null}],"
+		"\"next_start\":null,\"etag\":\"d12.0\"}\n");
+	exchange_fini(&exchange);
+	exchange.target = "/v1/images/web-2/extents?layers=top&limit=1";
+	(void)exchange_json(*state, &exchange, 200);
+	assert_int_equal(exchange_number(&exchange, "next_start"), 1024);
+	assert_true(json_is_true(json_object_get(
+		json_array_get(json_object_get(exchange.json, "extents"), 0), "hole")));
+	exchange_fini(&exchange);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(finds_a_sector_in_the_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(says_that_nobody_has_a_sector, setup, teardown),
+		cmocka_unit_test_setup_teardown(knows_no_blocks_in_a_fixed_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_sectors, setup, teardown),
+		cmocka_unit_test_setup_teardown(says_where_the_sectors_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(tells_of_a_missing_parent, setup, teardown),
+		cmocka_unit_test_setup_teardown(lists_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, teardown),
+		cmocka_unit_test_setup_teardown(lists_extents, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
