@@ -96,9 +96,11 @@ struct vhd *kit_child(struct kit *kit, const char *name, const char *parent, uin
 {
 	struct vhd_create_args args = args_of(0, id);
 	struct vhd *disk = NULL;
-	int r = vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, name),
-				      kit_path(kit, parent), &args, &disk, &kit->err);
+	int r;
 
+	args.parent_path = kit_path(kit, parent);
+	r = vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, name), &args, &disk,
+				  &kit->err);
 	return made(kit, r, disk);
 }
 

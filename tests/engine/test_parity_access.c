@@ -71,13 +71,14 @@ static void better_the_sector_after_the_last_is_out_of_range(void **state)
 
 static void kept_a_shorter_parent_has_nothing_beyond_its_end(void **state)
 {
-	const struct vhd_create_args args = {.id = {2}, .size = 12 * MIB};
+	struct vhd_create_args args = {.id = {2}, .size = 12 * MIB};
 	struct kit *kit = *state;
 	struct vhd *disk;
 
 	kit_make_root(kit, "p.vhd", 1, 16383, 'a');
+	args.parent_path = kit_path(kit, "p.vhd");
 	assert_int_equal(vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, "c.vhd"),
-					       kit_path(kit, "p.vhd"), &args, &disk, NULL),
+					       &args, &disk, NULL),
 			 0);
 	check_place(kit, disk, 16383, 1, "p.vhd", 'a');
 	assert_int_equal(place(disk, 16384).where, VHD_ZERO);
@@ -100,15 +101,15 @@ static void better_one_call_tells_whole_runs(void **state)
 {
 	struct kit *kit = *state;
 	struct vhd_run runs[8];
+	struct vhd_run_list list = {runs, 8, 0};
 	struct vhd *disk;
-	size_t n;
 
 	kit_make_root(kit, "p.vhd", 1, 0, 'a');
 	kit_make_child(kit, "c.vhd", "p.vhd", 2, 10, 'c');
 	disk = kit_open(kit, "c.vhd", VHD_WRITE);
 	kit_fill(disk, 11, 5, 'd');
-	assert_int_equal(vhd_get_sector_locations(disk, 0, 100, 0, runs, 8, &n, NULL), 0);
-	assert_int_equal(n, 3);
+	assert_int_equal(vhd_get_sector_locations(disk, 0, 100, 0, &list, NULL), 0);
+	assert_int_equal(list.n, 3);
 	assert_int_equal(runs[0].level, 1);
 	assert_int_equal(runs[0].count, 10);
 	assert_int_equal(runs[1].sector, 10);
@@ -482,14 +483,14 @@ static void better_zero_and_unchanged_are_told_apart(void **state)
 {
 	struct kit *kit = *state;
 	struct vhd_extent extents[8];
+	struct vhd_extent_list list = {extents, 8, 0};
 	struct vhd *disk;
-	size_t n;
 
 	kit_make_root(kit, "p.vhd", 1, 0, 'a');
 	kit_make_child(kit, "c.vhd", "p.vhd", 2, 5000, 'c');
 	disk = kit_open(kit, "c.vhd", VHD_WRITE);
 	kit_fill(disk, 0, 1, 0); /* zeroes over the parent's data are data of the child */
-	assert_int_equal(vhd_extents(disk, 0, 8 * MIB, VHD_NO_PARENT, extents, 8, &n, NULL), 0);
+	assert_int_equal(vhd_extents(disk, 0, 8 * MIB, VHD_NO_PARENT, &list, NULL), 0);
 	assert_int_equal(extents[0].where, VHD_DATA);
 	assert_int_equal(extents[0].length, VHD_SECTOR);
 	assert_int_equal(extents[1].where, VHD_UNKNOWN);
@@ -501,12 +502,12 @@ static void better_a_disk_may_end_inside_a_block(void **state)
 	struct kit *kit = *state;
 	struct vhd *disk = kit_dynamic(kit, "d.vhd", 3 * MIB, 1);
 	struct vhd_extent extents[8];
+	struct vhd_extent_list list = {extents, 8, 0};
 	uint64_t end = 0;
-	size_t n;
 
 	kit_fill(disk, 6143, 1, 'z');
-	assert_int_equal(vhd_extents(disk, 0, 3 * MIB, 0, extents, 8, &n, NULL), 0);
-	for (size_t i = 0; i < n; i++) {
+	assert_int_equal(vhd_extents(disk, 0, 3 * MIB, 0, &list, NULL), 0);
+	for (size_t i = 0; i < list.n; i++) {
 		assert_int_equal(extents[i].start, end);
 		end += extents[i].length;
 	}
@@ -547,12 +548,12 @@ static void snapshot(struct pattern *pattern)
 static void check_pattern(struct pattern *pattern, uint64_t sector)
 {
 	struct vhd_extent extents[16];
+	struct vhd_extent_list list = {extents, 16, 0};
 	uint64_t size = vhd_info(pattern->disk)->size, data = 0;
-	size_t n;
 
 	kit_check(pattern->disk, sector, pattern->byte);
-	assert_int_equal(vhd_extents(pattern->disk, 0, size, 0, extents, 16, &n, NULL), 0);
-	for (size_t i = 0; i < n; i++)
+	assert_int_equal(vhd_extents(pattern->disk, 0, size, 0, &list, NULL), 0);
+	for (size_t i = 0; i < list.n; i++)
 		data += extents[i].where == VHD_DATA ? extents[i].length : 0;
 	assert_true(pattern->byte ? data > 0 && data <= 2 * MIB : data == 0);
 }

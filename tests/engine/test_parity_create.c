@@ -23,10 +23,13 @@ static int create(struct kit *kit, const char *name, const struct vhd_create_arg
 static int create_child(struct kit *kit, const char *name, const char *parent,
 			const struct vhd_create_args *args)
 {
+	struct vhd_create_args all = *args;
 	struct vhd *disk = NULL;
-	int r = vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, name),
-				      kit_path(kit, parent), args, &disk, &kit->err);
+	int r;
 
+	all.parent_path = kit_path(kit, parent);
+	r = vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, name), &all, &disk,
+				  &kit->err);
 	vhd_close(disk);
 	return r;
 }
@@ -226,7 +229,8 @@ static void better_names_of_new_images_stay_inside_the_roots(void **state)
 static void better_relative_names_lie_below_the_working_folder(void **state)
 {
 	struct kit *kit = *state;
-	const struct vhd_create_args args = {.size = 4 * MIB, .id = {1}}, child = {.id = {2}};
+	const struct vhd_create_args args = {.size = 4 * MIB, .id = {1}},
+				     child = {.id = {2}, .parent_path = "p.vhd"};
 	struct vhd *disk;
 
 	assert_int_equal(chdir(kit->dir), 0);
@@ -234,9 +238,8 @@ static void better_relative_names_lie_below_the_working_folder(void **state)
 	assert_int_equal(vhd_create_dynamic(kit->engine, &kit->paths, "p.vhd", &args, &disk, NULL),
 			 0);
 	vhd_close(disk);
-	assert_int_equal(vhd_create_difference(kit->engine, &kit->paths, "./c.vhd", "p.vhd", &child,
-					       &disk, NULL),
-			 0);
+	assert_int_equal(
+		vhd_create_difference(kit->engine, &kit->paths, "./c.vhd", &child, &disk, NULL), 0);
 	vhd_close(disk);
 	disk = kit_open(kit, "c.vhd", 0);
 	assert_int_equal(vhd_info(disk)->depth, 2);

@@ -205,8 +205,9 @@ static void kept_an_absolute_locator_is_followed(void **state)
 
 	kit_folder(kit, "sub");
 	kit_make_root(kit, "p.vhd", 1, 0, 'a');
+	args.parent_path = kit_path(kit, "p.vhd");
 	assert_int_equal(vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, "c.vhd"),
-					       kit_path(kit, "p.vhd"), &args, &disk, NULL),
+					       &args, &disk, NULL),
 			 0);
 	vhd_close(disk);
 	kit_move(kit, "c.vhd", "sub/c.vhd");

@@ -175,14 +175,21 @@ static bool each_bit(const struct reader *reader, const struct reader_block *blo
 		     reader_fn *each, void *ctx)
 {
 	uint64_t from = (uint64_t)block->index * (reader->block_size / 512);
+	uint64_t data = block->offset + reader->bitmap_size;
 	uint8_t bits[64], buf[512];
 
 	memio_peek(reader->file, bits, sizeof bits, block->offset + first / 8);
-	for (uint64_t i = 0; i < 512; i++) {
-		if (!(bits[i / 8] & 0x80 >> i % 8) || first + i >= reader->block_size / 512)
+	for (uint64_t in = first; in < first + 512 && in < reader->block_size / 512; in++) {
+		uint8_t byte = bits[(in - first) / 8];
+
+		if (byte == 0) {
+			in |= 7;
 			continue;
-		if (reader_sector(reader, from + first + i, true, buf) &&
-		    !each(ctx, from + first + i, buf))
+		}
+		if (!(byte & 0x80 >> in % 8) || from + in >= reader->size / 512)
+			continue;
+		memio_peek(reader->file, buf, sizeof buf, data + in * 512);
+		if (!each(ctx, from + in, buf))
 			return false;
 	}
 	return true;
