@@ -157,6 +157,41 @@ int bat_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *re
 	return r;
 }
 
+/* Looks at the entries of one page, from `block` to its end or `limit`; true when one is used. */
+static bool page_next(struct image *image, uint32_t *block, uint32_t limit)
+{
+	uint32_t end = (*block / BAT_PAGE_ENTRIES + 1) * BAT_PAGE_ENTRIES;
+	const struct bat_page *page;
+	bool used = false;
+
+	end = end < limit ? end : limit;
+	pthread_mutex_lock(&image->meta.lock);
+	page = image->bat[*block / BAT_PAGE_ENTRIES];
+	for (; page && *block < end && !used; *block += !used)
+		used = get_be32(page->raw + *block % BAT_PAGE_ENTRIES * 4UL) != BAT_UNUSED;
+	pthread_mutex_unlock(&image->meta.lock);
+	return used || !page; /* evicted just now: the caller looks at this block itself */
+}
+
+int bat_next(struct image *image, uint32_t block, uint32_t limit, uint32_t *ret_block,
+	     struct vhd_error *err)
+{
+	while (block < limit) {
+		uint32_t entry;
+
+		if (!page_find(image, block, &entry)) {
+			int r = page_load(image, block, &entry, err);
+
+			if (r < 0)
+				return r;
+		}
+		if (page_next(image, &block, limit))
+			break;
+	}
+	*ret_block = block;
+	return 0;
+}
+
 void bat_forget(struct image *image, const uint32_t *blocks, size_t n)
 {
 	pthread_mutex_lock(&image->meta.lock);

@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "error.h"
+#include "writer.h"
 
 enum { PAGE_UNITS = 512 };
 
@@ -182,4 +183,37 @@ int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigne
 	struct vhd_run_list list = {.runs = ret_run, .max = 1};
 
 	return index_find(image, sector, count, flags, &list, err);
+}
+
+/* The same for one level. */
+static uint64_t skip_level(struct image *image, uint64_t sector, uint64_t end)
+{
+	uint32_t next, limit;
+	uint64_t found;
+
+	if (image_flat(image) || (image->writer && image->writer->pending > 0))
+		return sector;
+	end = end < image->sectors ? end : image->sectors;
+	limit = (uint32_t)div_up(end, image->block_sectors);
+	if (bat_next(image, (uint32_t)(sector / image->block_sectors), limit, &next, NULL) < 0)
+		return sector;
+	found = (uint64_t)next * image->block_sectors;
+	return found > sector ? found : sector;
+}
+
+uint64_t index_skip(struct image *image, uint64_t sector, uint64_t end)
+{
+	/* What lies below a level that ends before `sector` is never seen. */
+	for (unsigned level = 0; level < image->info.depth && sector < end; level++) {
+		uint64_t found;
+
+		if (sector >= image->levels[level]->sectors)
+			break;
+		found = skip_level(image->levels[level], sector, end);
+		/* Beyond its own end a level has nothing, but those below it do not show there
+		 * either. */
+		if (found < image->levels[level]->sectors && found < end)
+			end = found;
+	}
+	return end;
 }

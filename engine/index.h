@@ -19,6 +19,10 @@ int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned fl
 int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
 		   struct vhd_run *ret_run, struct vhd_error *err);
 
+/* The first sector from `sector` on, at most `end`, that anybody of the chain may have: jumps over
+ * what no table names. `sector` itself when that cannot be told. */
+uint64_t index_skip(struct image *image, uint64_t sector, uint64_t end);
+
 /* The sectors of the range have changed owner. The caller holds the block's stripe alone. */
 void index_forget(struct image *image, uint64_t sector, uint64_t count);
 

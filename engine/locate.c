@@ -52,6 +52,21 @@ struct walk {
 	void *list;
 };
 
+/* After a run of zeroes: what no table names is not looked at unit by unit. False: no room for it.
+ */
+static bool skip_zeroes(struct walk *walk, const struct vhd_run *last)
+{
+	struct vhd_run run = {.sector = walk->sector, .where = VHD_ZERO};
+
+	if (last->where != VHD_ZERO || walk->flags & VHD_NOWAIT || walk->sector == walk->end)
+		return true;
+	run.count = index_skip(walk->image, walk->sector, walk->end) - walk->sector;
+	if (run.count > 0 && !walk->take(walk->list, &run, walk->flags))
+		return false;
+	walk->sector += run.count;
+	return true;
+}
+
 /* What was found before VHD_E_AGAIN is an answer. */
 static int walk_runs(struct walk *walk, struct vhd_error *err)
 {
@@ -70,6 +85,8 @@ static int walk_runs(struct walk *walk, struct vhd_error *err)
 				return 0;
 			walk->sector += runs[i].count;
 		}
+		if (!skip_zeroes(walk, &runs[found.n - 1]))
+			return 0;
 	}
 	return 0;
 }
