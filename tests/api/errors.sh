@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# What is refused, and how: by the socket, the framing, the gate and the daemon itself.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+start_vhdd --listen 127.0.0.1:0
+port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
+[ -n "$port" ] || die "the port is not told"
+image disk 16M
+random 3000000 "$work/bytes"
+
+# ---- every answer
+expect_problem 404 route-not-found /v2
+header Content-Type | grep -q '^application/problem+json' || fail "a problem has another type"
+[ -n "$(header X-Request-Id)" ] || fail "no request id"
+check '.status == 404 and .request_id != null and .correction != null'
+expect 200 /v1/images/disk -H 'X-Request-Id: mine-1'
+expect_header X-Request-Id mine-1
+expect_problem 405 method-not-allowed /v1/images/disk -X PATCH -d '{}'
+expect_problem 501 method-unknown /v1/images -X BREW
+expect_problem 400 invalid-path '/v1/images/a%2Fb'
+expect_problem 400 unknown-parameter '/v1/images?nonsense=1'
+expect_problem 400 invalid-json /v1/images -d '{'
+expect_problem 400 unknown-field /v1/images -d '{"name":"a","size":512,"colour":"red"}'
+expect_problem 422 size-too-large /v1/images -d name=a -d size=3T
+head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/spaces"
+expect_problem 413 body-too-large /v1/images --data-binary "@$work/spaces"
+expect_problem 413 body-too-large /v1/images -H 'Transfer-Encoding: chunked' --data-binary "@$work/spaces"
+
+# ---- framing: what two readers could read in two ways (answers are closed)
+raw() { # prints the status line of the answer to standard input
+	timeout 10 curl -sS --unix-socket "$socket" "telnet://localhost" 2>/dev/null | head -n 1
+}
+framing() { # STATUS WHAT, request on standard input
+	local line
+	line=$(raw)
+	case $line in
+	"HTTP/1.1 $1 "*) ;;
+	*) fail "$2 is answered '$line'" ;;
+	esac
+}
+printf 'PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' |
+	framing 400 'a body with two lengths'
+printf 'PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello' |
+	framing 400 'a body with two Content-Length'
+printf 'PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\nhello' |
+	framing 501 'an unknown Transfer-Encoding'
+
+# ---- the browser's doors, on TCP only
+tcp() { # STATUS CODE PATH [CURL-OPTION...]
+	local want=$1 code=$2 path=$3 got
+	shift 3
+	got=$(curl -sS -o "$body" -D "$headers" -w '%{http_code}' "$@" "http://127.0.0.1:$port$path")
+	sed -i 's/\r$//' "$headers"
+	[ "$got" = "$want" ] || fail "TCP $path answered $got, not $want: $(head -c 300 "$body")"
+	[ -z "$code" ] || check ".code == \"$code\""
+}
+tcp 200 '' /v1/images/disk
+tcp 200 '' /v1/images/disk -H 'Host: localhost:1'
+tcp 403 host-not-allowed /v1/images/disk -H 'Host: evil.example'
+tcp 403 cross-origin /v1/images -H 'Origin: http://evil.example' -d name=x -d size=512
+tcp 403 cross-origin /v1/images -H 'Sec-Fetch-Site: cross-site' -d name=x -d size=512
+expect 404 /v1/images/x
+
+# ---- uploads that end badly
+expect_problem 416 range-not-satisfiable '/v1/images/disk/data?offset=15M' -T "$work/bytes"
+# Too long, which only the bytes themselves can tell: the connection is cut, or drained and answered.
+status=$(request '/v1/images/disk/data?offset=15M' -T - <"$work/bytes")
+case $status in
+416 | *curl:*) ;;
+*) fail "a chunked body past the end is answered $status" ;;
+esac
+# The client goes away in the middle.
+timeout 1 curl -sS --unix-socket "$socket" --limit-rate 500k -T "$work/bytes" \
+	http://localhost/v1/images/disk/data >/dev/null 2>&1 || :
+expect 200 /v1/images/disk/data -T "$work/bytes"
+expect 206 /v1/images/disk/data -r 0-2999999
+same "$work/bytes" "$body" 'after a cut upload'
+
+# ---- the end comes while somebody sends
+curl -sS --unix-socket "$socket" --limit-rate 1M -T "$work/bytes" http://localhost/v1/images/disk/data \
+	>"$work/slow" 2>&1 &
+slow=$!
+until [ "$(curl -s --unix-socket "$socket" http://localhost/v1/images/disk/data -r 0-0 -o /dev/null -w '%{http_code}')" = 206 ]; do
+	sleep 0.05
+done
+sleep 0.5
+stop_vhdd
+[ "$stopped" -eq 0 ] || fail "SIGTERM during an upload ends with status $stopped"
+wait "$slow" || fail "an upload under way was not finished: $(cat "$work/slow")"
+
+finish

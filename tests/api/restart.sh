@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# What was answered survives the end of the daemon, a clean one and a killed one.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+start_vhdd
+image base 64M
+random 3000000 "$work/one"
+random 3000000 "$work/two"
+random 1000 "$work/three"
+expect 200 /v1/images/base/data -T "$work/one"
+child kid base
+expect 200 '/v1/images/kid/data?offset=2M' -T "$work/two"
+expect 200 /v1/images
+jq -S '[.items[] | del(.usage, .data_etag)]' "$body" >"$work/before"
+
+unchanged() { # WHEN
+	expect 200 /v1/images
+	jq -S '[.items[] | del(.usage, .data_etag)]' "$body" >"$work/after"
+	same "$work/before" "$work/after" "$1: the catalog"
+	expect 206 /v1/images/base/data -r 0-2999999
+	same "$work/one" "$body" "$1: the parent"
+	expect 206 /v1/images/kid/data -r 2097152-5097151
+	same "$work/two" "$body" "$1: the child"
+}
+
+stop_vhdd TERM
+[ "$stopped" -eq 0 ] || fail "SIGTERM ends with status $stopped"
+[ ! -e "$socket" ] || fail "the socket is left"
+start_vhdd
+unchanged 'after SIGTERM'
+stop_vhdd INT
+[ "$stopped" -eq 0 ] || fail "SIGINT ends with status $stopped"
+start_vhdd
+unchanged 'after SIGINT'
+
+# Killed with unflushed writes: those may be old or new, what was flushed is there.
+expect 200 '/v1/images/kid/data?offset=10M&flush=n' -T "$work/one"
+expect 200 '/v1/images/kid/data?offset=20M' -T "$work/three"
+stop_vhdd KILL
+start_vhdd
+unchanged 'after SIGKILL'
+expect 206 /v1/images/kid/data -r 20971520-20972519
+same "$work/three" "$body" 'flushed before SIGKILL'
+etag=$(header ETag)
+expect 200 '/v1/images/kid/data?offset=20M' -T "$work/three"
+[ "$(header ETag)" != "$etag" ] || fail "the ETag of a recovered image was used before"
+stop_vhdd KILL
+
+# Killed again and again while images come and go.
+for round in 1 2 3 4 5; do
+	start_vhdd
+	unchanged "round $round"
+	for n in 1 2 3 4 5 6 7 8 9; do
+		request "/v1/images" -d "name=r$round-$n" -d parent=kid >/dev/null
+		request "/v1/images/r$round-$n/data" -T "$work/three" >/dev/null
+		request "/v1/images/r$round-$n" -X DELETE >/dev/null
+	done >/dev/null 2>&1 &
+	client=$!
+	sleep "0.$round"
+	stop_vhdd KILL
+	wait "$client" || :
+	start_vhdd
+	[ -z "$(find "$state/images" -name '.new-*')" ] || fail "round $round: a .new- file is left"
+	request "/v1/images?limit=1000" >/dev/null
+	for name in $(jq -r '.items[].name | select(startswith("r"))' "$body"); do
+		expect 204 "/v1/images/$name" -X DELETE
+	done
+	rows=$(find "$state/images" -name '*.vhd' | wc -l)
+	[ "$rows" -eq 2 ] || fail "round $round: $rows files for 2 images"
+	stop_vhdd
+	[ "$stopped" -eq 0 ] || fail "round $round: status $stopped"
+	# The ETags of rows count what happened to the children.
+	start_vhdd
+	expect 200 /v1/images
+	jq -S '[.items[] | del(.usage, .data_etag)]' "$body" >"$work/before"
+	stop_vhdd KILL
+done
+
+# One daemon for one folder.
+start_vhdd
+"$VHDD" --state-dir "$state" --listen "unix:$work/other.sock" >"$work/second" 2>&1 && fail "a second daemon runs"
+grep -q 'another vhdd' "$work/second" || fail "the second daemon does not say why: $(cat "$work/second")"
+
+finish
