@@ -1,0 +1,106 @@
+/* test_server_config.c - the configuration file: what it says, and what it must not say. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static int read_text(const char *text, struct config *config, char why[CONFIG_WHY])
+{
+	char path[] = "/tmp/vhdd-config-XXXXXX";
+	int fd = mkstemp(path);
+	int r;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+	config_init(config);
+	r = config_read(config, path, why);
+	(void)unlink(path);
+	return r;
+}
+
+static void reads_values(void **state)
+{
+	struct config config;
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(read_text("; a comment\n[cache]\nsize = 256M\n[limits]\nworkers=2\n"
+				   "[pool]\nroots = /srv/a:/srv/b\n[pool fast]\npath = /fast\n",
+				   &config, why),
+			 0);
+	assert_int_equal(config.cache_size, 256 << 20);
+	assert_int_equal(config.workers, 2);
+	assert_int_equal(config.header_seconds, 15);
+	assert_int_equal(config.n_roots, 2);
+	assert_string_equal(config.roots[1], "/srv/b");
+	assert_int_equal(config.n_pools, 1);
+	assert_string_equal(config.pools[0].name, "fast");
+	assert_string_equal(config.pools[0].path, "/fast");
+}
+
+static void refuses_what_it_does_not_know(void **state)
+{
+	static const struct {
+		const char *text, *why; /* after the name of the file */
+	} rows[] = {
+		{"[cache]\ncolour = red\n", "line 2: [cache] colour: no such key"},
+		{"[nonsense]\nsize = 1\n", "line 2: [nonsense] size: no such key"},
+		{"size = 1\n", "line 1: [] size: no such key"},
+		{"[cache]\nsize = many\n", "line 2: [cache] size: not a number from 1048576 to"},
+		{"[cache]\nsize = -1\n", "line 2: [cache] size: not a number from"},
+		{"[cache]\nsize = 1\n", "line 2: [cache] size: not a number from"},
+		{"[cache]\nsize = 99999999999999999999\n", "line 2: [cache] size: not a number"},
+		{"[cache]\nsize = 99999999999T\n", "line 2: [cache] size: not a number"},
+		{"[cache]\nsize = 1MB\n", "line 2: [cache] size: not a number"},
+		{"[pool]\nroots = srv\n", "line 2: [pool] srv: not an absolute path"},
+		{"[pool default]\npath = /x\n", "line 2: [pool default] path: the default pool"},
+		{"[pool fast]\nsize = 1\n", "line 2: [pool fast] size: no such key"},
+		{"[cache]\nnonsense\n", "line 2: neither [section] nor key = value"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config config;
+		char why[CONFIG_WHY] = "";
+
+		assert_int_equal(read_text(rows[i].text, &config, why), -1);
+		print_message("%s\n", why);
+		assert_non_null(strstr(why, rows[i].why));
+	}
+}
+
+static void prints_what_it_reads(void **state)
+{
+	struct config first, second;
+	char why[CONFIG_WHY] = "", *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(
+		read_text("[limits]\ndepth = 99\n[pool]\nroots = /a:/b\n[pool x]\npath = /x\n",
+			  &first, why),
+		0);
+	config_print(&first, out);
+	(void)fclose(out);
+	assert_int_equal(read_text(text, &second, why), 0);
+	assert_memory_equal(&first, &second, sizeof first);
+	free(text);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_values),
+		cmocka_unit_test(refuses_what_it_does_not_know),
+		cmocka_unit_test(prints_what_it_reads),
+	};
+
+	return cmocka_run_group_tests_name("server/config", tests, NULL, NULL);
+}
