@@ -1,0 +1,25 @@
+/* fuzz_locators.c - 1 byte for the platform code, then the payload of a locator. */
+#include <string.h>
+
+#include "fuzz.h"
+#include "locator.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint32_t codes[] = {LOCATOR_W2RU, LOCATOR_W2KU, LOCATOR_MACX, LOCATOR_WI2R,
+					 LOCATOR_WI2K, LOCATOR_MAC,  0x12345678};
+	char paths[2][VHD_LOCATOR_TEXT];
+	struct vhd_locator locator = {0};
+	int n;
+
+	if (size < 1 || size > LOCATOR_DATA_MAX)
+		return 0;
+	locator.code = codes[data[0] % 7];
+	locator_decode(locator.code, data + 1, size - 1, locator.text);
+	fuzz_require(memchr(locator.text, 0, sizeof locator.text) != NULL, "the text ends");
+	n = locator_paths(&locator, paths);
+	fuzz_require(n >= 0 && n <= 2, "no, one or two paths");
+	for (int i = 0; i < n; i++)
+		fuzz_require(memchr(paths[i], 0, sizeof paths[i]) != NULL, "the path ends");
+	return 0;
+}

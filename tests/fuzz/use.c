@@ -1,0 +1,146 @@
+/* use.c - opens an image of unknown content, asks everything, recovers it, writes, and reads back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "image_builder.h"
+
+enum { SPAN = 16 << 10 };
+
+void fuzz_require(int ok, const char *what)
+{
+	if (ok)
+		return;
+	(void)fprintf(stderr, "broken promise: %s\n", what);
+	abort();
+}
+
+static void mend_footer(uint8_t *footer)
+{
+	builder_put32(footer + F_CHECKSUM, builder_checksum(footer, 512, F_CHECKSUM));
+}
+
+void fuzz_mend(uint8_t *image, size_t size)
+{
+	uint64_t header;
+
+	if (size < 512)
+		return;
+	mend_footer(image);
+	mend_footer(image + size - 512);
+	header = builder_get64(image + F_DATA_OFFSET);
+	if (size >= 1536 && header <= size - 1024)
+		builder_put32(image + header + H_CHECKSUM,
+			      builder_checksum(image + header, 1024, H_CHECKSUM));
+	mend_footer(image); /* the header may lie on it */
+}
+
+static int open_as(struct vhd_engine *engine, struct memio *file, unsigned flags,
+		   struct vhd **ret_disk)
+{
+	struct vhd_error err = {.text = ""};
+	struct vhd_io io = memio_io(file);
+	int r = vhd_open(engine, &io, flags, NULL, ret_disk, &err);
+
+	if (r < 0) {
+		vhd_io_close(&io);
+		fuzz_require((int)err.code == r && err.text[0], "a failure has a code and a text");
+	}
+	return r;
+}
+
+static int nothing(void *ctx, const struct vhd_region *region)
+{
+	size_t *left = ctx;
+
+	(void)vhd_region_name(region->kind);
+	return --*left == 0;
+}
+
+static void ask_fields(const struct vhd *disk)
+{
+	struct vhd_locator locators[VHD_LOCATORS];
+	char text[300];
+
+	for (const char *const *name = vhd_field_names(); *name; name++)
+		(void)!vhd_field(disk, *name, text, sizeof text, NULL);
+	(void)!vhd_locators(disk, locators, NULL);
+	(void)vhd_parent_name(disk);
+}
+
+/* Reads and lookups must tell the same story. */
+static void ask_range(struct vhd *disk, uint64_t off, size_t len)
+{
+	static uint8_t buf[SPAN], sector[512];
+	struct vhd_run runs[8];
+	struct vhd_run_list run_list = {runs, 8, 0};
+	struct vhd_extent extents[8];
+	struct vhd_extent_list extent_list = {extents, 8, 0};
+	struct vhd_step step;
+	int r = vhd_read(disk, buf, len, off, 0, NULL), there;
+
+	(void)!vhd_get_sector_locations(disk, off / 512, len / 512, 0, &run_list, NULL);
+	(void)!vhd_extents(disk, off, len, 0, &extent_list, NULL);
+	(void)!vhd_trace(disk, off / 512, &step, 1, NULL);
+	there = vhd_read_sector(disk, off / 512, sector, NULL);
+	if (r == 0 && there >= 0)
+		fuzz_require(memcmp(buf, sector, 512) == 0, "a sector reads the same in both ways");
+}
+
+static void ask(struct vhd *disk)
+{
+	const struct vhd_info *info = vhd_info(disk);
+	size_t span = info->size < SPAN ? (size_t)info->size : SPAN, regions = 10000;
+	uint32_t blocks;
+
+	ask_range(disk, 0, span);
+	ask_range(disk, (info->size - span) / 1024 * 512, span);
+	ask_range(disk, info->size - span, span);
+	ask_fields(disk);
+	(void)!vhd_allocated_blocks(disk, &blocks, NULL);
+	(void)!vhd_layout(disk, nothing, &regions, NULL);
+}
+
+static void write_some(struct vhd *disk)
+{
+	static uint8_t data[3000], back[3000];
+	uint64_t size = vhd_info(disk)->size,
+		 off = size > sizeof data ? (size - sizeof data) / 2 : 0;
+	size_t len = size < sizeof data ? (size_t)size : sizeof data;
+
+	memset(data, 0xC3, sizeof data);
+	if (vhd_write(disk, data, len, off, NULL, NULL) < 0)
+		return;
+	fuzz_require(vhd_read(disk, back, len, off, 0, NULL) == 0, "what was written reads");
+	fuzz_require(memcmp(data, back, len) == 0, "what was written reads as written");
+	if (vhd_zero(disk, off, len / 2, NULL, NULL) == 0)
+		memset(data, 0, len / 2);
+	fuzz_require(vhd_flush(disk, 0, NULL) == 0, "memory always flushes");
+	fuzz_require(vhd_read(disk, back, len, off, 0, NULL) == 0, "what was flushed reads");
+	fuzz_require(memcmp(data, back, len) == 0, "what was flushed reads as written");
+}
+
+void fuzz_use(struct memio *file)
+{
+	struct vhd_engine_args args = {.cache_size = 64 << 10};
+	struct vhd_engine *engine;
+	struct vhd *disk;
+
+	if (vhd_engine_new(&args, &engine, NULL) < 0)
+		return;
+	if (open_as(engine, file, VHD_NO_PARENT, &disk) == 0) {
+		ask(disk);
+		vhd_close(disk);
+	}
+	if (open_as(engine, file, VHD_WRITE | VHD_RECOVER | VHD_NO_PARENT, &disk) == 0) {
+		write_some(disk);
+		vhd_close(disk);
+		fuzz_require(open_as(engine, file, VHD_WRITE | VHD_NO_PARENT, &disk) == 0,
+			     "what was recovered and flushed is clean");
+		ask(disk);
+		vhd_close(disk);
+	}
+	vhd_engine_free(engine);
+}
