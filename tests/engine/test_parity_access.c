@@ -527,7 +527,8 @@ struct pattern {
 	struct kit *kit;
 	struct vhd *disk;
 	unsigned depth;
-	char byte; /* of the last write, 0 = none */
+	char byte;      /* of the last write, 0 = none */
+	char root_byte; /* of the last write to the root */
 };
 
 static void name_of(unsigned depth, char ret_name[16])
@@ -545,17 +546,30 @@ static void snapshot(struct pattern *pattern)
 	pattern->disk = kit_child(pattern->kit, child, parent, (uint8_t)(pattern->depth + 1));
 }
 
-static void check_pattern(struct pattern *pattern, uint64_t sector)
+/* Bytes that somebody has near one end of the disk. */
+static uint64_t data_in(struct vhd *disk, uint64_t start, uint64_t length)
 {
 	struct vhd_extent extents[16];
 	struct vhd_extent_list list = {extents, 16, 0};
-	uint64_t size = vhd_info(pattern->disk)->size, data = 0;
+	uint64_t data = 0;
 
-	kit_check(pattern->disk, sector, pattern->byte);
-	assert_int_equal(vhd_extents(pattern->disk, 0, size, 0, &list, NULL), 0);
+	assert_int_equal(vhd_extents(disk, start, length, 0, &list, NULL), 0);
 	for (size_t i = 0; i < list.n; i++)
 		data += extents[i].where == VHD_DATA ? extents[i].length : 0;
-	assert_true(pattern->byte ? data > 0 && data <= 2 * MIB : data == 0);
+	return data;
+}
+
+static void check_pattern(struct pattern *pattern, uint64_t sector)
+{
+	uint64_t half = 2 * MIB, size = vhd_info(pattern->disk)->size;
+	bool first = sector < SECTORS_PER_BLOCK;
+	uint64_t expected = pattern->byte ? half : 0; /* the root has whole blocks */
+
+	kit_check(pattern->disk, sector, pattern->byte);
+	if (pattern->depth > 0 && pattern->root_byte == 0 && pattern->byte != 0)
+		expected = VHD_SECTOR;
+	assert_int_equal(data_in(pattern->disk, 0, half), first ? expected : 0);
+	assert_int_equal(data_in(pattern->disk, size - half, half), first ? 0 : expected);
 }
 
 static void run_pattern(struct kit *kit, uint64_t size, uint64_t sector, const char *program)
@@ -568,6 +582,8 @@ static void run_pattern(struct kit *kit, uint64_t size, uint64_t sector, const c
 			snapshot(&pattern);
 		else
 			kit_fill(pattern.disk, sector, 1, ++pattern.byte);
+		if (pattern.depth == 0)
+			pattern.root_byte = pattern.byte;
 		check_pattern(&pattern, sector);
 	}
 	kit_done(pattern.disk);
