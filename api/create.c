@@ -4,6 +4,7 @@
 #include "image.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fields.h"
@@ -12,6 +13,18 @@
 #include "scope.h"
 
 static const uint64_t size_max = UINT64_C(2040) << 30;
+
+/* What is asked for, with the memory that `spec` points to beyond the body. */
+struct draft {
+	struct service_create spec;
+	char uuid[SERVICE_ID];
+	struct service_label *labels;
+};
+
+static void draft_fini(struct draft *draft)
+{
+	free(draft->labels);
+}
 
 static void parse_name(struct fields *fields, struct service_create *spec)
 {
@@ -62,16 +75,17 @@ static void parse_parent(struct fields *fields, struct service_create *spec)
 			     "'%.130s' is neither a name nor an id", spec->parent);
 }
 
-static void parse_uuid(struct fields *fields, struct service_create *spec, char uuid[SERVICE_ID])
+static void parse_uuid(struct fields *fields, struct draft *draft)
 {
 	const char *text = NULL;
 
 	fields_text(fields, "uuid", SIZE_MAX, &text);
 	if (!text)
 		return;
-	if (!number_uuid(text, uuid) || strcmp(uuid, "00000000-0000-0000-0000-000000000000") == 0)
+	if (!number_uuid(text, draft->uuid) ||
+	    strcmp(draft->uuid, "00000000-0000-0000-0000-000000000000") == 0)
 		fields_error(fields, "uuid", CODE_INVALID_VALUE, "'%.40s' is not a UUID", text);
-	spec->uuid = uuid;
+	draft->spec.uuid = draft->uuid;
 }
 
 static void parse_feature(struct fields *fields, const json_t *name, struct service_create *spec)
@@ -84,17 +98,15 @@ static void parse_feature(struct fields *fields, const json_t *name, struct serv
 
 static void parse_features(struct fields *fields, struct service_create *spec)
 {
-	json_t *list = fields_get(fields, "features");
-	size_t i;
-	json_t *name;
+	json_t *member = fields_get(fields, "features");
+	size_t n = json_array_size(member);
 
-	if (list && json_is_string(list))
-		parse_feature(fields, list, spec);
-	else if (list && !json_is_array(list))
+	if (member && json_typeof(member) == JSON_STRING)
+		parse_feature(fields, member, spec);
+	else if (member && json_typeof(member) != JSON_ARRAY)
 		fields_error(fields, "features", CODE_INVALID_VALUE, "must be an array of strings");
-	json_array_foreach (list, i, name) {
-		parse_feature(fields, name, spec);
-	}
+	for (size_t i = 0; i < n; i++)
+		parse_feature(fields, json_array_get(member, i), spec);
 }
 
 static void parse_layout(struct fields *fields, struct service_create *spec)
@@ -164,39 +176,38 @@ static bool label_ok(const char *key, const json_t *value)
 	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
 }
 
-/* Memory of the labels, to be freed after the spec was used; NULL when there are none. */
-static struct service_label *parse_labels(struct fields *fields, struct service_create *spec)
+static void parse_labels(struct fields *fields, struct draft *draft)
 {
-	json_t *labels = fields_get(fields, "labels");
-	struct service_label *list = NULL;
+	json_t *object = fields_get(fields, "labels");
 	const char *key;
 	json_t *value;
 
-	if (!labels)
-		return NULL;
-	if (!json_is_object(labels) || json_object_size(labels) > SERVICE_LABELS_MAX) {
+	if (!object)
+		return;
+	if (json_typeof(object) != JSON_OBJECT || json_object_size(object) > SERVICE_LABELS_MAX) {
 		fields_error(fields, "labels", CODE_INVALID_VALUE,
 			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
-		return NULL;
+		return;
 	}
-	list = calloc(json_object_size(labels) + 1, sizeof *list);
-	if (!list) {
+	draft->labels = calloc(json_object_size(object) + 1, sizeof *draft->labels);
+	if (!draft->labels) {
 		problem_set(fields->problem, CODE_INTERNAL, "no memory");
-		return NULL;
+		return;
 	}
-	json_object_foreach (labels, key, value) {
-		struct service_label *label = &list[spec->n_labels++];
+	draft->spec.labels = draft->labels;
+	json_object_foreach (object, key, value) {
+		struct service_label *label = &draft->labels[draft->spec.n_labels++];
 
 		if (!label_ok(key, value)) {
-			fields_error(fields, "labels", CODE_INVALID_VALUE,
-				     "'%.70s' is not a label of 63 and 255 bytes", key);
+			fields_error(
+				fields, "labels", CODE_INVALID_VALUE,
+				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
+				key);
 			continue;
 		}
 		(void)snprintf(label->key, sizeof label->key, "%s", key);
 		(void)snprintf(label->value, sizeof label->value, "%s", json_string_value(value));
 	}
-	spec->labels = list;
-	return list;
 }
 
 static void parse_source(struct fields *fields)
@@ -270,48 +281,46 @@ static enum api_step create(struct api_call *call, const struct service_create *
 }
 
 /* All fields but kind and parent, which the path of a snapshot says. */
-static struct service_label *parse_common(struct fields *fields, struct service_create *spec,
-					  char uuid[SERVICE_ID])
+static void parse_common(struct fields *fields, struct draft *draft)
 {
+	struct service_create *spec = &draft->spec;
+
 	parse_name(fields, spec);
 	parse_size(fields, spec);
-	parse_uuid(fields, spec, uuid);
+	parse_uuid(fields, draft);
 	parse_features(fields, spec);
 	parse_layout(fields, spec);
 	parse_origin(fields, spec);
 	parse_pool(fields, spec);
 	fields_text(fields, "description", SERVICE_DESCRIPTION, &spec->description);
-	return parse_labels(fields, spec);
+	parse_labels(fields, draft);
 }
 
 enum api_step create_image(struct api_call *call)
 {
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
-	struct service_create spec = {.name = NULL};
-	CLEANUP(freep) struct service_label *labels = NULL;
-	char uuid[SERVICE_ID];
+	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
 
-	parse_parent(&fields, &spec);
-	parse_kind(&fields, &spec);
-	labels = parse_common(&fields, &spec, uuid);
-	parse_preallocation(&fields, &spec);
+	parse_parent(&fields, &draft.spec);
+	parse_kind(&fields, &draft.spec);
+	parse_common(&fields, &draft);
+	parse_preallocation(&fields, &draft.spec);
 	parse_source(&fields);
 	fields_finish(&fields);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
-	return create(call, &spec, true);
+	return create(call, &draft.spec, true);
 }
 
 enum api_step create_snapshot(struct api_call *call)
 {
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
-	struct service_create spec = {.parent = call->ref, .kind = SERVICE_DIFFERENCING};
-	CLEANUP(freep) struct service_label *labels = NULL;
-	char uuid[SERVICE_ID];
+	CLEANUP(draft_fini)
+	struct draft draft = {.spec = {.parent = call->ref, .kind = SERVICE_DIFFERENCING}};
 
-	labels = parse_common(&fields, &spec, uuid);
+	parse_common(&fields, &draft);
 	fields_finish(&fields);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
-	return create(call, &spec, false);
+	return create(call, &draft.spec, false);
 }

@@ -65,27 +65,21 @@ static void drop_body(struct http_response *response)
 	response->body_length = 0;
 }
 
-/* Headers are heap strings; only http_request borrows them as const. */
-static void free_text(const char *text)
-{
-	free((void *)(uintptr_t)text);
-}
-
 void http_response_free(struct http_response *response)
 {
 	if (!response)
 		return;
 	drop_body(response);
 	for (size_t i = 0; i < response->n_headers; i++) {
-		free_text(response->headers[i].name);
-		free_text(response->headers[i].value);
+		free(response->headers[i].name);
+		free(response->headers[i].value);
 	}
 	free(response);
 }
 
 bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
 {
-	struct http_field field = {0};
+	struct http_line line = {0};
 	char *value = NULL;
 	va_list args;
 	int n;
@@ -101,12 +95,12 @@ bool http_response_header(struct http_response *response, const char *name, cons
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
 	}
-	field = (struct http_field){.name = strdup(name), .value = value};
-	if (!field.name) {
+	line = (struct http_line){.name = strdup(name), .value = value};
+	if (!line.name) {
 		free(value);
 		return false;
 	}
-	response->headers[response->n_headers++] = field;
+	response->headers[response->n_headers++] = line;
 	return true;
 }
 

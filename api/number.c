@@ -1,7 +1,6 @@
 /* number.c - numbers, sizes, ids and times as text. The one place where digits become integers. */
 #include "number.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -43,7 +42,7 @@ static uint64_t unit(const char *text)
 		{"KB", 1000},
 		{"M", UINT64_C(1) << 20},
 		{"MiB", UINT64_C(1) << 20},
-		{"MB", 1000 * 1000},
+		{"MB", UINT64_C(1000) * 1000},
 		{"G", UINT64_C(1) << 30},
 		{"GiB", UINT64_C(1) << 30},
 		{"GB", UINT64_C(1000) * 1000 * 1000},
@@ -117,6 +116,14 @@ bool number_bool(const char *text, bool *ret_value)
 	return false;
 }
 
+/* A hexadecimal digit in lower case, else NUL. */
+static char hex_digit(char c)
+{
+	if (digit(c) || (c >= 'a' && c <= 'f'))
+		return c;
+	return c >= 'A' && c <= 'F' ? "abcdef"[c - 'A'] : '\0';
+}
+
 bool number_uuid(const char *text, char ret_uuid[37])
 {
 	char uuid[37] = "";
@@ -126,9 +133,11 @@ bool number_uuid(const char *text, char ret_uuid[37])
 	for (size_t i = 0; i < 36; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+		uuid[i] = '-';
+		if (!dash)
+			uuid[i] = hex_digit(text[i]);
+		if (uuid[i] == '\0' || (dash && text[i] != '-'))
 			return false;
-		uuid[i] = (char)tolower((unsigned char)text[i]);
 	}
 	memcpy(ret_uuid, uuid, sizeof uuid);
 	return true;

@@ -76,6 +76,12 @@ struct http_stream {
 
 enum { HTTP_HEADERS_MAX = 24 }; /* of one response */
 
+/* A header of a response, which owns both. */
+struct http_line {
+	char *name;
+	char *value;
+};
+
 /* A response owns its headers and its body. Content-Length, Date and Connection are not in
  * `headers`: server/ adds them. Values never hold CR, LF or other control characters.
  *
@@ -83,7 +89,7 @@ enum { HTTP_HEADERS_MAX = 24 }; /* of one response */
  * body, and never reads the stream. */
 struct http_response {
 	unsigned status;
-	struct http_field headers[HTTP_HEADERS_MAX]; /* heap strings */
+	struct http_line headers[HTTP_HEADERS_MAX];
 	size_t n_headers;
 	char *body; /* heap, or NULL */
 	size_t body_length;
