@@ -195,6 +195,25 @@ enum service_code service_image_create(struct service *service, const struct ser
 	return SERVICE_OK;
 }
 
+/* What only a look at one image tells. */
+static bool add_details(struct service_image *image)
+{
+	image->saved_state = image->temporary = true;
+	image->labels = calloc(1, sizeof *image->labels);
+	image->locators = calloc(1, sizeof *image->locators);
+	image->description = calloc(1, 16);
+	if (!image->labels || !image->locators || !image->description)
+		return false;
+	image->n_labels = image->n_locators = 1;
+	(void)snprintf(image->labels->key, sizeof image->labels->key, "role");
+	(void)snprintf(image->labels->value, sizeof image->labels->value, "web");
+	image->locators->slot = 1;
+	(void)snprintf(image->locators->code, sizeof image->locators->code, "MacX");
+	(void)snprintf(image->locators->path, sizeof image->locators->path, "file://./x.vhd");
+	(void)snprintf(image->description, 16, "before");
+	return true;
+}
+
 enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
 				    struct service_image *ret_image, struct service_error *err)
 {
@@ -206,6 +225,10 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 	if (!image)
 		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
 	describe(service, image, ret_image);
+	if (image->kind == SERVICE_DIFFERENCING && !add_details(ret_image)) {
+		service_image_fini(ret_image);
+		return refuse(err, SERVICE_INTERNAL, "no memory");
+	}
 	return SERVICE_OK;
 }
 

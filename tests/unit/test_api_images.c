@@ -132,7 +132,7 @@ static void refuses_bad_fields(void **state)
 		 "/size: 1000 is not a multiple of 512 from 512 on"},
 		{"{\"size\":\"2041G\"}", 422, "size-too-large",
 		 "/size: 2191507062784 is more than 2040 GiB (2190433320960)"},
-		{"{\"size\":512,\"siez\":1}", 400, "unknown-field", "/siez: is not known here"},
+		{"{\"size\":512,\"colour\":1}", 400, "unknown-field", "/colour: is not known here"},
 		{"{\"size\":512,\"name\":\"-x\"}", 400, "invalid-name",
 		 "/name: '-x' is not a name"},
 		{"{\"size\":512,\"name\":\"89a62601-c82a-447a-a7fd-f7f379195e80\"}", 400,
@@ -171,9 +171,9 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
 		 "/labels: must be an object of at most 64 strings"},
 		{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
-		 "/labels: 'a b' is not a label of 63 and 255 bytes"},
+		 "/labels: 'a b' is not a key of up to 63 bytes with a string of up to 255"},
 		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
-		 "/labels: 'a' is not a label of 63 and 255 bytes"},
+		 "/labels: 'a' is not a key of up to 63 bytes with a string of up to 255"},
 		{"{\"size\":512,\"source\":{\"image\":\"x\"}}", 501, "not-supported",
 		 "/source: is not supported yet"},
 		{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
@@ -191,7 +191,7 @@ static void refuses_bad_fields(void **state)
 static void names_every_bad_field_in_one_answer(void **state)
 {
 	struct exchange exchange = {"POST", "/v1/images",
-				    .body = "{\"size\":1000,\"name\":\"-\",\"siez\":1}"};
+				    .body = "{\"size\":1000,\"name\":\"-\",\"colour\":1}"};
 
 	(void)exchange_json(*state, &exchange, 400);
 	assert_int_equal(json_array_size(json_object_get(exchange.json, "errors")), 3);
@@ -221,6 +221,51 @@ static void shows_an_image_by_name_and_id(void **state)
 		assert_string_equal(exchange_text(&exchange, "etag"), "m17");
 		assert_true(json_is_true(json_object_get(exchange.json, "writable")));
 		exchange_fini(&exchange);
+	}
+}
+
+static void shows_what_the_file_says(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/web-1"};
+
+	(void)exchange_json(*state, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "labels.role"), "web");
+	assert_string_equal(exchange_text(&exchange, "description"), "before");
+	assert_string_equal(exchange_text(&exchange, "vhd.features.0"), "temporary");
+	assert_string_equal(exchange_text(&exchange, "vhd.locators.0.code"), "MacX");
+	assert_string_equal(exchange_text(&exchange, "vhd.locators.0.path"), "file://./x.vhd");
+	assert_int_equal(exchange_number(&exchange, "vhd.locators.0.slot"), 1);
+	exchange_fini(&exchange);
+}
+
+static void names_every_state(void **state)
+{
+	static const struct {
+		enum service_state state;
+		const char *name, *health;
+	} rows[] = {
+		{SERVICE_CREATING, "creating", "ok"},
+		{SERVICE_READY, "ready", "ok"},
+		{SERVICE_BUSY, "busy", "ok"},
+		{SERVICE_MISSING, "missing", "unhealthy"},
+		{SERVICE_CORRUPT, "corrupt", "unhealthy"},
+		{SERVICE_FAILED, "failed", "unhealthy"},
+		{SERVICE_DELETING, "deleting", "ok"},
+	};
+	struct service *service = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", "/v1/images/web-1"};
+		struct exchange chain = {"GET", "/v1/images/web-1/chain"};
+
+		service->images[1].state = rows[i].state;
+		(void)exchange_json(service, &exchange, 200);
+		assert_string_equal(exchange_text(&exchange, "state"), rows[i].name);
+		assert_string_equal(exchange_text(&exchange, "health.status"), rows[i].health);
+		exchange_fini(&exchange);
+		(void)exchange_json(service, &chain, 200);
+		assert_string_equal(exchange_text(&chain, "health.status"), rows[i].health);
+		exchange_fini(&chain);
 	}
 }
 
@@ -372,6 +417,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(shows_an_image_by_name_and_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(shows_what_the_file_says, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_every_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(shows_a_frozen_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(honours_etags, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_page_by_page, setup, teardown),

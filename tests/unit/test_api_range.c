@@ -92,13 +92,14 @@ static void takes_64_ranges_and_no_more(void **state)
 	struct problem problem = {.code = CODE_NONE};
 	struct range_set set;
 	char header[1024] = "bytes=0-0";
+	size_t len = strlen(header);
 
 	(void)state;
-	for (int i = 1; i < 64; i++)
-		strcat(header, ",0-0");
+	for (int i = 1; i < 64; i++, len += 4)
+		memcpy(header + len, ",0-0", 5);
 	assert_true(range_parse(header, SIZE, &set, &problem));
 	assert_int_equal(set.n, 1);
-	strcat(header, ",0-0");
+	memcpy(header + len, ",0-0", 5);
 	assert_false(range_parse(header, SIZE, &set, &problem));
 	assert_string_equal(problem.detail, "more than 64 ranges");
 }
