@@ -121,7 +121,9 @@ static char hex_digit(char c)
 {
 	if (digit(c) || (c >= 'a' && c <= 'f'))
 		return c;
-	return c >= 'A' && c <= 'F' ? "abcdef"[c - 'A'] : '\0';
+	if (c >= 'A' && c <= 'F')
+		return "abcdef"[c - 'A'];
+	return '\0';
 }
 
 bool number_uuid(const char *text, char ret_uuid[37])
