@@ -72,9 +72,9 @@ void catalog_close(struct catalog *catalog)
 
 /* ---- what all changes share ---- */
 
-/* Takes the writer's lock and finds the image; on success the lock is held. */
-static int enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
-		 struct catalog_node **ret_node, struct catalog_error *err)
+/* Takes the writer's lock and finds the image. NULL: there is none, and the lock is not held. */
+static struct catalog_node *enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+				  struct catalog_error *err)
 {
 	struct catalog_node *node;
 
@@ -82,10 +82,9 @@ static int enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	node = catalog_index_find(&catalog->index, id);
 	if (!node) {
 		(void)pthread_mutex_unlock(&catalog->writer);
-		return catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "no such image");
+		(void)catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "no such image");
 	}
-	*ret_node = node;
-	return 0;
+	return node;
 }
 
 static void leave(struct catalog *catalog)
@@ -228,11 +227,11 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  struct catalog_error *err)
 {
 	struct catalog_image row;
-	struct catalog_node *node;
-	int r = enter(catalog, id, &node, err);
+	struct catalog_node *node = enter(catalog, id, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
 	row = node->image;
 	row.vhd = *vhd;
 	row.usage = *usage;
@@ -258,13 +257,13 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			 struct catalog_error *err)
 {
-	struct catalog_node *node;
+	struct catalog_node *node = enter(catalog, id, err);
 	sqlite3_stmt *stmt;
 	int64_t now = catalog_sql_now();
-	int r = enter(catalog, id, &node, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
 	if (node->image.children)
 		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
 	else
@@ -306,12 +305,12 @@ static int forget_rows(struct catalog *catalog, const struct catalog_node *node,
 
 int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err)
 {
-	struct catalog_node *node;
+	struct catalog_node *node = enter(catalog, id, err);
 	int64_t now = catalog_sql_now();
-	int r = enter(catalog, id, &node, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
 	if (node->image.children)
 		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
 	else
@@ -331,11 +330,11 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct c
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err)
 {
-	struct catalog_node *node;
-	int r = enter(catalog, id, &node, err);
+	struct catalog_node *node = enter(catalog, id, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_DIRTY, id), err);
@@ -354,12 +353,12 @@ int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       const struct catalog_usage *usage, struct catalog_error *err)
 {
-	struct catalog_node *node;
+	struct catalog_node *node = enter(catalog, id, err);
 	sqlite3_stmt *stmt;
-	int r = enter(catalog, id, &node, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		stmt = use_id(catalog, SQL_IMAGE_CLEAN, id);

@@ -184,14 +184,15 @@ static int on_value(void *ctx, const char *section, const char *name, const char
 
 int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY])
 {
-	char what[CONFIG_WHY] = "";
+	char what[CONFIG_WHY] = "", text[64];
 	struct reading reading = {.config = config, .why = what};
 	int line = ini_parse(path, on_value, &reading);
 
 	if (line == 0)
 		return 0;
 	if (line < 0)
-		(void)snprintf(ret_why, CONFIG_WHY, "%.150s: %s", path, strerror(errno));
+		(void)snprintf(ret_why, CONFIG_WHY, "%.150s: %s", path,
+			       strerror_r(errno, text, sizeof text));
 	else
 		(void)snprintf(ret_why, CONFIG_WHY, "%.100s, line %d: %.120s", path, line,
 			       *what ? what : "neither [section] nor key = value");

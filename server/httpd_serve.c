@@ -127,8 +127,8 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 			return false;
 		request->step = api_call_begin(request->call);
 	}
-	/* An answer to the first call means to the library that the body is refused, and it closes the
-	 * connection. Without a body its second call, for the end of it, follows at once. */
+	/* An answer to the first call means to the library that the body is refused, and it closes
+	 * the connection. Without a body its second call, for the end of it, follows at once. */
 	return !has_body(&request->head) || httpd_steps_go(request);
 }
 
@@ -187,6 +187,7 @@ static bool end_of_body(struct httpd_request *request)
 
 /* Called with the head, then with each piece, then with the end, and again after each suspension.
  */
+/* The library chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *piece,
 				  size_t *len, void **state)

@@ -20,28 +20,25 @@ struct image {
 	struct image *next; /* in its bucket */
 
 	struct vhd *disk; /* NULL = closed */
-	bool writable;    /* opened with VHD_WRITE */
 	uint64_t blocks;  /* allocated when it was opened */
-	bool frozen;      /* a child was made since; thaw it before it is written */
-
+	uint64_t generation;
 	unsigned pins, writers, seals;
 	bool held;
+	bool writable; /* opened with VHD_WRITE */
+	bool frozen;   /* a child was made since; thaw it before it is written */
+	bool written;  /* the catalog knows that it is dirty, in this generation */
 	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */
-	int64_t used_ms; /* last unpin */
-
-	pthread_mutex_t
-		first_write; /* taken before the lock of the table; one thread commits `written` */
-	bool written;        /* the catalog knows that it is dirty, in this generation */
-	uint64_t generation;
-
-	int64_t dirty_ms; /* when the oldest unflushed write came; 0 = there is none */
-	bool flushing;    /* a flusher works on it without the lock */
+	bool flushing; /* a flusher works on it without the lock */
 	bool queued, again;
+	bool measured;    /* `usage` is of the last flush */
+	int64_t used_ms;  /* last unpin */
+	int64_t dirty_ms; /* when the oldest unflushed write came; 0 = there is none */
 	struct image *next_queued;
 	struct images_waiter *waiters;
-
-	bool measured;
 	struct catalog_usage usage;
+
+	/* Taken before the lock of the table: one thread commits `written`. */
+	pthread_mutex_t first_write;
 };
 
 /* Lock order: first_write of an image, `lock` of the table, then those of the catalog and of the

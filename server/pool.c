@@ -270,14 +270,11 @@ static void closedirp(DIR *const *folder)
 /* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
 static DIR *open_listing(const struct pool_dir *pool)
 {
-	CLEANUP(closep) int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder;
+	int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
-	if (fd < 0)
-		return NULL;
-	folder = fdopendir(fd);
-	if (folder)
-		fd = -1;
+	if (!folder && fd >= 0)
+		(void)close(fd);
 	return folder;
 }
 

@@ -150,7 +150,9 @@ static void code_text(uint32_t code, char ret_text[5])
 	for (int i = 0; i < 4; i++) {
 		uint32_t c = code >> (24 - 8 * i) & 0xff;
 
-		ret_text[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+		ret_text[i] = '?';
+		if (c >= 0x20 && c < 0x7f)
+			ret_text[i] = (char)c;
 	}
 	ret_text[4] = '\0';
 }

@@ -52,6 +52,7 @@ static void fill_location(const struct vhd_step *steps, size_t n, struct service
 	location->bat_sector = last->bat_sector;
 }
 
+/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
 				      struct service_step *ret_steps, size_t *ret_n_steps,
@@ -107,6 +108,7 @@ static void add_runs(struct service_run *runs, size_t *n, const struct vhd_run_l
 	}
 }
 
+/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
 				    unsigned flags, struct service_run *ret_runs, size_t max,
 				    size_t *ret_n, struct service_error *err)
@@ -160,6 +162,7 @@ static void add_extents(struct service_extent *extents, size_t *n,
 	}
 }
 
+/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
 				       bool top_only, unsigned flags,
 				       struct service_extent *ret_extents, size_t max,

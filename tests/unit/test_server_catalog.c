@@ -275,8 +275,7 @@ static void is_one_daemons_own(void **state)
 static void database_refuses_cycles(void **state)
 {
 	static const char *const changes[] = {
-		"UPDATE image SET parent_id = (SELECT id FROM image WHERE name = 'image-3') "
-		"WHERE name = 'image-2'",
+		"UPDATE image SET parent_id = x'ee000000000000000000000000000003' WHERE name = 'image-2'",
 		"UPDATE image SET parent_id = id WHERE name = 'image-2'",
 		"DELETE FROM image WHERE name = 'image-1'",
 		"UPDATE image SET state = 2 WHERE name = 'image-2'",
