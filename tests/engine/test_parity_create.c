@@ -9,6 +9,7 @@
 
 #include "bytes.h"
 #include "footer.h"
+#include "locator.h"
 
 static int create(struct kit *kit, const char *name, const struct vhd_create_args *args)
 {
@@ -542,6 +543,44 @@ static void kept_fields_read_as_in_the_reference(void **state)
 	vhd_close(disk);
 }
 
+static void kept_locators_are_shown_with_their_kind(void **state)
+{
+	static const struct {
+		uint32_t code;
+		const char *text;
+	} rows[] = {
+		{LOCATOR_WI2R, "(Wi2r [deprecated] 400 2, 0, 0x0, )"},
+		{LOCATOR_WI2K, "(Wi2k [deprecated] 400 2, 0, 0x0, )"},
+		{LOCATOR_W2RU, "(W2ru 400 2, 0, 0x0, )"},
+		{LOCATOR_W2KU, "(W2ku 400 2, 0, 0x0, )"},
+		{LOCATOR_MAC, "(Mac  400 2, 0, 0x0, )"},
+		{0x41424344, "(Unknown 400 2, 0, 0x0, )"}, /* the reference refuses the file */
+	};
+	struct kit *kit = *state;
+	struct header header;
+	struct vhd *disk;
+	char name[] = "parent-locator-2", text[100];
+
+	kit_make_root(kit, "p.vhd", 1, 0, 'a');
+	kit_make_child(kit, "c.vhd", "p.vhd", 2, 9, 'c');
+	header = kit_header(kit, "c.vhd");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		header.locators[i + 2] =
+			(struct locator_entry){.code = rows[i].code, .data_space = 2};
+	kit_set_header(kit, "c.vhd", &header);
+	kit_set_footers(kit, "c.vhd", 36, "Mac ", 4);
+	disk = kit_open(kit, "c.vhd", 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++, name[15]++) {
+		assert_int_equal(vhd_field(disk, name, text, sizeof text, NULL), 0);
+		assert_string_equal(text, rows[i].text);
+	}
+	assert_int_equal(vhd_field(disk, "creator-host-os", text, sizeof text, NULL), 0);
+	assert_string_equal(text, "Macintosh");
+	assert_int_equal(vhd_field(disk, "disk-type", text, sizeof text, NULL), 0);
+	assert_string_equal(text, "Differencing_hard_disk");
+	vhd_close(disk);
+}
+
 static void better_large_numbers_are_not_negative(void **state)
 {
 	static const struct expected_field rows[] = {
@@ -629,6 +668,7 @@ int main(void)
 		KIT_TEST(better_fixed_disks_are_made_too),
 		KIT_TEST(kept_fields_have_the_references_names_and_order),
 		KIT_TEST(kept_fields_read_as_in_the_reference),
+		KIT_TEST(kept_locators_are_shown_with_their_kind),
 		KIT_TEST(better_large_numbers_are_not_negative),
 		KIT_TEST(kept_unknown_and_absent_fields_are_none),
 		KIT_TEST(better_long_fields_are_cut_on_a_character),
