@@ -43,9 +43,11 @@ static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd
 
 	if (entry == UINT32_MAX)
 		return 0;
+	/* Beyond the size nothing is used, but a footer that was about to grow it may need it:
+	 * FORMAT.md 8. */
 	r = bat_check_entry(pass->image, block, entry, err);
 	if (r < 0)
-		return r;
+		return block < pass->image->info.blocks ? r : 0;
 	if (entry > pass->highest)
 		pass->highest = entry;
 	if (entry < pass->low || entry >= pass->high)
@@ -58,7 +60,7 @@ static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd
 
 static int read_window(struct pass *pass, struct vhd_error *err)
 {
-	uint32_t blocks = pass->image->info.blocks, entries[CHUNK];
+	uint32_t blocks = pass->image->header.max_entries, entries[CHUNK];
 
 	pass->n = 0;
 	for (uint32_t first = 0; first < blocks; first += CHUNK) {
@@ -86,10 +88,10 @@ static int check_window(struct pass *pass, struct vhd_error *err)
 
 int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err)
 {
-	struct pass pass = {.image = image,
-			    .stride = (image->bitmap_size + (uint64_t)image->header.block_size) /
-				      VHD_SECTOR,
-			    .room = image->info.blocks < WINDOW ? image->info.blocks : WINDOW};
+	struct pass pass = {
+		.image = image,
+		.stride = (image->bitmap_size + (uint64_t)image->header.block_size) / VHD_SECTOR,
+		.room = image->header.max_entries < WINDOW ? image->header.max_entries : WINDOW};
 	CLEANUP(freep) uint32_t *starts = malloc((pass.room + 1) * sizeof *starts);
 	int r;
 

@@ -122,7 +122,7 @@ bool footer_same_disk(const struct footer *a, const struct footer *b);
  * wrong. */
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
 
-/* Walks the allocated entries of the table in passes of bounded memory, refusing those out of range
+/* Walks the allocated entries of the whole table in passes of bounded memory, refusing those out of range
  * or overlapping; *ret_end is where the last block or metadata area ends. */
 int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err);
 
