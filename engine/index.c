@@ -10,16 +10,23 @@
 #include "error.h"
 #include "writer.h"
 
-enum { PAGE_UNITS = 512 };
+enum { PAGE_UNITS = 4096 };
 
 struct index_page {
 	uint32_t used;
-	struct unit *units[PAGE_UNITS];
+	struct unit *units[]; /* PAGE_UNITS; fewer in the last page */
 };
 
 static uint64_t unit_count(const struct image *image)
 {
 	return div_up(image->sectors, image->unit_sectors);
+}
+
+static uint64_t page_units(const struct image *image, uint64_t page)
+{
+	uint64_t left = unit_count(image) - page * PAGE_UNITS;
+
+	return left < PAGE_UNITS ? left : PAGE_UNITS;
 }
 
 int index_prepare(struct image *image, struct vhd_error *err)
@@ -91,7 +98,7 @@ void index_free(struct image *image)
 		return;
 	pthread_mutex_lock(&image->meta.lock);
 	for (uint64_t p = 0; p < div_up(unit_count(image), PAGE_UNITS); p++)
-		for (unsigned u = 0; u < PAGE_UNITS && image->index[p]; u++)
+		for (uint64_t u = 0; u < page_units(image, p) && image->index[p]; u++)
 			forget_unit(image, p * PAGE_UNITS + u);
 	pthread_mutex_unlock(&image->meta.lock);
 	free(image->index);
@@ -120,7 +127,8 @@ static void unit_keep(struct image *image, struct unit *unit)
 	pthread_mutex_lock(&image->meta.lock);
 	page = &image->index[number / PAGE_UNITS];
 	if (!*page)
-		*page = calloc(1, sizeof **page);
+		*page = calloc(1,
+			       sizeof **page + page_units(image, number / PAGE_UNITS) * sizeof own);
 	if (*page && !(*page)->units[number % PAGE_UNITS]) {
 		(*page)->units[number % PAGE_UNITS] = own;
 		(*page)->used++;

@@ -36,7 +36,7 @@ struct meta_obj {
 	uint64_t number; /* of the unit or the page */
 };
 
-enum { BAT_PAGE_ENTRIES = 1024 };
+enum { BAT_PAGE_ENTRIES = 4096 };
 struct bat_page {
 	struct meta_obj meta;
 	uint8_t raw[]; /* big-endian entries */
