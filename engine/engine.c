@@ -202,6 +202,7 @@ static int add_ancestors(const struct opening *opening, struct vhd_error *err)
 /* Depths from the leaf down to the first image that has its own already. */
 static int set_depths(struct image *leaf, struct vhd_error *err)
 {
+	uint32_t depth_max = leaf->engine->depth_max;
 	unsigned depth = 0;
 
 	for (struct image *image = leaf; image; image = image->parent) {
@@ -211,9 +212,9 @@ static int set_depths(struct image *leaf, struct vhd_error *err)
 		}
 		depth++;
 	}
-	if (depth > leaf->engine->depth_max)
+	if (depth > depth_max)
 		return vhd_fail(err, VHD_E_DEPTH, "the chain has %u images: at most %u", depth,
-				leaf->engine->depth_max);
+				depth_max);
 	for (struct image *image = leaf; image && image->refs <= 1; image = image->parent)
 		image->info.depth = depth--;
 	return 0;
