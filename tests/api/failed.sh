@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# A disk that fails to sync: nobody is told a success, and what was durable is there after a restart.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq strace
+strace -e trace=none true 2>/dev/null || {
+	echo 'skipped: strace may not trace here'
+	exit 77
+}
+# Syncs are failed in the whole process, so the catalog has to be quiet: the image is dirty already.
+start_vhdd
+image disk 16M
+random 5000 "$work/old"
+random 5000 "$work/new"
+expect 200 /v1/images/disk/data -T "$work/old"
+expect 200 /v1/images/disk/data -I
+verifier=$(header X-Write-Verifier)
+
+strace -f -qq -o "$work/trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$pid" &
+tracer=$!
+while grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; do
+	sleep 0.02
+done
+expect_problem 500 io-error '/v1/images/disk/data?offset=8M' -T "$work/new"
+check '.detail | test("fdatasync|Input/output|disk") | not' 'a 500 shows its inside'
+kill "$tracer"
+wait "$tracer" || :
+
+expect_problem 409 image-failed /v1/images/disk/data -T "$work/new"
+expect_problem 409 image-failed /v1/images/disk/data -X PATCH -d '{"op":"flush"}'
+expect_problem 409 image-failed /v1/images -d name=kid -d parent=disk
+expect 200 /v1/images/disk
+check '.state == "failed"'
+# What the cache holds is not what the disk holds: nobody is shown it.
+expect_problem 409 image-failed /v1/images/disk/data -r 0-4999
+expect 200 /v1/images/disk/data -I
+[ -n "$(header X-Write-Verifier)" ] || fail "no write verifier"
+[ "$(header X-Write-Verifier)" != "$verifier" ] || fail "the write verifier is the same"
+grep -q 'sync failed' "$work/log" || fail "the log does not say so"
+# Others are not touched.
+image other 1M
+expect 200 /v1/images/other/data -T "$work/new"
+stop_vhdd
+[ "$stopped" -eq 0 ] || fail "status $stopped"
+
+start_vhdd
+expect 206 /v1/images/disk/data -r 0-4999
+same "$work/old" "$body" 'after the restart'
+expect 200 '/v1/images/disk/data?offset=8M' -T "$work/new"
+expect 206 /v1/images/disk/data -r 8388608-8393607
+same "$work/new" "$body" 'written again'
+
+finish

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Limits: too many connections, clients that are too slow, and more parallel requests than workers.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+printf '[limits]\nconnections = 6\nheader_seconds = 1\nbody_seconds = 1\nworkers = 2\nimages_open = 8\n' >"$work/conf"
+start_vhdd --config "$work/conf" --listen 127.0.0.1:0
+port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
+image disk 16M
+
+# closes WITHIN-SECONDS DESCRIPTOR: the daemon ends the connection, with or without a word.
+closes() {
+	timeout "$1" cat <&"$2" >"$work/rest"
+}
+
+# ---- slow clients are cut
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+closes 10 5 || fail "a connection that says nothing stays"
+exec 5>&-
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /readyz HTTP/1.1\r\nHost: loc' >&5
+closes 10 5 || fail "half a head stays"
+exec 5>&-
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+printf 'PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nabc' >&5
+closes 10 5 || fail "a body that does not move stays"
+exec 5>&-
+# One that moves is not, though it takes longer than the time for a piece.
+random 400000 "$work/bytes"
+expect 200 /v1/images/disk/data --limit-rate 150k -T "$work/bytes"
+expect 206 /v1/images/disk/data -r 0-399999
+same "$work/bytes" "$body" 'a slow upload'
+
+# ---- too many connections: told so, and nobody else suffers
+printf '[limits]\nconnections = 6\n' >"$work/conf"
+stop_vhdd
+: >"$work/log"
+start_vhdd --config "$work/conf" --listen 127.0.0.1:0
+port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
+for n in 11 12 13 14 15 16; do
+	eval "exec $n<>/dev/tcp/127.0.0.1/$port"
+done
+sent=$(date +%s)
+until [ "$(request /v1/images/disk)" = 503 ]; do
+	[ "$(($(date +%s) - sent))" -lt 10 ] || die "no 503 with too many connections"
+done
+check '.code == "overloaded" and .retryable'
+[ -n "$(header Retry-After)" ] || fail "503 without Retry-After"
+expect_header Connection close
+for n in 11 12 13 14 15 16; do
+	eval "exec $n>&-"
+done
+until [ "$(request /v1/images/disk)" = 200 ]; do
+	[ "$(($(date +%s) - sent))" -lt 20 ] || die "still 503 with few connections"
+done
+
+# ---- more images than may be open, more requests than workers
+printf '[limits]\nworkers = 2\nimages_open = 8\n[flush]\nms = 10\n' >"$work/conf"
+stop_vhdd
+start_vhdd --config "$work/conf"
+random 5000 "$work/piece"
+client() {
+	local n=$1 name
+	for i in 1 2 3; do
+		name=c$n-$i
+		curl -sS --unix-socket "$socket" -o /dev/null -d "name=$name" -d size=4M http://localhost/v1/images
+		curl -sS --unix-socket "$socket" -o /dev/null -T "$work/piece" \
+			"http://localhost/v1/images/$name/data?offset=$((n * 1000))"
+	done
+}
+clients=
+for n in $(seq 1 12); do
+	client "$n" &
+	clients="$clients $!"
+done
+# shellcheck disable=SC2086 # one word for each
+wait $clients
+for n in $(seq 1 12); do
+	for i in 1 2 3; do
+		expect 206 "/v1/images/c$n-$i/data" -r "$((n * 1000))-$((n * 1000 + 4999))"
+		same "$work/piece" "$body" "c$n-$i"
+	done
+done
+finish
