@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Chains written by us, read by two others. libvhdi 20210425 takes all the later sectors of a bitmap byte for set after
+# the first that is, and loses sectors of blocks of 512 KiB: it gets units of 4 KiB and blocks of 2 MiB.
+. "$(dirname "$0")/lib.sh"
+requires python3
+
+here=$(dirname "$0")
+chain() { # block size, unit
+	local files name
+	"$VHDTOOL" create "$work/a.vhd" $((20 << 20)) "$1"
+	"$VHDTOOL" fill "$work/a.vhd" "$RANDOM" 40 "$2"
+	files=("$work/a.vhd")
+	for name in b c d; do
+		"$VHDTOOL" child "$work/$name.vhd" "${files[0]}"
+		same "child just made" "$(ours "$work/$name.vhd")" "$(ours "${files[0]}")"
+		"$VHDTOOL" fill "$work/$name.vhd" "$RANDOM" 30 "$2"
+		files=("$work/$name.vhd" "${files[@]}")
+		compare "${files[@]}"
+	done
+	same "depth" "$("$VHDTOOL" info "$work/d.vhd")" "4 20971520 4"
+	rm "$work"/?.vhd
+}
+
+by_libvhdi() {
+	same "chain of $# in libvhdi" "$("$VHDICAT" "$@" | sum)" "$(ours "$1")"
+}
+
+by_the_letter() {
+	same "chain of $#" "$(python3 "$here/vhdread.py" "$@" | sum)" "$(ours "$1")"
+}
+
+compare() { by_the_letter "$@"; }
+chain 2097152 512
+chain 524288 512
+
+requires_vhdicat
+compare() { by_libvhdi "$@"; }
+for _ in 1 2 3 4; do chain 2097152 4096; done
+echo "6 chains of 4"
