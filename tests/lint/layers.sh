@@ -21,6 +21,8 @@ code() {
 	# shellcheck disable=SC2016 # the dollars are awk's
 	xargs -r awk '
 		FNR == 1 { comment = 0 }
+		!comment && !/["\047\/]/ { print FILENAME ":" FNR ":" $0; next }
+		comment && !/\*\// { next }
 		{
 			out = quote = ""
 			for (i = 1; i <= length($0); i++) {
@@ -57,17 +59,20 @@ header 'gnutls/[a-z0-9]+\.h' 'server/digest\.c'
 header 'vhd\.h' '(engine|server)/[^:]*'
 header '(http|api|service)\.h' '(api|server)/[^:]*'
 
+headers() { { find "$@" -name '*.h' 2>/dev/null || :; } | sed 's|.*/||' | tr '\n' ' '; }
+
 # A header in quotes is of the same part, or of an include/ folder below it.
 foreign() { # part, folders whose headers it may not see
-	local part=$1 name
+	local part=$1 own theirs line name
 	shift
+	own=" $(headers "$part")"
+	theirs=" $(headers "$@")"
 	files "$part/*.[ch]" | xargs -r grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' |
 		while IFS= read -r line; do
 			name=${line#*\"}
 			name=${name%%\"*}
-			name=${name##*/}
-			if [ -n "$(find "$part" -name "$name")" ]; then continue; fi
-			if [ -n "$(find "$@" -name "$name" 2>/dev/null)" ]; then echo "$line"; fi
+			name=" ${name##*/} "
+			if [[ $own != *"$name"* && $theirs == *"$name"* ]]; then echo "$line"; fi
 		done
 }
 report 'engine/ knows neither api/ nor server/' '' < <(foreign engine api server)
