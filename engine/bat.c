@@ -229,13 +229,15 @@ int block_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *
 	return bat_lookup(image, block, flags, ret_start, err);
 }
 
-int block_bits(struct image *image, const struct bits_at *at, uint8_t *ret_bits,
+int block_bits(struct image *image, const struct bits_at *at, unsigned flags, uint8_t *ret_bits,
 	       struct vhd_error *err)
 {
+	uint64_t off = at->start * VHD_SECTOR + at->off;
 	int r;
 
 	if (image->writer && writer_bits(image->writer, at, ret_bits))
 		return 0;
-	r = io_read(&image->io, ret_bits, at->len, at->start * VHD_SECTOR + at->off, err);
+	r = flags & VHD_NOWAIT ? io_read_now(&image->io, ret_bits, at->len, off, err)
+			       : io_read(&image->io, ret_bits, at->len, off, err);
 	return r < 0 ? vhd_wrap(err, r, "sector bitmap of block %u", at->block) : 0;
 }

@@ -141,7 +141,7 @@ static int level_bits(struct builder *b, struct image *image, struct vhd_error *
 			r = block_bits(image,
 				       &(struct bits_at){block, start, in_block / 8,
 							 (uint32_t)div_up(n, 8)},
-				       b->bits + (at - b->first) / 8, err);
+				       0, b->bits + (at - b->first) / 8, err);
 		if (r < 0)
 			return r;
 		b->data[(at - b->first) / image->block_sectors] =

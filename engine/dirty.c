@@ -90,7 +90,7 @@ int dirty_get(struct image *image, uint32_t block, uint64_t start, struct dirty_
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for block %u", block);
 	made->block = block;
 	made->start = start;
-	r = block_bits(image, &(struct bits_at){block, start, 0, image->bitmap_size}, made->bits,
+	r = block_bits(image, &(struct bits_at){block, start, 0, image->bitmap_size}, 0, made->bits,
 		       err);
 	if (r < 0)
 		return r;

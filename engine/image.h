@@ -122,8 +122,8 @@ bool footer_same_disk(const struct footer *a, const struct footer *b);
  * wrong. */
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
 
-/* Walks the allocated entries of the whole table in passes of bounded memory, refusing those out of range
- * or overlapping; *ret_end is where the last block or metadata area ends. */
+/* Walks the allocated entries of the whole table in passes of bounded memory, refusing those out of
+ * range or overlapping; *ret_end is where the last block or metadata area ends. */
 int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err);
 
 /* Copies `count` table entries from `first` on, straight from the file. */
@@ -153,7 +153,7 @@ struct bits_at {
 	uint64_t start;    /* sector of the bitmap */
 	uint32_t off, len; /* bytes of the bitmap */
 };
-int block_bits(struct image *image, const struct bits_at *at, uint8_t *ret_bits,
+int block_bits(struct image *image, const struct bits_at *at, unsigned flags, uint8_t *ret_bits,
 	       struct vhd_error *err);
 
 #endif

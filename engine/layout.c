@@ -208,8 +208,8 @@ static int count_present(struct sweep *sweep, uint32_t block, uint64_t start, ui
 	*ret_present = 0;
 	if (!range_ok(start * VHD_SECTOR, image->bitmap_size, sweep->file_size))
 		return 0;
-	r = block_bits(image, &(struct bits_at){block, start, 0, image->bitmap_size}, sweep->bitmap,
-		       err);
+	r = block_bits(image, &(struct bits_at){block, start, 0, image->bitmap_size}, 0,
+		       sweep->bitmap, err);
 	if (r < 0)
 		return r;
 	*ret_present = count_bits(

@@ -178,8 +178,8 @@ int vhd_extents(struct vhd *disk, uint64_t start, uint64_t length, unsigned flag
 
 enum { BITS_CHUNK = 512 };
 
-static int bitmap_full(struct image *image, uint32_t block, uint64_t start, bool *ret_full,
-		       struct vhd_error *err)
+static int bitmap_full(struct image *image, const struct vhd_step *step, unsigned flags,
+		       bool *ret_full, struct vhd_error *err)
 {
 	uint32_t len = image->block_sectors / 8;
 
@@ -187,7 +187,8 @@ static int bitmap_full(struct image *image, uint32_t block, uint64_t start, bool
 	for (uint32_t off = 0; off < len; off += BITS_CHUNK) {
 		uint8_t bits[BITS_CHUNK];
 		uint32_t n = len - off < BITS_CHUNK ? len - off : BITS_CHUNK;
-		int r = block_bits(image, &(struct bits_at){block, start, off, n}, bits, err);
+		int r = block_bits(image, &(struct bits_at){step->block, step->bat_sector, off, n},
+				   flags, bits, err);
 
 		if (r < 0)
 			return r;
@@ -199,7 +200,7 @@ static int bitmap_full(struct image *image, uint32_t block, uint64_t start, bool
 	return 0;
 }
 
-static int trace_block(struct image *image, uint64_t sector, struct vhd_step *step,
+static int trace_block(struct image *image, uint64_t sector, unsigned flags, struct vhd_step *step,
 		       struct vhd_error *err)
 {
 	uint8_t byte;
@@ -209,15 +210,15 @@ static int trace_block(struct image *image, uint64_t sector, struct vhd_step *st
 	step->sector_in_block = (uint32_t)(sector % image->block_sectors);
 	step->bitmap_sectors = image->bitmap_size / VHD_SECTOR;
 	step->kind = VHD_STEP_UNALLOCATED;
-	r = block_lookup(image, step->block, 0, &step->bat_sector, err);
+	r = block_lookup(image, step->block, flags, &step->bat_sector, err);
 	if (r < 0 || step->bat_sector == 0)
 		return r;
 	r = block_bits(
 		image,
 		&(struct bits_at){step->block, step->bat_sector, step->sector_in_block / 8, 1},
-		&byte, err);
+		flags, &byte, err);
 	if (r == 0)
-		r = bitmap_full(image, step->block, step->bat_sector, &step->bitmap_full, err);
+		r = bitmap_full(image, step, flags, &step->bitmap_full, err);
 	if (r < 0)
 		return r;
 	step->kind = byte & 0x80 >> step->sector_in_block % 8 ? VHD_STEP_SET : VHD_STEP_CLEAR;
@@ -227,14 +228,14 @@ static int trace_block(struct image *image, uint64_t sector, struct vhd_step *st
 	return 0;
 }
 
-static int trace_level(struct image *image, uint64_t sector, struct vhd_step *step,
+static int trace_level(struct image *image, uint64_t sector, unsigned flags, struct vhd_step *step,
 		       struct vhd_error *err)
 {
 	*step = (struct vhd_step){.kind = VHD_STEP_BEYOND};
 	if (sector >= image->sectors)
 		return 0;
 	if (!image_flat(image))
-		return trace_block(image, sector, step, err);
+		return trace_block(image, sector, flags, step, err);
 	*step = (struct vhd_step){.kind = VHD_STEP_FLAT, .physical_sector = sector};
 	return 0;
 }
@@ -244,24 +245,28 @@ static bool goes_on(enum vhd_step_kind kind)
 	return kind == VHD_STEP_UNALLOCATED || kind == VHD_STEP_CLEAR;
 }
 
-int vhd_trace(struct vhd *disk, uint64_t sector, struct vhd_step *ret_steps, size_t max,
+int vhd_trace(struct vhd *disk, uint64_t sector, unsigned flags, struct vhd_step_list *ret_list,
 	      struct vhd_error *err)
 {
 	struct image *image = disk->image;
-	unsigned depth = image->info.depth, level = 0;
+	unsigned level = 0, depth = image->info.depth;
 	int r = check_sector(image, sector, err);
 
 	if (r == 0)
-		r = writer_share(image, sector, 0, err);
+		r = writer_share(image, sector, flags, err);
 	if (r < 0)
 		return r;
-	while (level < depth && level < max && r == 0) {
-		r = trace_level(image->levels[level], sector, &ret_steps[level], err);
+	for (; r == 0 && level < depth && level < ret_list->max; level++) {
+		struct vhd_step *step = &ret_list->steps[level];
+
+		r = trace_level(image->levels[level], sector, flags, step, err);
 		if (r < 0 && level > 0)
 			r = vhd_wrap(err, r, "level %u", level);
-		if (!goes_on(ret_steps[level++].kind))
-			break;
+		if (r == 0 && !goes_on(step->kind))
+			depth = level;
 	}
 	writer_unshare(image, sector);
-	return r < 0 ? r : (int)level;
+	if (r == 0)
+		ret_list->n = level;
+	return r;
 }

@@ -442,9 +442,14 @@ struct vhd_step {
 	bool bitmap_full;         /* every bit of the block is set */
 	uint64_t physical_sector; /* VHD_STEP_SET, VHD_STEP_FLAT */
 };
-/* Levels from 0 until the search ends; returns how many steps were filled. */
-VHD_NODISCARD int vhd_trace(struct vhd *disk, uint64_t sector, struct vhd_step *ret_steps,
-			    size_t max, struct vhd_error *err);
+struct vhd_step_list {
+	struct vhd_step *steps;
+	size_t max, n;
+};
+/* Levels from 0 until the search ends or the list is full; at least one. `flags`: 0 or VHD_NOWAIT.
+ */
+VHD_NODISCARD int vhd_trace(struct vhd *disk, uint64_t sector, unsigned flags,
+			    struct vhd_step_list *ret_list, struct vhd_error *err);
 
 #ifdef __cplusplus
 }

@@ -175,7 +175,7 @@ static int locate(struct world *world, struct vhd_error *err)
 	if (r == 0)
 		r = vhd_extents(world->disk, 0, WORLD_SIZE, 0, &extent_list, err);
 	if (r == 0)
-		r = vhd_trace(world->disk, 0, steps, 3, err);
+		r = vhd_trace(world->disk, 0, 0, &(struct vhd_step_list){steps, 3, 0}, err);
 	return r < 0 ? r : 0;
 }
 

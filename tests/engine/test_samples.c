@@ -222,16 +222,19 @@ static void a_lookup_can_be_followed_through_the_chain(void **state)
 {
 	struct vhd *disk = open_with("diff.vhd", 0);
 	struct vhd_step steps[4];
+	struct vhd_step_list list = {.steps = steps, .max = 4};
 
 	(void)state;
-	assert_int_equal(vhd_trace(disk, 4096, steps, 4, NULL), 2);
+	assert_int_equal(vhd_trace(disk, 4096, 0, &list, NULL), 0);
+	assert_int_equal(list.n, 2);
 	assert_int_equal(steps[0].kind, VHD_STEP_CLEAR);
 	assert_int_equal(steps[0].bat_sector, 7);
 	assert_int_equal(steps[1].kind, VHD_STEP_SET);
 	assert_int_equal(steps[1].block, 1);
 	assert_int_equal(steps[1].sector_in_block, 0);
 	assert_int_equal(steps[1].physical_sector, 5);
-	assert_int_equal(vhd_trace(disk, 0, steps, 4, NULL), 2);
+	assert_int_equal(vhd_trace(disk, 0, 0, &list, NULL), 0);
+	assert_int_equal(list.n, 2);
 	assert_int_equal(steps[0].kind, VHD_STEP_UNALLOCATED);
 	assert_int_equal(steps[1].kind, VHD_STEP_UNALLOCATED);
 	vhd_close(disk);

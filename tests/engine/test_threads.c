@@ -155,7 +155,8 @@ static void *look_up(void *ctx)
 		must(vhd_get_sector_location(shared->disks[0], sector, 0, &run, NULL));
 		if (least > 1 && (run.where != VHD_DATA || run.level != 0))
 			abort_test("block %u place %u: written, and not located", block, place);
-		must(vhd_trace(shared->disks[0], sector, steps, LEVELS, NULL));
+		must(vhd_trace(shared->disks[0], sector, 0,
+			       &(struct vhd_step_list){steps, LEVELS, 0}, NULL));
 		atomic_fetch_add(&shared->lookups, 1);
 	}
 	return NULL;

@@ -174,10 +174,13 @@ static void check_trace(struct tree *tree, int node, uint64_t sector)
 	struct vhd_step steps[TREE_NODES];
 	struct vhd_error err;
 	int maybe, owner = model_owner(tree->nodes[node].model, sector, &maybe);
-	int n = vhd_trace(tree->nodes[node].disk, sector, steps, TREE_NODES, &err);
+	struct vhd_step_list list = {.steps = steps, .max = TREE_NODES};
+	int n;
 
-	if (n < 1)
-		fail_msg("trace: %s", n < 0 ? err.text : "no step");
+	if (vhd_trace(tree->nodes[node].disk, sector, 0, &list, &err) < 0)
+		fail_msg("trace: %s", err.text);
+	n = (int)list.n;
+	assert_true(n > 0);
 	for (int i = 0; i < n; i++) {
 		const struct node *level = level_node(tree, node, (unsigned)i);
 		bool found = steps[i].kind == VHD_STEP_SET || steps[i].kind == VHD_STEP_FLAT;

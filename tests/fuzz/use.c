@@ -83,7 +83,7 @@ static void ask_range(struct vhd *disk, uint64_t off, size_t len)
 
 	(void)!vhd_get_sector_locations(disk, off / 512, len / 512, 0, &run_list, NULL);
 	(void)!vhd_extents(disk, off, len, 0, &extent_list, NULL);
-	(void)!vhd_trace(disk, off / 512, &step, 1, NULL);
+	(void)!vhd_trace(disk, off / 512, 0, &(struct vhd_step_list){&step, 1, 0}, NULL);
 	there = vhd_read_sector(disk, off / 512, sector, NULL);
 	if (r == 0 && there >= 0)
 		fuzz_require(memcmp(buf, sector, 512) == 0, "a sector reads the same in both ways");
