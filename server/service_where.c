@@ -58,24 +58,22 @@ enum service_code service_data_locate(struct service_data *data, uint64_t sector
 				      struct service_step *ret_steps, size_t *ret_n_steps,
 				      struct service_error *err)
 {
-	CLEANUP(freep) struct vhd_step *steps = NULL;
-	struct vhd_error why = {0};
-	int n;
+	CLEANUP(freep) struct vhd_step *steps = calloc(data->info.levels, sizeof *steps);
+	struct vhd_step_list list = {.steps = steps, .max = data->info.levels};
+	struct vhd_error why = {.code = VHD_E_AGAIN};
+	int r;
 
-	/* How the search went is read level by level. */
-	if (flags & SERVICE_NOWAIT)
-		return SERVICE_AGAIN;
-	steps = calloc(data->info.levels, sizeof *steps);
 	if (!steps)
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
-	n = vhd_trace(images_disk(data->image), sector, steps, data->info.levels, &why);
-	if (n <= 0)
+	r = vhd_trace(images_disk(data->image), sector, flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0,
+		      &list, &why);
+	if (r < 0 || !list.n)
 		return service_data_failed(data, &why, err);
-	for (int i = 0; i < n; i++)
+	for (size_t i = 0; i < list.n; i++)
 		ret_steps[i] = (struct service_step){.kind = kind_of(steps[i].kind),
 						     .bitmap_full = steps[i].bitmap_full};
-	fill_location(steps, (size_t)n, ret_location);
-	*ret_n_steps = (size_t)n;
+	fill_location(steps, list.n, ret_location);
+	*ret_n_steps = list.n;
 	return SERVICE_OK;
 }
 
