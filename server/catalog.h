@@ -19,6 +19,7 @@ enum {
 	CATALOG_NAME = 128, /* with NUL, as the next ones */
 	CATALOG_LABEL_KEY = 64,
 	CATALOG_LABEL_VALUE = 256,
+	CATALOG_LABELS_MAX = 64, /* of one image */
 	CATALOG_WHY = 256,
 };
 

@@ -66,31 +66,38 @@ struct catalog_node *catalog_index_find_name(const struct catalog_index *index, 
 	return found(tfind(&key, &index->by_name, compare_name));
 }
 
-static void link_child(struct catalog_node *parent, struct catalog_node *node)
+/* The list of its siblings; roots are siblings too. */
+static struct catalog_node **siblings(struct catalog_index *index, struct catalog_node *parent)
 {
-	node->parent = parent;
-	if (!parent)
-		return;
-	node->next = parent->first_child;
-	if (node->next)
-		node->next->previous = node;
-	parent->first_child = node;
-	parent->image.children++;
+	return parent ? &parent->first_child : &index->first_root;
 }
 
-static void unlink_child(struct catalog_node *node)
+static void link_node(struct catalog_index *index, struct catalog_node *parent,
+		      struct catalog_node *node)
 {
-	struct catalog_node *parent = node->parent;
+	struct catalog_node **first = siblings(index, parent);
 
-	if (!parent)
-		return;
+	node->parent = parent;
+	node->next = *first;
+	if (node->next)
+		node->next->previous = node;
+	*first = node;
+	if (parent)
+		parent->image.children++;
+	index->n++;
+}
+
+static void unlink_node(struct catalog_index *index, struct catalog_node *node)
+{
 	if (node->next)
 		node->next->previous = node->previous;
 	if (node->previous)
 		node->previous->next = node->next;
 	else
-		parent->first_child = node->next;
-	parent->image.children--;
+		*siblings(index, node->parent) = node->next;
+	if (node->parent)
+		node->parent->image.children--;
+	index->n--;
 }
 
 /* A copy of what the image owns. */
@@ -142,9 +149,7 @@ int catalog_index_add(struct catalog_index *index, const struct catalog_image *i
 		(void)tdelete(node, &index->by_id, compare_id);
 		return CATALOG_E_NOMEM;
 	}
-	link_child(parent, node);
-	index->n++;
-	node = NULL; /* the trees own it */
+	link_node(index, parent, STEAL(node));
 	return 0;
 }
 
@@ -158,8 +163,7 @@ void catalog_index_remove(struct catalog_index *index, struct catalog_node *node
 {
 	catalog_index_unname(index, node);
 	(void)tdelete(node, &index->by_id, compare_id);
-	unlink_child(node);
-	index->n--;
+	unlink_node(index, node);
 	free_node(node);
 }
 

@@ -11,6 +11,7 @@ struct catalog_node {
 
 struct catalog_index {
 	void *by_id, *by_name; /* search trees of nodes */
+	struct catalog_node *first_root;
 	size_t n;
 };
 

@@ -152,17 +152,20 @@ static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 	return image->description ? 0 : CATALOG_E_NOMEM;
 }
 
+/* Room for all labels that an image may have, cut to size by who keeps the image. */
 static int add_label(struct catalog_image *image, struct binding *from)
 {
-	struct catalog_label *labels;
+	struct catalog_label *label;
 
-	labels = realloc(image->labels, (image->n_labels + 1) * sizeof *labels);
-	if (!labels)
+	if (image->n_labels == CATALOG_LABELS_MAX)
+		return CATALOG_E_FAILED;
+	if (!image->labels)
+		image->labels = calloc(CATALOG_LABELS_MAX, sizeof *image->labels);
+	if (!image->labels)
 		return CATALOG_E_NOMEM;
-	image->labels = labels;
-	labels += image->n_labels++;
-	get_text(from, labels->key, sizeof labels->key);
-	get_text(from, labels->value, sizeof labels->value);
+	label = &image->labels[image->n_labels++];
+	get_text(from, label->key, sizeof label->key);
+	get_text(from, label->value, sizeof label->value);
 	return 0;
 }
 
@@ -184,74 +187,45 @@ static int get_labels(struct catalog *catalog, struct catalog_image *image,
 	return r;
 }
 
-/* All rows in an array; the caller frees each and the array. */
-static int load_rows(struct catalog *catalog, struct catalog_images *images,
-		     struct catalog_error *err)
+/* The row that the statement is at, and its labels, below its parent in the index. */
+static int load_row(struct catalog *catalog, sqlite3_stmt *stmt, struct catalog_error *err)
 {
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_LOAD);
-	size_t room = 0;
-	int result, r = 0;
+	CLEANUP(catalog_image_fini) struct catalog_image image = {.version = 0};
+	int r = get_image(stmt, &image);
 
-	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
-		if (images->n == room) {
-			struct catalog_image *items;
-
-			room = room ? 2 * room : 64;
-			items = realloc(images->items, room * sizeof *items);
-			if (!items)
-				return catalog_sql_fail(err, CATALOG_E_NOMEM,
-							"catalog: out of memory");
-			images->items = items;
-		}
-		images->items[images->n] = (struct catalog_image){.version = 0};
-		r = get_image(stmt, &images->items[images->n++]);
-	}
-	if (r == 0 && result != SQLITE_DONE)
-		r = catalog_sql_error(catalog, "load", err);
-	(void)sqlite3_reset(stmt);
-	return r;
+	if (r == 0)
+		r = get_labels(catalog, &image, err);
+	if (r == 0)
+		r = catalog_index_add(&catalog->index, &image);
+	return r == CATALOG_E_NOMEM ? catalog_sql_fail(err, r, "catalog: out of memory") : r;
 }
 
-/* Adds the rows whose parent is there, again and again, until none is left: chains are shallow next
- * to their number. A row that stays has lost its parent. */
-static int grow(struct catalog *catalog, struct catalog_images *images, struct catalog_error *err)
+/* Rows come parents first. One that does not come has lost its parent, or is in a cycle. */
+static int check_all_came(struct catalog *catalog, struct catalog_error *err)
 {
-	bool *done = calloc(images->n + 1, sizeof *done);
-	size_t left = images->n, before = left + 1;
-	int r = 0;
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_ROW_COUNT);
+	int64_t rows;
 
-	if (!done)
-		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
-	while (r == 0 && left && left < before) {
-		before = left;
-		for (size_t i = 0; r == 0 && i < images->n; i++) {
-			const struct catalog_image *image = &images->items[i];
-
-			if (done[i] || (!ids_is_zero(image->parent_id) &&
-					!catalog_index_find(&catalog->index, image->parent_id)))
-				continue;
-			r = catalog_index_add(&catalog->index, image);
-			done[i] = true;
-			left--;
-		}
-	}
-	free(done);
-	if (r == 0 && left)
+	if (sqlite3_step(stmt) != SQLITE_ROW)
+		return catalog_sql_error(catalog, "count", err);
+	rows = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	if ((uint64_t)rows != catalog->index.n)
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
-					"catalog: %zu images hang in the air", left);
-	return r;
+					"catalog: damaged: %zu of %lld images have their parents",
+					catalog->index.n, (long long)rows);
+	return 0;
 }
 
 int catalog_row_load(struct catalog *catalog, struct catalog_error *err)
 {
-	CLEANUP(catalog_images_fini) struct catalog_images images = {0};
-	int r = load_rows(catalog, &images, err);
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_LOAD);
+	int result, r = 0;
 
-	for (size_t i = 0; r == 0 && i < images.n; i++)
-		r = get_labels(catalog, &images.items[i], err);
-	if (r == 0)
-		r = grow(catalog, &images, err);
-	if (r == CATALOG_E_NOMEM)
-		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
-	return r;
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
+		r = load_row(catalog, stmt, err);
+	if (r == 0 && result != SQLITE_DONE)
+		r = catalog_sql_error(catalog, "load", err);
+	(void)sqlite3_reset(stmt);
+	return r < 0 ? r : check_all_came(catalog, err);
 }

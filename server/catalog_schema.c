@@ -111,7 +111,15 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, updated_at = ?2 WHERE id = ?1",
 	/* Freezing it for its first child has flushed it. */
 	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0 WHERE id = ?1",
-	[SQL_IMAGE_LOAD] = "SELECT " IMAGE_COLUMNS " FROM image",
+	/* Parents before their children. */
+	[SQL_IMAGE_LOAD] =
+		"WITH RECURSIVE tree (node, level) AS ("
+		"SELECT id, 0 FROM image WHERE parent_id IS NULL UNION ALL "
+		"SELECT image.id, level + 1 FROM tree JOIN image ON image.parent_id = tree.node "
+		"WHERE level < 1024) "
+		"SELECT " IMAGE_COLUMNS
+		" FROM tree JOIN image ON image.id = tree.node ORDER BY level",
+	[SQL_ROW_COUNT] = "SELECT count(*) FROM image",
 	[SQL_LABEL_LOAD] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key",
 	[SQL_IMAGE_LIST] =
 		"SELECT id FROM image WHERE state <> 2 AND name > ?1 ORDER BY name LIMIT ?2",

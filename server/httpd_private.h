@@ -76,18 +76,16 @@ enum httpd_phase {
 /* An upload: the polling thread fills one buffer while a worker writes the other. */
 struct httpd_upload {
 	pthread_mutex_t lock; /* guards what follows */
-	struct httpd_buffer {
-		char *bytes;
-		size_t used;
-	} buffers[2];
-	unsigned filling;  /* index of the buffer that takes pieces */
-	bool full;         /* the other one waits for the worker, or is with it */
-	bool draining;     /* a worker has the call */
-	bool waiting;      /* the connection is suspended until a buffer is free */
-	bool ended;        /* suspended until all is written */
-	bool failed;       /* the outcome is settled; drop what comes */
-	bool abandoned;    /* the client has gone; the worker frees the request */
-	uint64_t capacity; /* of each buffer */
+	size_t used[2];       /* bytes of each buffer */
+	unsigned filling;     /* index of the buffer that takes pieces */
+	bool full;            /* the other one waits for the worker, or is with it */
+	bool draining;        /* a worker has the call */
+	bool waiting;         /* the connection is suspended until a buffer is free */
+	bool ended;           /* suspended until all is written */
+	bool failed;          /* the outcome is settled; drop what comes */
+	bool abandoned;       /* the client has gone; the worker frees the request */
+	size_t capacity;      /* of each buffer */
+	char bytes[];         /* of one buffer and of the other */
 };
 
 struct httpd_request {

@@ -15,13 +15,15 @@ static struct httpd_request *request_of(struct workers_item *item)
 
 bool httpd_upload_begin(struct httpd_request *request)
 {
-	struct httpd_upload *upload = calloc(1, sizeof *upload);
 	uint64_t length = api_call_body_length(request->call);
+	size_t capacity = length && length < HTTPD_BUFFER ? (size_t)length : HTTPD_BUFFER;
+	struct httpd_upload *upload = malloc(sizeof *upload + 2 * capacity);
 
 	if (!upload)
 		return false;
+	memset(upload, 0, sizeof *upload); /* not the buffers: pages never touched cost nothing */
 	(void)pthread_mutex_init(&upload->lock, NULL);
-	upload->capacity = length && length < HTTPD_BUFFER ? length : HTTPD_BUFFER;
+	upload->capacity = capacity;
 	request->upload = upload;
 	return true;
 }
@@ -30,8 +32,6 @@ void httpd_upload_free(struct httpd_upload *upload)
 {
 	if (!upload)
 		return;
-	free(upload->buffers[0].bytes);
-	free(upload->buffers[1].bytes);
 	(void)pthread_mutex_destroy(&upload->lock);
 	free(upload);
 }
@@ -43,7 +43,7 @@ static void written(struct httpd_request *request, bool ok)
 {
 	struct httpd_upload *upload = request->upload;
 
-	upload->buffers[!upload->filling].used = 0;
+	upload->used[!upload->filling] = 0;
 	upload->full = false;
 	upload->failed = upload->failed || !ok;
 	if (upload->waiting) {
@@ -55,7 +55,7 @@ static void written(struct httpd_request *request, bool ok)
 /* With the lock: at the end the last buffer is written too, full or not. */
 static bool next_buffer(struct httpd_upload *upload)
 {
-	size_t used = upload->buffers[upload->filling].used;
+	size_t used = upload->used[upload->filling];
 
 	if (!upload->full && used && (upload->ended || used == upload->capacity)) {
 		upload->filling = !upload->filling;
@@ -73,11 +73,12 @@ static void drain(struct workers_item *item)
 	log_set_request(request->id);
 	(void)pthread_mutex_lock(&upload->lock);
 	while (next_buffer(upload)) {
-		const struct httpd_buffer *buffer = &upload->buffers[!upload->filling];
+		const char *bytes = upload->bytes + !upload->filling * upload->capacity;
+		size_t used = upload->used[!upload->filling];
 		bool ok = !upload->failed;
 
 		(void)pthread_mutex_unlock(&upload->lock);
-		ok = ok && api_call_write(request->call, buffer->bytes, buffer->used);
+		ok = ok && api_call_write(request->call, bytes, used);
 		(void)pthread_mutex_lock(&upload->lock);
 		written(request, ok);
 	}
@@ -107,45 +108,45 @@ static void start_worker(struct httpd_request *request)
 
 /* ---- the polling thread's side ---- */
 
+/* Into the buffer that is being filled, as far as there is room. */
 static size_t copy(struct httpd_upload *upload, const char *bytes, size_t len)
 {
-	struct httpd_buffer *buffer = &upload->buffers[upload->filling];
-	size_t room = upload->capacity - buffer->used;
+	size_t used = upload->used[upload->filling], room = upload->capacity - used;
 	size_t n = len < room ? len : room;
 
-	if (!buffer->bytes)
-		buffer->bytes = malloc(upload->capacity);
-	if (!buffer->bytes)
-		return SIZE_MAX;
-	memcpy(buffer->bytes + buffer->used, bytes, n);
-	buffer->used += n;
+	memcpy(upload->bytes + upload->filling * upload->capacity + used, bytes, n);
+	upload->used[upload->filling] += n;
 	return n;
+}
+
+/* With the lock: whether a full buffer could be given to the worker. */
+static bool hand_over(struct httpd_request *request)
+{
+	struct httpd_upload *upload = request->upload;
+
+	if (upload->full)
+		return false;
+	upload->filling = !upload->filling;
+	upload->full = true;
+	start_worker(request);
+	return true;
 }
 
 size_t httpd_upload_take(struct httpd_request *request, const char *bytes, size_t len)
 {
 	struct httpd_upload *upload = request->upload;
 	size_t taken = 0;
+	bool room = true;
 
 	(void)pthread_mutex_lock(&upload->lock);
-	while (taken < len && !upload->failed && !request->cut) {
-		size_t n = copy(upload, bytes + taken, len - taken);
-
-		request->cut = n == SIZE_MAX; /* no memory */
-		taken += request->cut ? 0 : n;
-		if (request->cut || upload->buffers[upload->filling].used < upload->capacity)
-			continue;
-		if (upload->full) {
-			/* Both are. A piece that is all taken need not wait; the next one will. */
-			if (taken == len)
-				break;
-			upload->waiting = httpd_request_suspend(request);
-			request->cut = !upload->waiting;
-			break;
-		}
-		upload->filling = !upload->filling;
-		upload->full = true;
-		start_worker(request);
+	while (room && taken < len && !upload->failed) {
+		taken += copy(upload, bytes + taken, len - taken);
+		room = upload->used[upload->filling] < upload->capacity || hand_over(request);
+	}
+	/* A piece that was all taken need not wait for a buffer; the next one will. */
+	if (!room && taken < len) {
+		upload->waiting = httpd_request_suspend(request);
+		request->cut = !upload->waiting;
 	}
 	(void)pthread_mutex_unlock(&upload->lock);
 	return taken;

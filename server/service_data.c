@@ -63,8 +63,6 @@ void service_data_close(struct service_data *data)
 {
 	if (!data)
 		return;
-	for (uint32_t i = 0; data->levels && i < data->info.levels; i++)
-		free(data->levels[i]);
 	free(data->levels);
 	images_unpin(data->image, data->mode);
 	free(data);
@@ -76,23 +74,21 @@ const struct service_data_info *service_data_info(const struct service_data *dat
 }
 
 /* What the catalog says now of an image of the chain. */
-static struct service_data_name *find_level(struct service_data *data, uint32_t depth)
+static bool find_level(struct service_data *data, uint32_t depth, struct service_data_name *level)
 {
 	const struct vhd_info *info = vhd_level_info(images_disk(data->image), depth);
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	struct service_data_name *level;
 	char file[POOL_NAME];
 
-	level = info ? calloc(1, sizeof *level) : NULL;
-	if (!level)
-		return NULL;
-	ids_format(info->id, level->id);
+	if (!info)
+		return false;
 	if (catalog_get(data->service->catalog, info->id, &row, NULL) == 0) {
 		pool_file_name(info->id, file);
 		(void)snprintf(level->name, sizeof level->name, "%s", row.name);
 		(void)snprintf(level->path, sizeof level->path, "%s/%s", row.pool, file);
 	}
-	return level;
+	ids_format(info->id, level->id);
+	return true;
 }
 
 bool service_data_level(struct service_data *data, uint32_t depth, struct service_level *ret_level)
@@ -102,13 +98,11 @@ bool service_data_level(struct service_data *data, uint32_t depth, struct servic
 	if (depth >= data->info.levels)
 		return false;
 	if (!data->levels)
-		data->levels = calloc(data->info.levels, sizeof(struct service_data_name *));
+		data->levels = calloc(data->info.levels, sizeof *data->levels);
 	if (!data->levels)
 		return false;
-	if (!data->levels[depth])
-		data->levels[depth] = find_level(data, depth);
-	level = data->levels[depth];
-	if (!level)
+	level = &data->levels[depth];
+	if (!*level->id && !find_level(data, depth, level))
 		return false;
 	*ret_level =
 		(struct service_level){.id = level->id, .name = level->name, .path = level->path};
@@ -153,17 +147,39 @@ enum service_code service_data_read(struct service_data *data, void *buf, size_t
 	return r < 0 ? service_data_failed(data, &why, err) : SERVICE_OK;
 }
 
-/* Room is refused only when it surely does not suffice: what is allocated already needs none. */
+enum { RESERVE_EXTENTS = 1024, RESERVE_LOOKS = 16 };
+
+/* Bytes of the range that this image has no room for yet. Of a range too scattered to look through,
+ * what was not looked at counts as had: room is refused only when it surely does not suffice. */
+static uint64_t missing_room(struct service_data *data, uint64_t off, uint64_t len)
+{
+	CLEANUP(freep) struct vhd_extent *extents = calloc(RESERVE_EXTENTS, sizeof *extents);
+	uint64_t missing = 0, end = (off + len + VHD_SECTOR - 1) / VHD_SECTOR * VHD_SECTOR;
+
+	off = off / VHD_SECTOR * VHD_SECTOR;
+	for (int look = 0; extents && look < RESERVE_LOOKS && off < end; look++) {
+		struct vhd_extent_list list = {.extents = extents, .max = RESERVE_EXTENTS};
+
+		if (vhd_extents(images_disk(data->image), off, end - off, VHD_NO_PARENT, &list,
+				NULL) < 0 ||
+		    !list.n)
+			return missing;
+		for (size_t i = 0; i < list.n; i++)
+			missing += extents[i].where == VHD_DATA ? 0 : extents[i].length;
+		off = extents[list.n - 1].start + extents[list.n - 1].length;
+	}
+	return missing;
+}
+
 enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
 				       struct service_error *err)
 {
 	struct catalog_brief brief;
 	struct vhd_error why = {0};
-	uint64_t size, space, have;
+	uint64_t size, space;
 	struct pool_dir *pool;
 	struct images_view view;
 
-	(void)off;
 	images_look(data->service->images, data->id, &view);
 	if (view.failed)
 		return service_fail(err, SERVICE_IMAGE_FAILED, "An earlier sync of '%s' failed.",
@@ -176,8 +192,7 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 		return SERVICE_OK;
 	if (pool_space(pool, &size, &space, &why) < 0)
 		return service_codes_vhd(&why, err);
-	have = (brief.blocks + data->allocated) * data->info.block_size;
-	if (len <= have || len - have <= space)
+	if (len <= space || missing_room(data, off, len) <= space)
 		return SERVICE_OK;
 	return service_fail(err, SERVICE_NO_SPACE,
 			    "The pool has %llu bytes left, the body has %llu.",

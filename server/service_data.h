@@ -17,9 +17,8 @@ struct service_data {
 	enum images_mode mode;
 	uint8_t id[IDS_SIZE];
 	struct service_data_info info;
-	struct service_data_name *
-		*levels;    /* of the chain, each found when it is asked for; NULL: none was */
-	uint64_t epoch;     /* of the last write; 0 = there was none */
+	struct service_data_name *levels; /* each found when asked for; NULL: none was */
+	uint64_t epoch;                   /* of the last write; 0 = there was none */
 	uint32_t allocated; /* blocks the image had allocated since its open, at ours */
 	struct images_waiter waiter;
 	service_done_fn *done;

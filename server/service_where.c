@@ -52,10 +52,9 @@ static void fill_location(const struct vhd_step *steps, size_t n, struct service
 	location->bat_sector = last->bat_sector;
 }
 
-/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
-				      struct service_step *ret_steps, size_t *ret_n_steps,
+				      struct service_step_list *ret_steps,
 				      struct service_error *err)
 {
 	CLEANUP(freep) struct vhd_step *steps = calloc(data->info.levels, sizeof *steps);
@@ -70,10 +69,10 @@ enum service_code service_data_locate(struct service_data *data, uint64_t sector
 	if (r < 0 || !list.n)
 		return service_data_failed(data, &why, err);
 	for (size_t i = 0; i < list.n; i++)
-		ret_steps[i] = (struct service_step){.kind = kind_of(steps[i].kind),
-						     .bitmap_full = steps[i].bitmap_full};
+		ret_steps->steps[i] = (struct service_step){.kind = kind_of(steps[i].kind),
+							    .bitmap_full = steps[i].bitmap_full};
 	fill_location(steps, list.n, ret_location);
-	*ret_n_steps = list.n;
+	ret_steps->n = list.n;
 	return SERVICE_OK;
 }
 
@@ -106,21 +105,20 @@ static void add_runs(struct service_run *runs, size_t *n, const struct vhd_run_l
 	}
 }
 
-/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
-				    unsigned flags, struct service_run *ret_runs, size_t max,
-				    size_t *ret_n, struct service_error *err)
+				    unsigned flags, struct service_run_list *ret_runs,
+				    struct service_error *err)
 {
-	CLEANUP(freep) struct vhd_run *found = calloc(max, sizeof *found);
+	CLEANUP(freep) struct vhd_run *found = calloc(ret_runs->max, sizeof *found);
 	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
 	int64_t until = clock_monotonic_ms() + SCAN_MS;
 	size_t n = 0;
 
 	if (!found)
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
-	while (count && n < max && (!n || clock_monotonic_ms() < until)) {
+	while (count && n < ret_runs->max && (!n || clock_monotonic_ms() < until)) {
 		uint64_t piece = count < SCAN_SECTORS ? count : SCAN_SECTORS;
-		struct vhd_run_list list = {.runs = found, .max = max - n};
+		struct vhd_run_list list = {.runs = found, .max = ret_runs->max - n};
 		struct vhd_error why = {.code = VHD_E_AGAIN};
 		int r = vhd_get_sector_locations(images_disk(data->image), sector, piece, nowait,
 						 &list, &why);
@@ -129,12 +127,12 @@ enum service_code service_data_runs(struct service_data *data, uint64_t sector, 
 			return service_data_failed(data, &why, err);
 		if (r < 0 || !list.n)
 			break;
-		add_runs(ret_runs, &n, &list);
+		add_runs(ret_runs->runs, &n, &list);
 		piece = found[list.n - 1].sector + found[list.n - 1].count - sector;
 		count -= piece;
 		sector += piece;
 	}
-	*ret_n = n;
+	ret_runs->n = n;
 	return SERVICE_OK;
 }
 
@@ -160,23 +158,22 @@ static void add_extents(struct service_extent *extents, size_t *n,
 	}
 }
 
-/* service.h chose the parameters. NOLINTNEXTLINE(readability-function-size) */
 enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
-				       bool top_only, unsigned flags,
-				       struct service_extent *ret_extents, size_t max,
-				       size_t *ret_n, struct service_error *err)
+				       unsigned flags, struct service_extent_list *ret_extents,
+				       struct service_error *err)
 {
-	CLEANUP(freep) struct vhd_extent *found = calloc(max, sizeof *found);
-	unsigned how = (flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0) | (top_only ? VHD_NO_PARENT : 0);
+	CLEANUP(freep) struct vhd_extent *found = calloc(ret_extents->max, sizeof *found);
+	unsigned how = (flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0) |
+		       (flags & SERVICE_TOP_ONLY ? VHD_NO_PARENT : 0);
 	const uint64_t most = (uint64_t)SCAN_SECTORS * VHD_SECTOR;
 	int64_t until = clock_monotonic_ms() + SCAN_MS;
 	size_t n = 0;
 
 	if (!found)
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
-	while (length && n < max && (!n || clock_monotonic_ms() < until)) {
+	while (length && n < ret_extents->max && (!n || clock_monotonic_ms() < until)) {
 		uint64_t piece = length < most ? length : most;
-		struct vhd_extent_list list = {.extents = found, .max = max - n};
+		struct vhd_extent_list list = {.extents = found, .max = ret_extents->max - n};
 		struct vhd_error why = {.code = VHD_E_AGAIN};
 		int r = vhd_extents(images_disk(data->image), start, piece, how, &list, &why);
 
@@ -184,11 +181,11 @@ enum service_code service_data_extents(struct service_data *data, uint64_t start
 			return service_data_failed(data, &why, err);
 		if (r < 0 || !list.n)
 			break;
-		add_extents(ret_extents, &n, &list);
+		add_extents(ret_extents->extents, &n, &list);
 		piece = found[list.n - 1].start + found[list.n - 1].length - start;
 		length -= piece;
 		start += piece;
 	}
-	*ret_n = n;
+	ret_extents->n = n;
 	return SERVICE_OK;
 }

@@ -22,6 +22,8 @@ requires() {
 	done
 }
 
+at_end() { :; } # a script may have more to clean up
+
 cleanup() {
 	local status=$?
 	if [ -n "$pid" ]; then
@@ -32,6 +34,7 @@ cleanup() {
 		echo "--- log of vhdd"
 		tail -n 50 "$work/log"
 	fi
+	at_end
 	rm -rf "$work"
 	exit "$status"
 }
