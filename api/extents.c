@@ -55,19 +55,20 @@ static void put_extent(struct api_call *call, struct buf *buf, const struct serv
 }
 
 static enum api_step answer(struct api_call *call, const struct span *span,
-			    const struct service_extent *extents, size_t n, const char *etag)
+			    const struct service_extent_list *list, const char *etag)
 {
 	uint64_t size = service_data_info(call->data)->size;
-	uint64_t next = n > 0 ? extents[n - 1].start + extents[n - 1].length : span->start;
+	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
+	uint64_t next = last ? last->start + last->length : span->start;
 	struct buf buf = {0};
 
 	buf_printf(&buf,
 		   "{\"virtual_size\":%" PRIu64 ",\"start\":%" PRIu64 ",\"length\":%" PRIu64
 		   ",\"extents\":[",
 		   size, span->start, next - span->start);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		buf_append(&buf, ",", i > 0);
-		put_extent(call, &buf, &extents[i]);
+		put_extent(call, &buf, &list->extents[i]);
 	}
 	if (next < span->start + span->length)
 		buf_printf(&buf, "],\"next_start\":%" PRIu64 ",\"etag\":\"%s\"}\n", next, etag);
@@ -77,21 +78,20 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 }
 
 static enum api_step run(struct api_call *call, const struct span *span,
-			 struct service_extent *extents)
+			 struct service_extent_list *list)
 {
+	unsigned flags = data_flags(call) | (span->top_only ? SERVICE_TOP_ONLY : 0);
 	struct service_data_state state = {.etag = ""};
 	enum service_code code;
 	enum api_step step;
-	size_t n = 0;
 
 	service_data_state(call->data, &state);
 	if (!call_etag(call, state.etag))
 		return API_REPLY;
-	code = service_data_extents(call->data, span->start, span->length, span->top_only,
-				    data_flags(call), extents, (size_t)span->limit, &n, &call->err);
+	code = service_data_extents(call->data, span->start, span->length, flags, list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	step = answer(call, span, extents, n, state.etag);
+	step = answer(call, span, list, state.etag);
 	call_header(call, "ETag", "\"%s\"", state.etag);
 	return step;
 }
@@ -100,6 +100,7 @@ enum api_step extents_get(struct api_call *call)
 {
 	struct span span = {.length = UINT64_MAX, .limit = EXTENTS_MAX};
 	CLEANUP(freep) struct service_extent *extents = NULL;
+	struct service_extent_list list = {.n = 0};
 	enum service_code code;
 	uint64_t size;
 
@@ -116,5 +117,6 @@ enum api_step extents_get(struct api_call *call)
 	if (span.length > size - span.start)
 		span.length = size - span.start;
 	extents = malloc((size_t)span.limit * sizeof *extents);
-	return extents ? run(call, &span, extents) : call_fail(call, CODE_INTERNAL, "no memory");
+	list = (struct service_extent_list){.extents = extents, .max = (size_t)span.limit};
+	return extents ? run(call, &span, &list) : call_fail(call, CODE_INTERNAL, "no memory");
 }

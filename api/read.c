@@ -96,18 +96,17 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 
 	while (sector < end) {
 		struct service_run runs[PRESENT_RUNS];
-		size_t n = 0;
-		enum service_code code =
-			service_data_runs(call->data, sector, end - sector, data_flags(call), runs,
-					  PRESENT_RUNS, &n, &call->err);
+		struct service_run_list list = {.runs = runs, .max = PRESENT_RUNS};
+		enum service_code code = service_data_runs(call->data, sector, end - sector,
+							   data_flags(call), &list, &call->err);
 
-		if (code != SERVICE_OK || n == 0)
+		if (code != SERVICE_OK || list.n == 0)
 			return code != SERVICE_OK ? code : SERVICE_INTERNAL;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < list.n; i++)
 			window->present |= runs[i].where == SERVICE_DATA;
 		if (window->present)
 			return SERVICE_OK;
-		sector = runs[n - 1].sector + runs[n - 1].count;
+		sector = runs[list.n - 1].sector + runs[list.n - 1].count;
 	}
 	return SERVICE_OK;
 }

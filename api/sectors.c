@@ -77,22 +77,22 @@ static void put_location(struct api_call *call, struct buf *buf,
 	buf_printf(buf, "}");
 }
 
-static void put_searched(struct api_call *call, struct buf *buf, const struct service_step *steps,
-			 size_t n)
+static void put_searched(struct api_call *call, struct buf *buf,
+			 const struct service_step_list *list)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		struct service_level level = level_of(call, (uint32_t)i);
 
 		buf_printf(buf, "%s{\"image\":", i > 0 ? "," : "");
 		buf_json(buf, level.name);
-		buf_printf(buf, ",\"depth\":%zu,%s%s}", i, step_text(&steps[i]),
-			   steps[i].bitmap_full ? ",\"bitmap\":\"full\"" : "");
+		buf_printf(buf, ",\"depth\":%zu,%s%s}", i, step_text(&list->steps[i]),
+			   list->steps[i].bitmap_full ? ",\"bitmap\":\"full\"" : "");
 	}
 }
 
 static enum api_step answer_location(struct api_call *call, uint64_t sector,
 				     const struct service_location *location,
-				     const struct service_step *steps, size_t n)
+				     const struct service_step_list *steps)
 {
 	struct service_data_state state = {.etag = ""};
 	struct buf buf = {0};
@@ -108,7 +108,7 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 		   sector, sector * SECTOR, where_text(location->where));
 	put_location(call, &buf, location);
 	buf_printf(&buf, ",\"searched\":[");
-	put_searched(call, &buf, steps, n);
+	put_searched(call, &buf, steps);
 	buf_printf(&buf, "],\"etag\":\"%s\"}\n", state.etag);
 	step = call_text(call, 200, "application/json", &buf);
 	call_header(call, "ETag", "\"%s\"", state.etag);
@@ -118,11 +118,11 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 enum api_step sectors_locate(struct api_call *call)
 {
 	struct service_step steps[SERVICE_DEPTH_MAX];
+	struct service_step_list list = {.steps = steps, .max = SERVICE_DEPTH_MAX};
 	struct service_location location;
 	enum service_code code;
 	uint64_t sectors;
 	uint64_t sector;
-	size_t n = 0;
 
 	if (!number_u64(call->arg, strlen(call->arg), &sector))
 		return call_fail(call, CODE_INVALID_VALUE, "'%s' is not the number of a sector",
@@ -133,11 +133,11 @@ enum api_step sectors_locate(struct api_call *call)
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (sector >= sectors)
 		return data_beyond_sectors(call, sector, sectors);
-	code = service_data_locate(call->data, sector, data_flags(call), &location, steps, &n,
+	code = service_data_locate(call->data, sector, data_flags(call), &location, &list,
 				   &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	return answer_location(call, sector, &location, steps, n);
+	return answer_location(call, sector, &location, &list);
 }
 
 /* ---- runs
@@ -172,21 +172,22 @@ static void put_run_line(struct api_call *call, struct buf *buf, const struct se
 			   run->count, run->where == SERVICE_ZERO ? "-" : "?", "-", "-");
 }
 
-static enum api_step answer_text(struct api_call *call, const struct service_run *runs, size_t n)
+static enum api_step answer_text(struct api_call *call, const struct service_run_list *list)
 {
 	struct buf buf = {0};
 
 	buf_printf(&buf, "%-11s %-9s %-5s %-16s %s\n", "#sector", "count", "depth", "image",
 		   "physical");
-	for (size_t i = 0; i < n; i++)
-		put_run_line(call, &buf, &runs[i]);
+	for (size_t i = 0; i < list->n; i++)
+		put_run_line(call, &buf, &list->runs[i]);
 	return call_text(call, 200, "text/plain; charset=utf-8", &buf);
 }
 
 static enum api_step answer_json(struct api_call *call, const struct span *span,
-				 const struct service_run *runs, size_t n, const char *etag)
+				 const struct service_run_list *list, const char *etag)
 {
-	uint64_t next = n > 0 ? runs[n - 1].sector + runs[n - 1].count : span->start;
+	const struct service_run *last = list->n > 0 ? &list->runs[list->n - 1] : NULL;
+	uint64_t next = last ? last->sector + last->count : span->start;
 	uint64_t end = service_data_info(call->data)->size / SECTOR;
 	struct buf buf = {0};
 
@@ -195,9 +196,9 @@ static enum api_step answer_json(struct api_call *call, const struct span *span,
 	buf_json(&buf, service_data_info(call->data)->name);
 	buf_printf(&buf, ",\"start\":%" PRIu64 ",\"count\":%" PRIu64 ",\"runs\":[", span->start,
 		   next - span->start);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		buf_append(&buf, ",", i > 0);
-		put_run(call, &buf, &runs[i]);
+		put_run(call, &buf, &list->runs[i]);
 	}
 	if (next < end)
 		buf_printf(&buf, "],\"next_sector\":%" PRIu64 ",\"etag\":\"%s\"}\n", next, etag);
@@ -224,24 +225,22 @@ static bool parse_span(struct api_call *call, struct span *span)
 }
 
 static enum api_step answer_runs(struct api_call *call, const struct span *span,
-				 struct service_run *runs)
+				 struct service_run_list *list)
 {
 	uint64_t scan = span->count < SCAN_MAX ? span->count : SCAN_MAX;
 	uint64_t left = service_data_info(call->data)->size / SECTOR - span->start;
 	struct service_data_state state = {.etag = ""};
 	enum service_code code;
 	enum api_step step;
-	size_t n = 0;
 
 	service_data_state(call->data, &state);
 	if (!call_etag(call, state.etag))
 		return API_REPLY;
 	code = service_data_runs(call->data, span->start, scan < left ? scan : left,
-				 data_flags(call), runs, (size_t)span->limit, &n, &call->err);
+				 data_flags(call), list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	step = span->text ? answer_text(call, runs, n)
-			  : answer_json(call, span, runs, n, state.etag);
+	step = span->text ? answer_text(call, list) : answer_json(call, span, list, state.etag);
 	call_header(call, "ETag", "\"%s\"", state.etag);
 	return step;
 }
@@ -250,6 +249,7 @@ enum api_step sectors_runs(struct api_call *call)
 {
 	struct span span = {.count = UINT64_MAX, .limit = RUNS_MAX};
 	CLEANUP(freep) struct service_run *runs = NULL;
+	struct service_run_list list = {.n = 0};
 	enum service_code code;
 	uint64_t sectors;
 
@@ -262,5 +262,6 @@ enum api_step sectors_runs(struct api_call *call)
 	if (span.start >= sectors)
 		return data_beyond_sectors(call, span.start, sectors);
 	runs = malloc((size_t)span.limit * sizeof *runs);
-	return runs ? answer_runs(call, &span, runs) : call_fail(call, CODE_INTERNAL, "no memory");
+	list = (struct service_run_list){.runs = runs, .max = (size_t)span.limit};
+	return runs ? answer_runs(call, &span, &list) : call_fail(call, CODE_INTERNAL, "no memory");
 }

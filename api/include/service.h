@@ -89,6 +89,7 @@ struct service_error {
 
 enum service_flags {
 	SERVICE_NOWAIT = 1 << 0,
+	SERVICE_TOP_ONLY = 1 << 1, /* extents: of the image itself, without its parents */
 };
 
 struct service; /* the daemon */
@@ -357,11 +358,15 @@ struct service_location {
 	uint32_t block, sector_in_block, bitmap_sectors;
 	uint64_t bat_sector;
 };
-/* `sector` lies inside the disk. ret_steps has room for SERVICE_DEPTH_MAX; level i of the chain is
- * step i. SERVICE_PARENT_MISSING only when the sector is not found above the break. */
+struct service_step_list {
+	struct service_step *steps; /* the caller's, room for `max` */
+	size_t max, n;              /* n: how many were filled */
+};
+/* `sector` lies inside the disk. Level i of the chain is step i, and a list of SERVICE_DEPTH_MAX
+ * holds them all. SERVICE_PARENT_MISSING only when the sector is not found above the break. */
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
-				      struct service_step *ret_steps, size_t *ret_n_steps,
+				      struct service_step_list *ret_steps,
 				      struct service_error *err);
 
 struct service_run {
@@ -370,23 +375,29 @@ struct service_run {
 	uint32_t depth;
 	uint64_t physical_sector;
 };
-/* Runs from `sector` on, without gaps, cut where level or contiguity changes; at most `max` runs
- * and `count` sectors, and not for longer than about 2 s: fewer than asked is success, none is not.
- */
+struct service_run_list {
+	struct service_run *runs; /* the caller's, room for `max` */
+	size_t max, n;
+};
+/* Runs from `sector` on, without gaps, cut where level or contiguity changes; at most `count`
+ * sectors, and not for longer than about 2 s: fewer than asked is success, none is not. */
 enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
-				    unsigned flags, struct service_run *ret_runs, size_t max,
-				    size_t *ret_n, struct service_error *err);
+				    unsigned flags, struct service_run_list *ret_runs,
+				    struct service_error *err);
 
 struct service_extent {
 	uint64_t start, length; /* bytes */
 	enum service_where where;
 	uint32_t depth;
 };
-/* Like the runs, merged by level. `top_only` looks at the image itself: SERVICE_UNKNOWN = the
+struct service_extent_list {
+	struct service_extent *extents; /* the caller's, room for `max` */
+	size_t max, n;
+};
+/* Like the runs, merged by level. SERVICE_TOP_ONLY looks at the image itself: SERVICE_UNKNOWN = the
  * parent shows. */
 enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
-				       bool top_only, unsigned flags,
-				       struct service_extent *ret_extents, size_t max,
-				       size_t *ret_n, struct service_error *err);
+				       unsigned flags, struct service_extent_list *ret_extents,
+				       struct service_error *err);
 
 #endif

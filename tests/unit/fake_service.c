@@ -475,7 +475,7 @@ void service_data_flush(struct service_data *data, service_done_fn *done, void *
 
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
-				      struct service_step *ret_steps, size_t *ret_n_steps,
+				      struct service_step_list *ret_steps,
 				      struct service_error *err)
 {
 	enum service_code code = busy(data->service, flags, err);
@@ -484,14 +484,15 @@ enum service_code service_data_locate(struct service_data *data, uint64_t sector
 
 	if (code != SERVICE_OK)
 		return code;
+	assert(ret_steps->max > depth);
 	for (uint32_t i = 0; i < depth; i++)
-		ret_steps[i] = (struct service_step){.kind = i == 0 ? SERVICE_STEP_UNALLOCATED
-								    : SERVICE_STEP_CLEAR};
-	*ret_n_steps = depth;
+		ret_steps->steps[i] = (struct service_step){
+			.kind = i == 0 ? SERVICE_STEP_UNALLOCATED : SERVICE_STEP_CLEAR};
+	ret_steps->n = depth;
 	*ret_location = (struct service_location){.where = SERVICE_ZERO};
 	if (!image)
 		return SERVICE_OK;
-	ret_steps[(*ret_n_steps)++] =
+	ret_steps->steps[ret_steps->n++] =
 		(struct service_step){.kind = SERVICE_STEP_SET, .bitmap_full = image->parent < 0};
 	*ret_location = (struct service_location){.where = SERVICE_DATA,
 						  .depth = depth,
@@ -504,15 +505,15 @@ enum service_code service_data_locate(struct service_data *data, uint64_t sector
 	if (image->kind == SERVICE_FIXED) {
 		ret_location->has_block = false;
 		ret_location->physical_sector = sector;
-		ret_steps[*ret_n_steps - 1].kind = SERVICE_STEP_FLAT;
+		ret_steps->steps[depth].kind = SERVICE_STEP_FLAT;
 	}
 	return SERVICE_OK;
 }
 
 /* A sector whose owner is that of the run's first one joins it. */
 enum service_code service_data_runs(struct service_data *data, uint64_t sector, uint64_t count,
-				    unsigned flags, struct service_run *ret_runs, size_t max,
-				    size_t *ret_n, struct service_error *err)
+				    unsigned flags, struct service_run_list *ret_runs,
+				    struct service_error *err)
 {
 	enum service_code code = busy(data->service, flags, err);
 	const struct fake_image *last = NULL;
@@ -525,41 +526,43 @@ enum service_code service_data_runs(struct service_data *data, uint64_t sector, 
 		const struct fake_image *image = owner(data, at, &depth);
 
 		if (n > 0 && image == last) {
-			ret_runs[n - 1].count++;
+			ret_runs->runs[n - 1].count++;
 			continue;
 		}
-		if (n == max)
+		if (n == ret_runs->max)
 			break;
-		ret_runs[n++] = (struct service_run){.sector = at,
-						     .count = 1,
-						     .where = image ? SERVICE_DATA : SERVICE_ZERO,
-						     .depth = depth,
-						     .physical_sector = 100 + at};
+		ret_runs->runs[n++] =
+			(struct service_run){.sector = at,
+					     .count = 1,
+					     .where = image ? SERVICE_DATA : SERVICE_ZERO,
+					     .depth = depth,
+					     .physical_sector = 100 + at};
 		last = image;
 	}
-	*ret_n = n;
+	ret_runs->n = n;
 	return SERVICE_OK;
 }
 
 enum service_code service_data_extents(struct service_data *data, uint64_t start, uint64_t length,
-				       bool top_only, unsigned flags,
-				       struct service_extent *ret_extents, size_t max,
-				       size_t *ret_n, struct service_error *err)
+				       unsigned flags, struct service_extent_list *ret_extents,
+				       struct service_error *err)
 {
 	struct service_run runs[64];
-	size_t n = 0;
-	enum service_code code = service_data_runs(data, start / 512, length / 512, flags, runs,
-						   max < 64 ? max : 64, &n, err);
+	struct service_run_list list = {.runs = runs,
+					.max = ret_extents->max < 64 ? ret_extents->max : 64};
+	enum service_code code =
+		service_data_runs(data, start / 512, length / 512, flags, &list, err);
 
-	for (size_t i = 0; code == SERVICE_OK && i < n; i++) {
-		bool hidden = top_only && runs[i].where == SERVICE_DATA && runs[i].depth > 0;
+	for (size_t i = 0; code == SERVICE_OK && i < list.n; i++) {
+		bool hidden = (flags & SERVICE_TOP_ONLY) && runs[i].where == SERVICE_DATA &&
+			      runs[i].depth > 0;
 
-		ret_extents[i] =
+		ret_extents->extents[i] =
 			(struct service_extent){.start = runs[i].sector * 512,
 						.length = runs[i].count * 512,
 						.where = hidden ? SERVICE_UNKNOWN : runs[i].where,
 						.depth = runs[i].depth};
 	}
-	*ret_n = n;
+	ret_extents->n = list.n;
 	return code;
 }
