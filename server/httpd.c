@@ -92,9 +92,10 @@ void httpd_stop(struct httpd *httpd)
 		log_warning("%u requests are cut", atomic_load(&httpd->in_flight));
 		atomic_store(&httpd->cutting, true);
 		httpd_watch_cut_all(httpd);
-		/* Workers and flushes end by themselves, and resume what they had. */
-		(void)wait_for_none(&httpd->suspended, 0);
 	}
+	/* Workers and flushes end by themselves and resume what they had; who resumes a connection
+	 * still uses the library, and us, when its request has ended already. */
+	(void)wait_for_none(&httpd->suspended, 0);
 	for (size_t i = 0; i < httpd->n_listeners; i++)
 		httpd_serve_stop(&httpd->listeners[i]);
 	workers_free(httpd->workers);
