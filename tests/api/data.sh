@@ -63,7 +63,22 @@ expect 200 $data
 slice "$body" 5000001 20000000 | cmp - "$work/large" || fail "in the middle of the disk"
 
 # ---- several ranges, and none
-expect_problem 501 not-supported $data -r 0-99,1048576-1048675
+expect 206 $data -r 5000001-5000100,67108863-,5003000-5003001
+boundary=$(header Content-Type | sed -n 's|^multipart/byteranges; boundary=||p')
+part() { # RANGE: the lines before a part
+	printf -- '--%s\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes %s/67108864\r\n\r\n' "$boundary" "$1"
+}
+{
+	part 5000001-5003001
+	slice "$work/large" 0 3001
+	printf '\r\n'
+	part 67108863-67108863
+	printf '\0\r\n--%s--\r\n' "$boundary"
+} | cmp - "$body" || fail "several ranges are not what they should be"
+expect_header Content-Length "$(stat -c %s "$body")"
+expect 206 $data -r 5000001-14999999,15100000-24999999
+[ "$(stat -c %s "$body")" = "$(header Content-Length)" ] || fail "large ranges have another length"
+expect_problem 413 too-many-ranges $data -r "$(seq -s , 65 | sed 's/[0-9][0-9]*/&-&/g')"
 expect 206 $data -r -512
 expect_header Content-Range 'bytes 67108352-67108863/67108864'
 expect 206 $data -r 67108863-99999999999999999999

@@ -4,8 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 requires curl jq
 start_vhdd --listen 127.0.0.1:0
-port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
-[ -n "$port" ] || die "the port is not told"
+find_port
 image disk 16M
 random 3000000 "$work/bytes"
 

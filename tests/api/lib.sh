@@ -50,6 +50,15 @@ start_vhdd() {
 	done
 }
 
+# Sets `port` to what the daemon has picked for --listen 127.0.0.1:0; it is told in the log.
+find_port() {
+	port=
+	until [ -n "$port" ]; do
+		kill -0 "$pid" 2>/dev/null || die "vhdd does not run"
+		port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | tail -n 1)
+	done
+}
+
 # stop_vhdd [SIGNAL]: sets `stopped` to the exit status.
 stop_vhdd() {
 	kill "-${1:-TERM}" "$pid"

@@ -5,7 +5,7 @@
 requires curl jq
 printf '[limits]\nconnections = 6\nheader_seconds = 1\nbody_seconds = 1\nworkers = 2\nimages_open = 8\n' >"$work/conf"
 start_vhdd --config "$work/conf" --listen 127.0.0.1:0
-port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
+find_port
 image disk 16M
 
 # closes WITHIN-SECONDS DESCRIPTOR: the daemon ends the connection, with or without a word.
@@ -36,7 +36,7 @@ printf '[limits]\nconnections = 6\n' >"$work/conf"
 stop_vhdd
 : >"$work/log"
 start_vhdd --config "$work/conf" --listen 127.0.0.1:0
-port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | head -n 1)
+find_port
 for n in 11 12 13 14 15 16; do
 	eval "exec $n<>/dev/tcp/127.0.0.1/$port"
 done
