@@ -8,8 +8,18 @@
 
 /* Additions to the API are announced here; names are never taken back. */
 static const char *const features[] = {
-	"images",   "images.fixed", "images.differencing", "snapshots", "chain",   "data.range",
-	"data.put", "data.patch",   "data.flush",          "sectors",   "extents",
+	"images",
+	"images.fixed",
+	"images.differencing",
+	"snapshots",
+	"chain",
+	"data.range",
+	"data.ranges",
+	"data.put",
+	"data.patch",
+	"data.flush",
+	"sectors",
+	"extents",
 };
 
 static json_t *feature_list(void)

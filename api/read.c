@@ -1,6 +1,7 @@
 /* read.c - GET of the content. What fits a small buffer is read before the status is sent, so that
  * a failure is an error and not a cut connection; the rest is a stream. */
 #include "call.h"
+#include "content.h"
 #include "data.h"
 #include "handlers.h"
 
@@ -14,12 +15,12 @@
 
 enum { SECTOR = 512, SMALL = 128 << 10, PRESENT_RUNS = 64 };
 
-/* The part of the disk that is sent. */
+/* What of the disk is sent. */
 struct window {
-	uint64_t offset, length;
-	bool partial; /* 206 */
-	bool sectors; /* asked for by ?sector= */
-	bool present; /* some of those sectors exist in the chain */
+	struct range_set ranges; /* one at least */
+	bool partial;            /* 206 */
+	bool sectors;            /* asked for by ?sector= */
+	bool present;            /* some of those sectors exist in the chain */
 };
 
 bool read_prepare(struct api_call *call)
@@ -53,8 +54,10 @@ static bool sector_window(struct api_call *call, struct window *window)
 					  sectors);
 		return false;
 	}
-	*window = (struct window){
-		.offset = sector * SECTOR, .length = count * SECTOR, .sectors = true};
+	window->ranges.n = 1;
+	window->ranges.items[0] =
+		(struct range){.first = sector * SECTOR, .length = count * SECTOR};
+	window->sectors = true;
 	return true;
 }
 
@@ -71,28 +74,22 @@ static const char *range_header(const struct api_call *call, const char *etag)
 static bool byte_window(struct api_call *call, const char *etag, struct window *window)
 {
 	uint64_t size = service_data_info(call->data)->size;
-	struct range_set set = {.n = 0};
 
-	if (!range_parse(range_header(call, etag), size, &set, &call->problem))
+	if (!range_parse(range_header(call, etag), size, &window->ranges, &call->problem))
 		return false;
-	if (set.n > 1) {
-		(void)call_fail(call, CODE_NOT_SUPPORTED,
-				"several ranges in one request are not supported yet");
-		return false;
+	window->partial = window->ranges.n > 0;
+	if (!window->partial) {
+		window->ranges.n = 1;
+		window->ranges.items[0] = (struct range){.length = size};
 	}
-	*window = (struct window){.length = size};
-	if (set.n == 1)
-		*window = (struct window){.offset = set.items[0].first,
-					  .length = set.items[0].length,
-					  .partial = true};
 	return true;
 }
 
 /* Does any level of the chain have one of the sectors? */
 static enum service_code find_present(struct api_call *call, struct window *window)
 {
-	uint64_t sector = window->offset / SECTOR;
-	uint64_t end = sector + window->length / SECTOR;
+	uint64_t sector = window->ranges.items[0].first / SECTOR;
+	uint64_t end = sector + window->ranges.items[0].length / SECTOR;
 
 	while (sector < end) {
 		struct service_run runs[PRESENT_RUNS];
@@ -114,100 +111,109 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 /* ---- the body
  * ------------------------------------------------------------------------------------------ */
 
-struct stream {
-	struct service_data *data;
-	uint64_t offset;
-};
+/* Between the parts of several ranges; an id of a request is made of what a boundary may have. */
+#define BOUNDARY "vhdd-%s"
 
-static enum http_read stream_read(void *ctx, uint64_t off, void *buf, size_t len, bool nowait)
+static void fill(struct api_call *call, const struct window *window, struct content *content)
 {
-	const struct stream *stream = ctx;
-	CLEANUP(freep) struct service_error *err = calloc(1, sizeof *err);
-	enum service_code code = SERVICE_INTERNAL;
+	uint64_t size = service_data_info(call->data)->size;
+	const struct range_set *ranges = &window->ranges;
 
-	if (err)
-		code = service_data_read(stream->data, buf, len, stream->offset + off,
-					 nowait ? SERVICE_NOWAIT : 0, err);
-	if (code == SERVICE_AGAIN && nowait)
-		return HTTP_READ_AGAIN;
-	return code == SERVICE_OK ? HTTP_READ_OK : HTTP_READ_FAILED;
-}
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct range *range = &ranges->items[i];
 
-static void stream_free(void *ctx)
-{
-	struct stream *stream = ctx;
-
-	service_data_close(stream->data);
-	free(stream);
+		if (ranges->n > 1)
+			content_text(
+				content,
+				"%s--" BOUNDARY "\r\nContent-Type: application/octet-stream\r\n"
+				"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n\r\n",
+				i > 0 ? "\r\n" : "", call->request->id, range->first,
+				range->first + range->length - 1, size);
+		content_octets(content, range->first, range->length);
+	}
+	if (ranges->n > 1)
+		content_text(content, "\r\n--" BOUNDARY "--\r\n", call->request->id);
 }
 
 /* The open image goes over to the stream. */
-static enum api_step send_stream(struct api_call *call, const struct window *window)
+static enum api_step send_stream(struct api_call *call, unsigned status, struct content *content)
 {
-	struct stream *stream = malloc(sizeof *stream);
-	struct http_stream body = {
-		.length = window->length, .read = stream_read, .free = stream_free, .ctx = stream};
+	struct http_stream body;
 
-	if (!stream)
-		return call_fail(call, CODE_INTERNAL, "no memory");
-	*stream = (struct stream){.data = STEAL(call->data), .offset = window->offset};
-	if (call_empty(call, window->partial ? 206 : 200) != API_REPLY || !call->response) {
-		stream_free(stream);
+	if (call_empty(call, status) != API_REPLY || !call->response)
 		return API_REPLY;
-	}
+	if (!content_stream(content, &body))
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	call->data = NULL;
 	http_response_stream(call->response, &body);
 	return API_REPLY;
 }
 
-static enum api_step send_small(struct api_call *call, const struct window *window)
+static enum api_step send_small(struct api_call *call, unsigned status,
+				const struct content *content)
 {
-	size_t len = (size_t)window->length;
-	CLEANUP(freep) char *body = malloc(len);
+	size_t len = (size_t)content->length;
+	CLEANUP(freep) char *body = content->text.failed ? NULL : malloc(len);
 	enum service_code code;
 
 	if (!body)
 		return call_fail(call, CODE_INTERNAL, "no memory");
-	code = service_data_read(call->data, body, len, window->offset, data_flags(call),
-				 &call->err);
+	code = content_read(content, 0, body, len, data_flags(call), &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	(void)call_empty(call, window->partial ? 206 : 200);
+	(void)call_empty(call, status);
 	if (call->response)
 		http_response_body(call->response, STEAL(body), len);
 	return API_REPLY;
 }
 
-static void describe(struct api_call *call, const struct service_data_info *info,
-		     const struct service_data_state *state, const struct window *window)
+static void describe_range(struct api_call *call, const struct service_data_info *info,
+			   const struct window *window)
 {
-	call_header(call, "Content-Type", "application/octet-stream");
-	call_header(call, "Cache-Control", "no-store, no-transform");
-	call_header(call, "Accept-Ranges", "bytes");
-	call_header(call, "X-Virtual-Size", "%" PRIu64, info->size);
-	call_header(call, "X-Consistency", "%s", info->frozen ? "frozen" : "live");
-	data_headers(call, state);
-	if (window->partial)
+	const struct range *range = &window->ranges.items[0];
+
+	if (window->ranges.n > 1)
+		call_header(call, "Content-Type", "multipart/byteranges; boundary=" BOUNDARY,
+			    call->request->id);
+	else
+		call_header(call, "Content-Type", "application/octet-stream");
+	if (window->ranges.n == 1 && window->partial)
 		call_header(call, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-			    window->offset, window->offset + window->length - 1, info->size);
-	else if (!window->sectors)
+			    range->first, range->first + range->length - 1, info->size);
+	if (!window->partial && !window->sectors)
 		call_header(call, "Content-Disposition", "attachment; filename=\"%s.raw\"",
 			    info->name);
 	if (window->sectors)
 		call_header(call, "X-Sector-Present", "%s", window->present ? "true" : "false");
 }
 
+static void describe(struct api_call *call, const struct service_data_info *info,
+		     const struct service_data_state *state, const struct window *window)
+{
+	describe_range(call, info, window);
+	call_header(call, "Cache-Control", "no-store, no-transform");
+	call_header(call, "Accept-Ranges", "bytes");
+	call_header(call, "X-Virtual-Size", "%" PRIu64, info->size);
+	call_header(call, "X-Consistency", "%s", info->frozen ? "frozen" : "live");
+	data_headers(call, state);
+}
+
 static enum api_step send_window(struct api_call *call, struct window *window,
 				 const struct service_data_state *state)
 {
 	const struct service_data_info info = *service_data_info(call->data);
+	CLEANUP(content_fini) struct content content = {.data = call->data};
 	enum service_code code = window->sectors ? find_present(call, window) : SERVICE_OK;
-	bool head = call->request->method == HTTP_HEAD;
+	unsigned status = window->partial ? 206 : 200;
 	enum api_step step;
 
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	step = window->length <= SMALL && !head ? send_small(call, window)
-						: send_stream(call, window);
+	fill(call, window, &content);
+	if (content.length <= SMALL && call->request->method != HTTP_HEAD)
+		step = send_small(call, status, &content);
+	else
+		step = send_stream(call, status, &content);
 	if (step == API_REPLY && call->response)
 		describe(call, &info, state, window);
 	return step;
@@ -217,7 +223,7 @@ enum api_step read_data(struct api_call *call)
 {
 	enum service_code code = data_open(call, SERVICE_READ);
 	struct service_data_state state = {.etag = ""};
-	struct window window = {.offset = 0};
+	struct window window = {.partial = false};
 
 	if (code != SERVICE_OK)
 		return call_refused(call, code);

@@ -400,7 +400,7 @@ static struct fake_image *owner(const struct service_data *data, uint64_t sector
 	for (*ret_depth = 0;; ++*ret_depth) {
 		struct fake_image *image = level(data, *ret_depth);
 
-		if (!image || (sector < 256 && image->has[sector]))
+		if (!image || (sector < FAKE_SECTORS && image->has[sector]))
 			return image;
 	}
 }
@@ -433,7 +433,8 @@ static enum service_code change(struct service_data *data, const void *buf, size
 {
 	enum service_code code = busy(data->service, 0, err);
 
-	assert(off <= data->info.size && len <= data->info.size - off && off + len <= 256 * 512);
+	assert(off <= data->info.size && len <= data->info.size - off &&
+	       off + len <= FAKE_SECTORS * 512);
 	if (code != SERVICE_OK)
 		return code;
 	if (data->service->fail_after > 0)

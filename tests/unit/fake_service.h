@@ -9,7 +9,7 @@
 
 #include "service.h"
 
-enum { FAKE_IMAGES = 16, FAKE_BLOCK = 4096 };
+enum { FAKE_IMAGES = 16, FAKE_BLOCK = 4096, FAKE_SECTORS = 512 };
 
 struct fake_image {
 	char id[SERVICE_ID];
@@ -19,8 +19,8 @@ struct fake_image {
 	uint64_t size;
 	int parent; /* index, -1 = none */
 	unsigned children;
-	bool has[256]; /* sector is present in this image; disks of tests are small */
-	uint8_t bytes[256 * 512];
+	bool has[FAKE_SECTORS]; /* sector is present in this image; disks of tests are small */
+	uint8_t bytes[FAKE_SECTORS * 512];
 	bool gone;
 };
 

@@ -65,6 +65,70 @@ static void reads_pieces(void **state)
 	}
 }
 
+/* One part of a body of several ranges. */
+#define PART(range)                                                                              \
+	"--vhdd-test-1\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes " range \
+	"\r\n\r\n"
+
+static void sends_several_ranges(void **state)
+{
+	static const struct {
+		const char *header, *text;
+	} rows[] = {
+		{"Range: bytes=1024-1025,8192-8193",
+		 PART("1024-1025/65536") "ww\r\n" PART(
+			 "8192-8193/65536") "..\r\n--vhdd-test-1--\r\n"},
+		{"Range: bytes=-1,0-1",
+		 PART("0-1/65536") "bb\r\n" PART("65535-65535/65536") ".\r\n--vhdd-test-1--\r\n"},
+		{"Range: bytes=0-0,1023-1024,4000-4000,20000-20000,99999-",
+		 NULL}, /* three of them are one */
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", DATA, rows[i].header};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, 206);
+		assert_string_equal(exchange_header(&exchange, "Content-Range"), "");
+		assert_string_equal(exchange_header(&exchange, "Content-Type"),
+				    "multipart/byteranges; boundary=vhdd-test-1");
+		for (size_t at = 0; at < exchange.length; at++)
+			exchange.text[at] = exchange.text[at] ? exchange.text[at] : '.';
+		if (rows[i].text)
+			assert_string_equal(exchange.text, rows[i].text);
+		else
+			assert_non_null(strstr(exchange.text, "bytes 0-4000/65536"));
+		exchange_fini(&exchange);
+	}
+}
+
+static void streams_several_large_ranges(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/large/data",
+				    "Range: bytes=0-99999,204800-262143"};
+	const char *second;
+
+	fake_fill(fake_add(service, "large", 256 * 1024, NULL), 400, 1, 's');
+	exchange_send(service, &exchange);
+	assert_int_equal(exchange.response->status, 206);
+	assert_non_null(exchange.response->stream.read);
+	second = memmem(exchange.text, exchange.length, PART("204800-262143/262144"),
+			strlen(PART("204800-262143/262144")));
+	assert_non_null(second);
+	assert_int_equal(second[strlen(PART("204800-262143/262144"))], 's');
+	/* Byte by byte it is the same. */
+	for (size_t at = 99990; at < 100200; at++) {
+		char byte;
+
+		assert_int_equal(exchange.response->stream.read(exchange.response->stream.ctx, at,
+								&byte, 1, false),
+				 HTTP_READ_OK);
+		assert_int_equal(byte, exchange.text[at]);
+	}
+	exchange_fini(&exchange);
+}
+
 static void describes_what_it_sends(void **state)
 {
 	struct exchange exchange = {"GET", DATA};
@@ -111,8 +175,6 @@ static void refuses_reads(void **state)
 		 "Range 'bytes=x' cannot be read", ""},
 		{DATA, "Range: bytes=65536-", 416, "range-not-satisfiable",
 		 "the disk ends at byte 65536", "bytes */65536"},
-		{DATA, "Range: bytes=0-0,-1", 501, "not-supported",
-		 "several ranges in one request are not supported yet", ""},
 		{DATA "?sector=128", NULL, 416, "range-not-satisfiable",
 		 "sector 128 is beyond the last one, 127", "sectors */128"},
 		{DATA "?sector=127&count=2", NULL, 416, "range-not-satisfiable",
@@ -463,6 +525,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(sends_several_ranges, setup, teardown),
+		cmocka_unit_test_setup_teardown(streams_several_large_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(describes_what_it_sends, setup, teardown),
 		cmocka_unit_test_setup_teardown(answers_head_without_reading, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_reads, setup, teardown),

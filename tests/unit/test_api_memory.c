@@ -11,6 +11,7 @@ static const struct exchange requests[] = {
 	{"GET", "/v1/images/web-1"},
 	{"GET", "/v1/images/web-1/chain"},
 	{"GET", "/v1/images/web-1/data?sector=0"},
+	{"GET", "/v1/images/web-1/data", "Range: bytes=0-0,-1"},
 	{"GET", "/v1/images/web-1/sectors/0"},
 	{"GET", "/v1/images/web-1/sectors"},
 	{"GET", "/v1/images/web-1/extents"},
