@@ -106,6 +106,14 @@ expect 200 $data -X PATCH -d '{"op":"flush"}'
 check '.flushed'
 at 0
 
+# ---- a child that could not be made leaves its parent as it was
+expect_problem 409 size-mismatch /v1/images -d name=kid -d parent=disk -d size=1M
+expect_problem 409 name-exists /v1/images -d name=disk -d parent=disk
+expect 200 "$data?offset=3072" -T "$work/sector"
+at 3072
+expect 200 /v1/images/disk
+check '.writable and .children_count == 0'
+
 # ---- frozen: a child was made
 child kid disk
 expect_problem 409 image-has-children $data -T "$work/sector"

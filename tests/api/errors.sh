@@ -76,6 +76,31 @@ expect 200 /v1/images/disk/data -T "$work/bytes"
 expect 206 /v1/images/disk/data -r 0-2999999
 same "$work/bytes" "$body" 'after a cut upload'
 
+# ---- files that are not what they should be
+image lost 1M
+expect 200 /v1/images/lost
+lost=$state/images/$(jq -r .file "$body")
+child kid lost
+stop_vhdd
+mv "$lost" "$work/aside"
+start_vhdd
+expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
+expect_problem 409 parent-missing /v1/images/kid/data -r 0-0
+expect 200 /v1/images/kid
+expect 200 /v1/images/kid/chain
+check '.items | length == 2'
+ln -s "$work/aside" "$lost"
+expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
+rm "$lost"
+head -c 1048576 /dev/zero >"$lost"
+expect_problem 422 not-a-vhd /v1/images/lost/data -r 0-0
+rm "$lost"
+mv "$work/aside" "$lost"
+expect 206 /v1/images/kid/data -r 0-0
+expect 204 /v1/images/kid -X DELETE
+rm "$lost"
+expect 204 /v1/images/lost -X DELETE
+
 # ---- the end comes while somebody sends
 curl -sS --unix-socket "$socket" --limit-rate 1M -T "$work/bytes" http://localhost/v1/images/disk/data \
 	>"$work/slow" 2>&1 &
