@@ -114,6 +114,19 @@ at 3072
 expect 200 /v1/images/disk
 check '.writable and .children_count == 0'
 
+# ---- zeroes are left out only where nobody has data
+image sparse 64M
+head -c 8M /dev/zero >"$work/zeroes"
+printf x | dd of="$work/zeroes" bs=1 seek=5000000 conv=notrunc status=none
+expect 200 '/v1/images/sparse/data?detect_zeroes=y' -T "$work/zeroes"
+check '.length == 8388608 and .allocated_blocks == 1'
+expect 206 /v1/images/sparse/data -r 0-8388607
+same "$work/zeroes" "$body" 'written without zeroes'
+expect 200 '/v1/images/sparse/data?detect_zeroes=y&offset=5000000' -T - < <(head -c 1000 /dev/zero)
+expect 206 /v1/images/sparse/data -r 4999990-5000010
+head -c 21 /dev/zero | cmp - "$body" || fail "zeroes over data were left out"
+expect 204 /v1/images/sparse -X DELETE
+
 # ---- frozen: a child was made
 child kid disk
 expect_problem 409 image-has-children $data -T "$work/sector"

@@ -37,6 +37,14 @@ check '.reads == "zero"'
 expect_problem 416 range-not-satisfiable $leaf/sectors/32768
 expect_header Content-Range 'sectors */32768'
 
+# Scattered ones, in the order asked for.
+expect 200 $leaf/sectors -d '{"sectors":[4096,16,8,4096]}'
+check '[.sectors[] | .image] == ["base",null,"middle","base"]'
+check '.sectors[0].physical_sector * 512 == '"$offset"
+expect_problem 416 range-not-satisfiable $leaf/sectors -d '{"sectors":[0,32768]}'
+jq -nc '{sectors: [range(10001)]}' >"$work/many"
+expect_problem 413 too-many-sectors $leaf/sectors -d "@$work/many"
+
 # A root has all bits of a block.
 expect 200 /v1/images/base/sectors/5000
 check '.reads == "data" and .searched[0].bitmap == "full"'
