@@ -21,6 +21,7 @@ struct call_write {
 	uint64_t
 		declared; /* by Content-Range of a chunked body; SERVICE_UNKNOWN_LENGTH: not said */
 	bool flush;
+	bool detect_zeroes;
 };
 
 struct api_call {

@@ -134,6 +134,10 @@ static const struct code_info codes[CODES] = {
 				  "The request asks for too many ranges",
 				  "One request may ask for 64 ranges.",
 				  "Ask for fewer ranges at once."},
+	[CODE_TOO_MANY_SECTORS] = {413, false, "too-many-sectors",
+				   "The request asks for too many sectors",
+				   "One request may ask for 10,000 sectors.",
+				   "Ask for fewer sectors at once, or for a range of them."},
 	[CODE_INVALID_RANGE_HEADER] =
 		{416, false, "invalid-range-header", "The Range header is malformed",
 		 "Who asks for a piece and gets the whole disk would damage a copy, so nothing is sent.",

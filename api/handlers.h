@@ -14,6 +14,7 @@ route_fn write_begin, write_end, write_flush;
 route_fn patch_data;
 route_fn options_data;
 route_fn sectors_locate, sectors_runs;
+route_fn lookup_sectors;
 route_fn extents_get;
 
 bool read_prepare(struct api_call *call);

@@ -5,21 +5,14 @@
 
 #include "out.h"
 #include "range.h"
+#include "sectors.h"
 
 /* Additions to the API are announced here; names are never taken back. */
 static const char *const features[] = {
-	"images",
-	"images.fixed",
-	"images.differencing",
-	"snapshots",
-	"chain",
-	"data.range",
-	"data.ranges",
-	"data.put",
-	"data.patch",
-	"data.flush",
-	"sectors",
-	"extents",
+	"images",       "images.fixed", "images.differencing", "snapshots",
+	"chain",        "data.range",   "data.ranges",         "data.put",
+	"data.patch",   "data.flush",   "data.detect_zeroes",  "sectors",
+	"sectors.list", "extents",
 };
 
 static json_t *feature_list(void)
@@ -52,6 +45,7 @@ static json_t *limits(const struct service_about *about)
 	out_number(&out, "ranges", RANGE_MAX);
 	out_number(&out, "list", 1000);
 	out_number(&out, "runs", 10000);
+	out_number(&out, "sectors", SECTORS_LIST_MAX);
 	out_number(&out, "chain_depth", about->depth_max);
 	out_number(&out, "chain_depth_warning", about->depth_warn);
 	return out_take(&out);

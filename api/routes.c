@@ -41,6 +41,8 @@ static const struct route routes[] = {
 	{HTTP_OPTIONS, "/v1/images/{ref}/data", options_data, .kind = ROUTE_TRY},
 	{HTTP_GET, "/v1/images/{ref}/sectors", sectors_runs, .kind = ROUTE_WORK,
 	 .parameters = "start count limit format"},
+	{HTTP_POST, "/v1/images/{ref}/sectors", lookup_sectors, .kind = ROUTE_WORK,
+	 .body = ROUTE_COLLECT},
 	{HTTP_GET, "/v1/images/{ref}/sectors/{sector}", sectors_locate, .kind = ROUTE_TRY},
 	{HTTP_GET, "/v1/images/{ref}/extents", extents_get, .kind = ROUTE_WORK,
 	 .parameters = "start length limit layers", .later = "min detail"},

@@ -1,5 +1,6 @@
 /* sectors.c - in which file of a chain a sector lives. The hot path of the daemon: formatted
  * without JSON trees. */
+#include "sectors.h"
 #include "call.h"
 #include "data.h"
 #include "handlers.h"
@@ -30,7 +31,7 @@ static const char *step_text(const struct service_step *step)
 	return "\"block\":null";
 }
 
-static const char *where_text(enum service_where where)
+const char *sectors_where(enum service_where where)
 {
 	switch (where) {
 	case SERVICE_ZERO: return "zero";
@@ -40,7 +41,7 @@ static const char *where_text(enum service_where where)
 	return "unknown";
 }
 
-static struct service_level level_of(struct api_call *call, uint32_t depth)
+struct service_level sectors_level(struct api_call *call, uint32_t depth)
 {
 	struct service_level level = {.id = "", .name = "", .path = ""};
 
@@ -51,7 +52,7 @@ static struct service_level level_of(struct api_call *call, uint32_t depth)
 static void put_location(struct api_call *call, struct buf *buf,
 			 const struct service_location *location)
 {
-	struct service_level level = level_of(call, location->depth);
+	struct service_level level = sectors_level(call, location->depth);
 
 	if (location->where != SERVICE_DATA) {
 		buf_printf(buf, "null");
@@ -81,7 +82,7 @@ static void put_searched(struct api_call *call, struct buf *buf,
 			 const struct service_step_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		struct service_level level = level_of(call, (uint32_t)i);
+		struct service_level level = sectors_level(call, (uint32_t)i);
 
 		buf_printf(buf, "%s{\"image\":", i > 0 ? "," : "");
 		buf_json(buf, level.name);
@@ -105,7 +106,7 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 	buf_json(&buf, service_data_info(call->data)->name);
 	buf_printf(&buf,
 		   ",\"sector\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"reads\":\"%s\",\"location\":",
-		   sector, sector * SECTOR, where_text(location->where));
+		   sector, sector * SECTOR, sectors_where(location->where));
 	put_location(call, &buf, location);
 	buf_printf(&buf, ",\"searched\":[");
 	put_searched(call, &buf, steps);
@@ -151,13 +152,13 @@ struct span {
 static void put_run(struct api_call *call, struct buf *buf, const struct service_run *run)
 {
 	buf_printf(buf, "{\"sector\":%" PRIu64 ",\"count\":%" PRIu64 ",\"reads\":\"%s\",\"depth\":",
-		   run->sector, run->count, where_text(run->where));
+		   run->sector, run->count, sectors_where(run->where));
 	if (run->where != SERVICE_DATA) {
 		buf_printf(buf, "null,\"image\":null,\"physical_sector\":null}");
 		return;
 	}
 	buf_printf(buf, "%" PRIu32 ",\"image\":", run->depth);
-	buf_json(buf, level_of(call, run->depth).name);
+	buf_json(buf, sectors_level(call, run->depth).name);
 	buf_printf(buf, ",\"physical_sector\":%" PRIu64 "}", run->physical_sector);
 }
 
@@ -165,8 +166,8 @@ static void put_run_line(struct api_call *call, struct buf *buf, const struct se
 {
 	if (run->where == SERVICE_DATA)
 		buf_printf(buf, "%-11" PRIu64 " %-9" PRIu64 " %-5" PRIu32 " %-16s %" PRIu64 "\n",
-			   run->sector, run->count, run->depth, level_of(call, run->depth).name,
-			   run->physical_sector);
+			   run->sector, run->count, run->depth,
+			   sectors_level(call, run->depth).name, run->physical_sector);
 	else
 		buf_printf(buf, "%-11" PRIu64 " %-9" PRIu64 " %-5s %-16s %s\n", run->sector,
 			   run->count, run->where == SERVICE_ZERO ? "-" : "?", "-", "-");

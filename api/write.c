@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "range.h"
+#include "zeroes.h"
 
 enum { SECTOR = 512 };
 
@@ -77,14 +78,10 @@ bool write_prepare(struct api_call *call)
 {
 	struct content_range range = {.first = 0};
 	bool ranged = false;
-	bool detect = false;
 
 	call->write.flush = true;
 	query_bool(&call->query, "flush", &call->write.flush, &call->problem);
-	query_bool(&call->query, "detect_zeroes", &detect, &call->problem);
-	if (detect)
-		problem_parameter(&call->problem, "detect_zeroes", CODE_NOT_SUPPORTED,
-				  "is not supported yet");
+	query_bool(&call->query, "detect_zeroes", &call->write.detect_zeroes, &call->problem);
 	return parse_offset(call, &range, &ranged) && parse_length(call, &range) &&
 	       parse_aligned(call);
 }
@@ -133,8 +130,11 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 				write->length);
 		return false;
 	}
-	code = service_data_write(call->data, data, len, write->offset + write->written,
-				  &call->err);
+	if (write->detect_zeroes)
+		code = zeroes_write(call, data, len, write->offset + write->written);
+	else
+		code = service_data_write(call->data, data, len, write->offset + write->written,
+					  &call->err);
 	if (code == SERVICE_OK)
 		write->written += len;
 	else

@@ -339,8 +339,8 @@ static void refuses_writes_before_the_body(void **state)
 		{DATA "?aligned=1", NULL, false, 400, "unaligned", "8 bytes at 0"},
 		{DATA "?aligned=1", NULL, true, 400, "unaligned",
 		 "the length of the body is not known"},
-		{DATA "?detect_zeroes=y", NULL, false, 501, "not-supported",
-		 "detect_zeroes: is not supported yet"},
+		{DATA "?detect_zeroes=2", NULL, false, 400, "invalid-value",
+		 "detect_zeroes: '2' is neither y nor n"},
 		{"/v1/images/base/data", NULL, false, 409, "image-has-children",
 		 "the image is a parent"},
 		{"/v1/images/nobody/data", NULL, false, 404, "image-not-found",
@@ -422,6 +422,49 @@ static void does_operations_in_order(void **state)
 	assert_memory_equal(service->images[1].bytes, "A\0C", 3);
 	assert_int_equal(service->flushes, 1);
 	exchange_fini(&exchange);
+}
+
+/* base has sectors 0 to 3, web-1 has sector 2. */
+static void leaves_zeroes_out_where_nobody_has_data(void **state)
+{
+	static const struct {
+		const char *target;
+		size_t piece, length;
+		int at; /* of a byte that is not zero, -1 = none */
+		unsigned writes;
+		const char *has; /* sectors 0 to 7 of web-1 afterwards */
+	} rows[] = {
+		/* base has two runs of it, web-1 one between */
+		{DATA "?detect_zeroes=y", 4096, 4096, -1, 3, "xxxx...."},
+		{DATA "?detect_zeroes=y&offset=2K", 2048, 2048, -1, 0, "..x....."},
+		{DATA "?detect_zeroes=y&offset=2K", 2048, 2048, 600, 1, "..x..x.."},
+		{DATA "?detect_zeroes=y&offset=2K", 700, 2048, -1, 3, "..x..xx."},
+		{DATA "?detect_zeroes=y&offset=2047", 2048, 1026, -1, 2, "..xx..x."},
+		{DATA "?detect_zeroes=y&offset=2K", 2048, 100, -1, 1, "..x.x..."},
+		{DATA "?detect_zeroes=n&offset=2K", 2048, 2048, -1, 1, "..x.xxxx"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct service *service = fake_new();
+		char body[4096] = "";
+		struct exchange exchange = {"PUT", rows[i].target, .body = body,
+					    .body_length = rows[i].length, .piece = rows[i].piece};
+		struct fake_image *web;
+
+		(void)state;
+		fake_fill(fake_add(service, "base", SIZE, NULL), 0, 4, 'b');
+		web = fake_add(service, "web-1", SIZE, "base");
+		fake_fill(web, 2, 1, 'w');
+		if (rows[i].at >= 0)
+			body[rows[i].at] = 1;
+		(void)exchange_json(service, &exchange, 200);
+		assert_int_equal(exchange_number(&exchange, "length"), rows[i].length);
+		assert_int_equal(service->writes, rows[i].writes);
+		for (size_t at = 0; at < 8; at++)
+			assert_int_equal(web->has[at], rows[i].has[at] == 'x');
+		exchange_fini(&exchange);
+		fake_free(service);
+	}
 }
 
 static void takes_one_operation_as_a_form(void **state)
@@ -540,6 +583,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_an_empty_chunked_body, setup, teardown),
 		cmocka_unit_test_setup_teardown(does_operations_in_order, setup, teardown),
+		cmocka_unit_test(leaves_zeroes_out_where_nobody_has_data),
 		cmocka_unit_test_setup_teardown(takes_one_operation_as_a_form, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_operations, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_how_far_it_got, setup, teardown),

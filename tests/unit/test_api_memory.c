@@ -14,6 +14,8 @@ static const struct exchange requests[] = {
 	{"GET", "/v1/images/web-1/data", "Range: bytes=0-0,-1"},
 	{"GET", "/v1/images/web-1/sectors/0"},
 	{"GET", "/v1/images/web-1/sectors"},
+	{"POST", "/v1/images/web-1/sectors", .body = "{\"sectors\":[1]}"},
+	{"PUT", "/v1/images/web-1/data?detect_zeroes=y", .body = "abc"},
 	{"GET", "/v1/images/web-1/extents"},
 	{"GET", "/v1/images/nobody"},
 	{"OPTIONS", "/v1/images/web-1/data"},

@@ -161,6 +161,71 @@ static void draws_runs_for_people(void **state)
 	exchange_fini(&exchange);
 }
 
+#define LIST "/v1/images/web-2/sectors"
+
+static void finds_scattered_sectors_in_order(void **state)
+{
+	struct exchange exchange = {"POST", LIST, .body = "{\"sectors\":[4,3,2,3]}"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"image\":\"web-2\",\"sectors\":["
+		"{\"sector\":4,\"reads\":\"zero\",\"depth\":null,\"image\":null,\"physical_sector\":null},"
+		"{\"sector\":3,\"reads\":\"data\",\"depth\":2,\"image\":\"base\",\"physical_sector\":103},"
+		"{\"sector\":2,\"reads\":\"data\",\"depth\":0,\"image\":\"web-2\",\"physical_sector\":102},"
+		"{\"sector\":3,\"reads\":\"data\",\"depth\":2,\"image\":\"base\",\"physical_sector\":103}],"
+		"\"etag\":\"d12.0\"}\n");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0\"");
+	exchange_fini(&exchange);
+}
+
+static void refuses_lists_of_sectors(void **state)
+{
+	static const struct {
+		const char *body;
+		unsigned status;
+		const char *code, *detail;
+	} rows[] = {
+		{"{}", 400, "invalid-value", "/sectors: must be an array of 1 to 10000 numbers"},
+		{"{\"sectors\":[]}", 400, "invalid-value",
+		 "/sectors: must be an array of 1 to 10000 numbers"},
+		{"sectors=1", 400, "invalid-value",
+		 "/sectors: must be an array of 1 to 10000 numbers"},
+		{"{\"sectors\":[0,\"1\"]}", 400, "invalid-value",
+		 "/sectors/1: must be the number of a sector"},
+		{"{\"sectors\":[-1]}", 400, "invalid-value",
+		 "/sectors/0: must be the number of a sector"},
+		{"{\"sectors\":[0,128]}", 416, "range-not-satisfiable",
+		 "sector 128 is beyond the last one, 127"},
+		{"{\"sectors\":[0],\"x\":1}", 400, "unknown-field", "/x: is not known here"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"POST", LIST, .body = rows[i].body};
+
+		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
+	}
+}
+
+static void limits_lists_of_sectors(void **state)
+{
+	enum { MOST = 10000 };
+	char body[2 * MOST + 20] = "{\"sectors\":[0";
+	struct exchange exchange = {"POST", LIST, .body = body, .piece = 4096};
+	size_t at = strlen(body);
+
+	for (size_t i = 1; i < MOST; i++, at += 2)
+		memcpy(body + at, ",0", 2);
+	memcpy(body + at, "]}", 2);
+	(void)exchange_json(*state, &exchange, 200);
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "sectors")), MOST);
+	exchange_fini(&exchange);
+	memcpy(body + at, ",0]}", 4);
+	exchange.body_length = 0;
+	exchange_problem(*state, &exchange, 413, "too-many-sectors", "/sectors: more than 10000");
+}
+
 static void lists_extents(void **state)
 {
 	struct exchange exchange = {"GET", "/v1/images/web-2/extents?start=1K&length=1536"};
@@ -193,6 +258,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_of_a_missing_parent, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_scattered_sectors_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_lists_of_sectors, setup, teardown),
+		cmocka_unit_test_setup_teardown(limits_lists_of_sectors, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_extents, setup, teardown),
 	};
 

@@ -1,0 +1,14 @@
+/* sectors.h - what all answers about sectors share. */
+#ifndef SECTORS_H
+#define SECTORS_H
+
+#include "call.h"
+#include "service.h"
+
+enum { SECTORS_LIST_MAX = 10000 }; /* sectors of one POST */
+
+const char *sectors_where(enum service_where where);
+/* An image of the chain of call->data; with empty texts when there is no such level. */
+struct service_level sectors_level(struct api_call *call, uint32_t depth);
+
+#endif
