@@ -1,0 +1,55 @@
+/* bench.h - what the jobs share: files, chains, clocks, peers. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "rng.h"
+#include "vhd.h"
+
+enum { ROUNDS_MAX = 15, PIECE = 64 << 10, RANDOM_OPS = 20000, CHAIN_WRITES = 64 };
+
+/* One measured thing. `run` answers its value in one round, negative when its peer is not
+ * installed. */
+struct job {
+	const char *goal, *name;
+	double (*run)(void);
+	const char *unit;
+	double values[ROUNDS_MAX];
+	int n;
+};
+
+extern const char *bench_folder;
+extern uint64_t bench_size; /* of the sequential jobs */
+
+double bench_now(void); /* seconds */
+double bench_median(const struct job *job);
+void bench_must(int r, const struct vhd_error *err);
+/* Takes pages from the host now, so that no job pays for it. */
+void bench_warm(uint64_t size);
+
+/* A file below the folder, created empty. */
+const char *bench_path(const char *name);
+int bench_fd(const char *name, bool fresh);
+struct vhd_io bench_io(const char *name, bool fresh);
+/* The same without its flushes: what the engine costs without the disk. */
+struct vhd_io bench_io_unsynced(const char *name);
+
+struct vhd_engine *bench_engine(size_t cache);
+struct vhd *bench_create(struct vhd_engine *engine, const char *name, uint64_t size);
+/* A chain of `depth` files named PREFIX-N: a full base, and some 4 KiB writes in each layer. */
+void bench_make_chain(const char *prefix, unsigned depth, uint64_t size);
+struct vhd *bench_open_chain(struct vhd_engine *engine, const char *prefix, unsigned depth);
+/* The same offsets for everybody. */
+uint64_t bench_offset(struct rng *rng, uint64_t size);
+
+/* Seconds that `qemu-img bench` reports; `args` are its last ones, %s stands for the folder. */
+double bench_qemu(const char *args);
+double bench_process(const char *command); /* seconds that the whole process takes */
+
+/* jobs_disk.c, jobs_chain.c */
+extern struct job bench_disk_jobs[], bench_chain_jobs[];
+extern const int bench_n_disk_jobs, bench_n_chain_jobs;
+void bench_prepare_disks(void);
+void bench_prepare_chains(void);
+double bench_rss_of(void (*work)(void)); /* MiB that `work` adds, in a process of its own */
+
+#endif

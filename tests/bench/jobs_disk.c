@@ -1,0 +1,262 @@
+/* jobs_disk.c - G1 to G5: one disk, beside bare system calls and qemu. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+enum { MIB = 1 << 20, NEW_BLOCKS = 2000, QEMU_OPS = 5000 };
+
+static uint8_t data[MIB];
+static struct vhd_engine *engine;
+static struct vhd *full; /* bench_size, written in pieces */
+static int raw;          /* the same, bare */
+
+static void must_io(ssize_t r, size_t len)
+{
+	if (r == (ssize_t)len)
+		return;
+	perror("bench");
+	exit(1);
+}
+
+/* ---- G1: sequential write into a fresh file ---- */
+
+static double write_ours(void)
+{
+	struct vhd *disk = bench_create(engine, "g1.vhd", bench_size);
+	struct vhd_error err;
+	double start;
+
+	bench_warm(bench_size + bench_size / 8);
+	start = bench_now();
+	for (uint64_t off = 0; off < bench_size; off += MIB)
+		bench_must(vhd_write(disk, data, MIB, off, NULL, &err), &err);
+	start = bench_now() - start;
+	vhd_close(disk);
+	(void)unlink(bench_path("g1.vhd"));
+	return start;
+}
+
+static double write_raw(void)
+{
+	int fd = bench_fd("g1.raw", true);
+	double start;
+
+	bench_warm(bench_size + bench_size / 8);
+	start = bench_now();
+	for (uint64_t off = 0; off < bench_size; off += MIB)
+		must_io(pwrite(fd, data, MIB, (off_t)off), MIB);
+	start = bench_now() - start;
+	(void)close(fd);
+	(void)unlink(bench_path("g1.raw"));
+	return start;
+}
+
+static double write_qemu(void)
+{
+	char args[200];
+	double seconds;
+
+	if (bench_process("qemu-img create -q -f vpc g1q.vhd 2G") < 0)
+		return -1;
+	bench_warm(bench_size + bench_size / 8);
+	(void)snprintf(args, sizeof args, "-f vpc -w -s 1M -c %llu g1q.vhd",
+		       (unsigned long long)(bench_size / MIB));
+	seconds = bench_qemu(args);
+	(void)unlink(bench_path("g1q.vhd"));
+	return seconds;
+}
+
+/* ---- G2: 4 KiB, each in a new block ---- */
+
+static double new_blocks_ours(void)
+{
+	struct vhd *disk = bench_create(engine, "g2.vhd", 8ULL << 30);
+	struct rng rng = {2};
+	struct vhd_error err;
+	double start = bench_now();
+
+	for (uint64_t i = 0; i < NEW_BLOCKS; i++)
+		bench_must(vhd_write(disk, data, 4096,
+				     i * 1999 % 4096 * (2 << 20) + bench_offset(&rng, 2 << 20),
+				     NULL, &err),
+			   &err);
+	start = (bench_now() - start) / NEW_BLOCKS * 1e6;
+	vhd_close(disk);
+	return start;
+}
+
+static double new_blocks_qcow2(void)
+{
+	double seconds;
+
+	if (bench_process("qemu-img create -q -f qcow2 g2.qcow2 8G") < 0)
+		return -1;
+	seconds = bench_qemu("-f qcow2 -w -s 4096 -S 4M -c 2000 g2.qcow2");
+	return seconds < 0 ? seconds : seconds / NEW_BLOCKS * 1e6;
+}
+
+/* ---- G3: 4 KiB over what is there ---- */
+
+static double overwrite_ours(void)
+{
+	struct rng rng = {3};
+	struct vhd_error err;
+	double start = bench_now();
+
+	for (int i = 0; i < RANDOM_OPS; i++)
+		bench_must(vhd_write(full, data, 4096, bench_offset(&rng, bench_size), NULL, &err),
+			   &err);
+	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+static double overwrite_raw(void)
+{
+	struct rng rng = {3};
+	double start = bench_now();
+
+	for (int i = 0; i < RANDOM_OPS; i++)
+		must_io(pwrite(raw, data, 4096, (off_t)bench_offset(&rng, bench_size)), 4096);
+	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+static double qemu_random(const char *format)
+{
+	double seconds = bench_qemu(format);
+
+	return seconds < 0 ? seconds : seconds / QEMU_OPS * 1e6;
+}
+
+static double overwrite_vpc(void)
+{
+	return qemu_random("-f vpc -w -s 4096 -S 7798784 -c 5000 peer.vhd");
+}
+
+static double overwrite_qcow2(void)
+{
+	return qemu_random("-f qcow2 -w -s 4096 -S 7798784 -c 5000 peer.qcow2");
+}
+
+/* ---- G4: sequential read, cached ---- */
+
+static double read_ours(void)
+{
+	static uint8_t buffer[MIB];
+	struct vhd_error err;
+	double start = bench_now();
+
+	for (uint64_t off = 0; off < bench_size; off += MIB)
+		bench_must(vhd_read(full, buffer, MIB, off, 0, &err), &err);
+	return bench_now() - start;
+}
+
+static double read_raw(void)
+{
+	static uint8_t buffer[MIB];
+	double start = bench_now();
+
+	for (uint64_t off = 0; off < bench_size; off += MIB)
+		must_io(pread(raw, buffer, MIB, (off_t)off), MIB);
+	return bench_now() - start;
+}
+
+static double read_qemu(const char *format, const char *file)
+{
+	char args[200];
+
+	(void)snprintf(args, sizeof args, "-f %s -s 1M -c %llu %s", format,
+		       (unsigned long long)(bench_size / MIB), file);
+	return bench_qemu(args);
+}
+
+static double read_qemu_raw(void)
+{
+	return read_qemu("raw", "full.raw");
+}
+
+static double read_qemu_vpc(void)
+{
+	return read_qemu("vpc", "peer.vhd");
+}
+
+/* ---- G5: random 4 KiB read ---- */
+
+static double random_ours(void)
+{
+	uint8_t buffer[4096];
+	struct rng rng = {5};
+	struct vhd_error err;
+	double start = bench_now();
+
+	for (int i = 0; i < RANDOM_OPS; i++)
+		bench_must(vhd_read(full, buffer, 4096, bench_offset(&rng, bench_size), 0, &err),
+			   &err);
+	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+static double random_raw(void)
+{
+	uint8_t buffer[4096];
+	struct rng rng = {5};
+	double start = bench_now();
+
+	for (int i = 0; i < RANDOM_OPS; i++)
+		must_io(pread(raw, buffer, 4096, (off_t)bench_offset(&rng, bench_size)), 4096);
+	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+static double random_vpc(void)
+{
+	return qemu_random("-f vpc -s 4096 -S 7798784 -c 5000 peer.vhd");
+}
+
+/* All laid out alike: small folios everywhere, or G3 measures the file system. */
+void bench_prepare_disks(void)
+{
+	char command[300];
+	struct vhd_error err;
+
+	memset(data, 0xD7, sizeof data);
+	engine = bench_engine(0);
+	full = bench_create(engine, "full.vhd", bench_size);
+	raw = bench_fd("full.raw", true);
+	for (uint64_t off = 0; off < bench_size; off += PIECE) {
+		bench_must(vhd_write(full, data, PIECE, off, NULL, &err), &err);
+		must_io(pwrite(raw, data, PIECE, (off_t)off), PIECE);
+	}
+	bench_must(vhd_flush(full, 0, &err), &err);
+	for (int vpc = 0; vpc < 2; vpc++) {
+		(void)snprintf(
+			command, sizeof command,
+			"qemu-img create -q -f %s %s 2G && qemu-img bench -f %s -w -s 64k -c %llu %s",
+			vpc ? "vpc" : "qcow2", vpc ? "peer.vhd" : "peer.qcow2",
+			vpc ? "vpc" : "qcow2", (unsigned long long)(bench_size / PIECE),
+			vpc ? "peer.vhd" : "peer.qcow2");
+		(void)bench_process(command);
+	}
+}
+
+struct job bench_disk_jobs[] = {
+	{.goal = "G1", .name = "sequential write, fresh", .run = write_ours, .unit = "s"},
+	{.goal = "G1", .name = "  bare pwrite", .run = write_raw, .unit = "s"},
+	{.goal = "G1", .name = "  qemu vpc", .run = write_qemu, .unit = "s"},
+	{.goal = "G2",
+	 .name = "4 KiB write, each in a new block",
+	 .run = new_blocks_ours,
+	 .unit = "us"},
+	{.goal = "G2", .name = "  qcow2", .run = new_blocks_qcow2, .unit = "us"},
+	{.goal = "G3", .name = "4 KiB overwrite", .run = overwrite_ours, .unit = "us"},
+	{.goal = "G3", .name = "  bare pwrite", .run = overwrite_raw, .unit = "us"},
+	{.goal = "G3", .name = "  qcow2", .run = overwrite_qcow2, .unit = "us"},
+	{.goal = "G3", .name = "  qemu vpc", .run = overwrite_vpc, .unit = "us"},
+	{.goal = "G4", .name = "sequential read, cached", .run = read_ours, .unit = "s"},
+	{.goal = "G4", .name = "  bare pread", .run = read_raw, .unit = "s"},
+	{.goal = "G4", .name = "  qemu raw", .run = read_qemu_raw, .unit = "s"},
+	{.goal = "G4", .name = "  qemu vpc", .run = read_qemu_vpc, .unit = "s"},
+	{.goal = "G5", .name = "4 KiB random read", .run = random_ours, .unit = "us"},
+	{.goal = "G5", .name = "  bare pread", .run = random_raw, .unit = "us"},
+	{.goal = "G5", .name = "  qemu vpc", .run = random_vpc, .unit = "us"},
+};
+const int bench_n_disk_jobs = sizeof bench_disk_jobs / sizeof bench_disk_jobs[0];
