@@ -56,8 +56,9 @@ int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_e
  * which is called once, by any thread, perhaps before images_flush returns, and must not block. */
 struct images_waiter {
 	uint64_t epoch; /* 0 = all that was accepted until now */
-	void (*done)(struct images_waiter *waiter, int code); /* 0, VHD_E_IO or VHD_E_FAILED */
-	struct images_waiter *next;                           /* of the table, and `result` too */
+	void (*done)(struct images_waiter *waiter,
+		     int code);     /* 0, VHD_E_IO, VHD_E_NOSPC or VHD_E_FAILED */
+	struct images_waiter *next; /* of the table, and `result` too */
 	int result;
 };
 void images_flush(struct image *image, struct images_waiter *waiter);

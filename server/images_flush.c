@@ -127,7 +127,7 @@ void images_flush(struct image *image, struct images_waiter *waiter)
 	(void)pthread_mutex_lock(&images->lock);
 	if (!waiter->epoch)
 		waiter->epoch = state.epoch_written;
-	if (image->failed)
+	if (image->failed || state.failed)
 		code = VHD_E_FAILED;
 	wait = code == 0 && waiter->epoch > state.epoch_durable;
 	if (wait) {
@@ -153,7 +153,7 @@ static struct images_waiter *answered(struct image *image, int r, uint64_t durab
 			continue;
 		}
 		*at = waiter->next;
-		waiter->result = r < 0 ? VHD_E_IO : 0;
+		waiter->result = r < 0 && r != VHD_E_NOSPC ? VHD_E_IO : r;
 		waiter->next = list;
 		list = waiter;
 	}
@@ -170,12 +170,20 @@ static void tell(struct images_waiter *list)
 	}
 }
 
+/* With the lock, after a flush that failed. A full store or lack of memory has lost nothing: it is
+ * tried again. */
 static void note_failure(struct image *image, const struct vhd_error *err)
 {
+	struct vhd_state state;
 	char text[IDS_TEXT];
 
 	ids_format(image->id, text);
+	vhd_state(image->disk, &state);
 	log_error("image %s: sync failed: %s", text, err->text);
+	if (!state.failed) {
+		image->dirty_ms = clock_monotonic_ms();
+		return;
+	}
 	image->failed = true;
 	images_open_draw_verifier(image->images);
 }
@@ -204,7 +212,7 @@ static struct images_waiter *flush_one(struct image *image)
 	if (r < 0)
 		note_failure(image, &err);
 	list = answered(image, r, state.epoch_durable);
-	if (r == 0 && (image->again || image->waiters))
+	if (image->waiters || (r == 0 && image->again))
 		images_flush_queue(image);
 	(void)pthread_cond_broadcast(&images->changed);
 	return list;
@@ -282,24 +290,32 @@ static struct image *idle(struct images *images)
 }
 
 /* With the lock, which is given away while one is closed. */
+static int close_one(struct image *image)
+{
+	struct images *images = image->images;
+	struct vhd_error err = {0};
+	int r;
+
+	image->held = true;
+	(void)pthread_mutex_unlock(&images->lock);
+	r = images_close(image, &err);
+	(void)pthread_mutex_lock(&images->lock);
+	if (r < 0)
+		note_failure(image, &err);
+	(void)pthread_mutex_unlock(&images->lock);
+	images_release(image);
+	(void)pthread_mutex_lock(&images->lock);
+	return r;
+}
+
 static void close_idle(struct images *images)
 {
 	while (images->n_open > images->open_max && !images->stopping) {
-		struct vhd_error err = {0};
 		struct image *image = idle(images);
-		int r;
 
-		if (!image)
+		/* One that cannot be closed now is tried again later. */
+		if (!image || close_one(image) < 0)
 			return;
-		image->held = true;
-		(void)pthread_mutex_unlock(&images->lock);
-		r = images_close(image, &err);
-		(void)pthread_mutex_lock(&images->lock);
-		if (r < 0)
-			note_failure(image, &err);
-		(void)pthread_mutex_unlock(&images->lock);
-		images_release(image);
-		(void)pthread_mutex_lock(&images->lock);
 	}
 }
 

@@ -232,6 +232,8 @@ static void flushed(struct images_waiter *waiter, int code)
 
 	if (code == VHD_E_FAILED)
 		result = SERVICE_IMAGE_FAILED;
+	else if (code == VHD_E_NOSPC)
+		result = SERVICE_NO_SPACE;
 	else if (code < 0)
 		result = SERVICE_IO_ERROR;
 	data->done(data->done_ctx, result);
