@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "images_table.h"
 
@@ -228,6 +229,45 @@ struct vhd *images_disk(const struct image *image)
 	return image->disk;
 }
 
+/* Keeps what was read first, when two read at once. */
+static const struct vhd_locator *keep_locators(struct image *image, struct vhd_locator *read)
+{
+	CLEANUP(freep) struct vhd_locator *spare = read;
+	const struct vhd_locator *kept;
+
+	lock(image->images);
+	if (!image->locators)
+		image->locators = STEAL(spare);
+	kept = image->locators;
+	unlock(image->images);
+	return kept;
+}
+
+int images_locators(struct image *image, unsigned flags, const struct vhd_locator **ret_locators,
+		    struct vhd_error *err)
+{
+	CLEANUP(freep) struct vhd_locator *read = NULL;
+	const struct vhd_locator *kept;
+	int r;
+
+	lock(image->images);
+	kept = image->locators;
+	unlock(image->images);
+	if (!kept && (flags & VHD_NOWAIT))
+		return VHD_E_AGAIN;
+	if (!kept) {
+		read = calloc(VHD_LOCATORS, sizeof *read);
+		if (!read)
+			return fail(err, VHD_E_NOMEM, "out of memory");
+		r = vhd_locators(image->disk, read, err);
+		if (r < 0)
+			return r;
+		kept = keep_locators(image, STEAL(read));
+	}
+	*ret_locators = kept;
+	return 0;
+}
+
 /* ---- holds ---- */
 
 static bool in_use(const struct image *image)
@@ -273,31 +313,14 @@ void images_release(struct image *image)
 
 void images_install(struct image *image, struct vhd *disk)
 {
-	struct images *images = image->images;
-
-	lock(images);
-	image->disk = disk;
-	image->writable = true;
-	image->frozen = image->written = false;
-	image->used_ms = clock_monotonic_ms();
-	images->n_open++;
-	image->held = false;
-	ended(image);
-	unlock(images);
+	images_open_install(image, disk);
+	images_release(image);
 }
 
 void images_discard(struct image *image)
 {
-	struct images *images = image->images;
-	struct vhd *disk = image->disk;
-
-	vhd_close(disk);
-	lock(images);
-	images->n_open -= disk != NULL;
-	image->disk = NULL;
-	image->held = false;
-	ended(image);
-	unlock(images);
+	images_open_drop(image);
+	images_release(image);
 }
 
 int images_close(struct image *image, struct vhd_error *err)
@@ -385,6 +408,7 @@ static void view_of(const struct image *image, struct images_view *ret_view)
 	ret_view->measured = image->measured;
 	ret_view->usage = image->usage;
 	ret_view->generation = image->generation;
+	ret_view->epoch_base = image->epoch_base;
 	ret_view->changes = state.changes;
 	ret_view->written = image->written;
 }

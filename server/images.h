@@ -44,6 +44,10 @@ void images_unpin(struct image *image, enum images_mode mode); /* never blocks *
 
 /* Of a pinned image. */
 struct vhd *images_disk(const struct image *image);
+/* VHD_LOCATORS of them, as long as the pin is there. VHD_NOWAIT: VHD_E_AGAIN instead of reading
+ * them. */
+int images_locators(struct image *image, unsigned flags, const struct vhd_locator **ret_locators,
+		    struct vhd_error *err);
 
 /* ---- data of an image that is pinned for writing ---- */
 
@@ -91,6 +95,7 @@ struct images_view {
 	struct catalog_usage usage;
 	uint64_t generation; /* the version of the content is generation and changes, */
 	uint64_t changes;
+	uint64_t epoch_base; /* added to the engine's epochs it makes them grow from open to open */
 	bool written; /* or the generation alone when it was not written since it was opened */
 };
 void images_look(struct images *images, const uint8_t id[IDS_SIZE], struct images_view *ret_view);

@@ -86,15 +86,43 @@ static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
 	struct images *images = image->images;
 
 	(void)pthread_mutex_lock(&images->lock);
-	images->n_open += image->disk == NULL && disk != NULL;
-	images->n_open -= image->disk != NULL && disk == NULL;
+	images->n_open += image->disk == NULL;
 	image->disk = disk;
 	image->frozen = false;
 	image->written = false;
 	image->generation = generation;
+	image->epoch_base = images->epoch_high;
 	image->dirty_ms = 0;
 	image->used_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&images->lock);
+}
+
+void images_open_install(struct image *image, struct vhd *disk)
+{
+	image->writable = true;
+	image->blocks = 0;
+	set_disk(image, disk, 0);
+}
+
+void images_open_drop(struct image *image)
+{
+	struct images *images = image->images;
+	struct vhd_state state;
+	struct vhd *disk = image->disk;
+
+	if (!disk)
+		return;
+	vhd_state(disk, &state);
+	(void)pthread_mutex_lock(&images->lock);
+	images->n_open--;
+	if (images->epoch_high < image->epoch_base + state.epoch_open)
+		images->epoch_high = image->epoch_base + state.epoch_open;
+	free(image->locators);
+	image->locators = NULL;
+	image->disk = NULL;
+	image->dirty_ms = 0;
+	(void)pthread_mutex_unlock(&images->lock);
+	vhd_close(disk);
 }
 
 /* It was a parent, or is open for reading only, and shall be written. */
@@ -104,8 +132,9 @@ static int make_writable(struct image *image, struct vhd_error *err)
 
 	if (image->writable) {
 		r = vhd_thaw(image->disk, err);
-		if (r == 0)
-			set_disk(image, image->disk, image->generation);
+		(void)pthread_mutex_lock(&image->images->lock);
+		image->frozen = r < 0;
+		(void)pthread_mutex_unlock(&image->images->lock);
 		return r;
 	}
 	r = images_open_close(image, err);
@@ -164,8 +193,7 @@ int images_open_close(struct image *image, struct vhd_error *err)
 	if (r < 0)
 		return r;
 	images_open_measure(image, &usage);
-	vhd_close(image->disk);
-	set_disk(image, NULL, 0);
+	images_open_drop(image);
 	/* A crash before this line costs a look at a file that is in order. */
 	if (!image->failed && image->writable &&
 	    catalog_brief(image->images->catalog, image->id, &brief) && brief.dirty &&
@@ -239,7 +267,7 @@ static void close_last(struct image *image)
 	ids_format(image->id, text);
 	if (images_open_close(image, &err) < 0) {
 		log_error("image %s: %s; it is repaired when it is opened next", text, err.text);
-		vhd_close(image->disk);
+		images_open_drop(image);
 	}
 	images_remove(image);
 }

@@ -35,6 +35,8 @@ struct image {
 	int64_t dirty_ms; /* when the oldest unflushed write came; 0 = there is none */
 	struct image *next_queued;
 	struct images_waiter *waiters;
+	uint64_t epoch_base; /* no less than any epoch that was told of this image before */
+	struct vhd_locator *locators; /* NULL = not read yet; constant while the disk is open */
 	struct catalog_usage usage;
 
 	/* Taken before the lock of the table: one thread commits `written`. */
@@ -56,6 +58,7 @@ struct images {
 	pthread_cond_t changed; /* a pin, seal, hold or flush has gone */
 	struct image *buckets[IMAGES_BUCKETS];
 	size_t n_open;
+	uint64_t epoch_high; /* no epoch of a closed image was higher */
 	char verifier[IMAGES_VERIFIER];
 
 	pthread_cond_t flush_added;
@@ -70,6 +73,8 @@ struct images {
 /* images_open.c: both without the lock, on an image that is held. */
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err);
 int images_open_close(struct image *image, struct vhd_error *err);
+void images_open_install(struct image *image, struct vhd *disk); /* of a new image */
+void images_open_drop(struct image *image);                      /* closes without a flush */
 void images_open_measure(const struct image *image, struct catalog_usage *ret_usage);
 void images_open_draw_verifier(struct images *images); /* with the lock */
 

@@ -117,8 +117,8 @@ void service_data_state(const struct service_data *data, struct service_data_sta
 	vhd_state(images_disk(data->image), &state);
 	images_version(data->image, &view);
 	service_images_etag(&view, ret_state->etag);
-	ret_state->write_epoch = data->epoch ? data->epoch : state.epoch_open;
-	ret_state->durable_epoch = state.epoch_durable;
+	ret_state->write_epoch = view.epoch_base + (data->epoch ? data->epoch : state.epoch_open);
+	ret_state->durable_epoch = view.epoch_base + state.epoch_durable;
 	ret_state->allocated_blocks = state.allocated - data->allocated;
 	images_verifier(data->service->images, ret_state->verifier);
 }

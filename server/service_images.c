@@ -174,27 +174,32 @@ static void add_locators(const struct vhd_locator *locators, struct service_imag
 	}
 }
 
-/* Reads the locators of a child from its file; an image that cannot be opened is told without. */
-static void fill_locators(struct service *service, const uint8_t id[IDS_SIZE],
-			  struct service_image *image)
+/* The locators of a child are read from its file; an image that cannot be opened is told without.
+ */
+static int fill_locators(struct service *service, const uint8_t id[IDS_SIZE], unsigned nowait,
+			 struct service_image *image)
 {
-	CLEANUP(freep) struct vhd_locator *locators = NULL;
+	const struct vhd_locator *locators;
 	struct image *open;
+	int r;
 
 	if (image->kind != SERVICE_DIFFERENCING || image->state == SERVICE_CREATING)
-		return;
-	locators = calloc(VHD_LOCATORS, sizeof *locators);
-	if (!locators || images_pin(service->images, id, IMAGES_READ, 0, &open, NULL) < 0)
-		return;
-	if (vhd_locators(images_disk(open), locators, NULL) == 0)
+		return 0;
+	r = images_pin(service->images, id, IMAGES_READ, nowait, &open, NULL);
+	if (r < 0)
+		return r;
+	r = images_locators(open, nowait, &locators, NULL);
+	if (r == 0)
 		add_locators(locators, image);
 	images_unpin(open, IMAGES_READ);
+	return r;
 }
 
 enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
 				    struct service_image *ret_image, struct service_error *err)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
 	struct catalog_error why;
 	uint8_t id[IDS_SIZE];
 	enum service_code code = service_find(service, ref, id, err);
@@ -203,12 +208,11 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 		return code;
 	if (catalog_get(service->catalog, id, &row, &why) < 0)
 		return service_codes_catalog(&why, err);
-	/* Locators are read from the file. */
-	if ((flags & SERVICE_NOWAIT) && row.kind == CATALOG_DIFFERENCING)
-		return SERVICE_AGAIN;
 	code = service_images_fill(service, &row, ret_image, err);
-	if (code == SERVICE_OK)
-		fill_locators(service, id, ret_image);
+	if (code == SERVICE_OK && fill_locators(service, id, nowait, ret_image) == VHD_E_AGAIN) {
+		service_image_fini(ret_image);
+		code = SERVICE_AGAIN;
+	}
 	return code;
 }
 
