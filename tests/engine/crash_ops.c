@@ -107,30 +107,34 @@ static void *write_thread(void *ctx)
 	return NULL;
 }
 
+static bool block_in_flight(const struct rig *rig, const struct rig_image *image, uint64_t block)
+{
+	for (size_t i = 0; i < image->n_sectors; i++) {
+		if (image->sectors[i].sector / (rig->block_size / SECTOR) == block &&
+		    image->sectors[i].n > 1)
+			return true;
+	}
+	return false;
+}
+
 /* A sector that the image leaves to its parent, in a block whose metadata is in flight: if a flush
  * showed its bit before its data is durable, the parent's bytes would be gone. */
-static bool ask_in_flight(struct rig *rig, int image, struct request *request)
+static void ask_in_flight(struct rig *rig, int image, struct request *request)
 {
-	struct rig_image *of = &rig->images[image];
+	const struct rig_image *of = &rig->images[image];
 	const struct rig_image *parent = of->parent < 0 ? NULL : &rig->images[of->parent];
 	size_t start = parent ? (size_t)rng_below(&rig->rng, parent->n_sectors + 1) : 0;
 
 	for (size_t i = 0; parent && i < parent->n_sectors; i++) {
 		uint64_t sector = parent->sectors[(start + i) % parent->n_sectors].sector;
-		uint64_t block = sector / (rig->block_size / SECTOR);
 
-		if (rig_find(of, sector))
+		if (rig_find(of, sector) ||
+		    !block_in_flight(rig, of, sector / (rig->block_size / SECTOR)))
 			continue;
-		for (size_t k = 0; k < of->n_sectors; k++) {
-			if (of->sectors[k].sector / (rig->block_size / SECTOR) == block &&
-			    of->sectors[k].n > 1) {
-				request->off = sector * SECTOR;
-				request->len = SECTOR;
-				return true;
-			}
-		}
+		request->off = sector * SECTOR;
+		request->len = SECTOR;
+		return;
 	}
-	return false;
 }
 
 /* Another client's write while a flush waits for the disk: it may not wait for the flush. */
@@ -145,7 +149,7 @@ static void write_in_flush(void *ctx, unsigned file)
 		return;
 	make_request(rig, (int)file, &request);
 	if (rng_one_in(&rig->rng, 2))
-		(void)ask_in_flight(rig, (int)file, &request);
+		ask_in_flight(rig, (int)file, &request);
 	note_range(rig, request.image, request.off, request.len, request.data);
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 60;

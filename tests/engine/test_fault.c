@@ -297,18 +297,24 @@ static bool run_once(const struct scenario *scenario, const struct fault_kind *k
 	return touched;
 }
 
+/* Once, for ever, and once with half of a write done; each time one call later, until none is left
+ * to fail. */
+static void fail_every_call(const struct scenario *scenario, const struct fault_kind *kind)
+{
+	for (int mode = 0; mode < 3; mode++) {
+		long n = 0;
+
+		while (run_once(scenario, kind, n, mode == 1, mode == 2))
+			n++;
+	}
+}
+
 static void survives_a_failing_store(void **state)
 {
 	(void)state;
 	for (size_t s = 0; s < SCENARIOS; s++) {
-		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-			for (int mode = 0; mode < 3; mode++) {
-				long n = 0;
-
-				while (run_once(&scenarios[s], &kinds[k], n, mode == 1, mode == 2))
-					n++;
-			}
-		}
+		for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+			fail_every_call(&scenarios[s], &kinds[k]);
 	}
 	printf("%lu runs with a failing store\n", runs);
 }
