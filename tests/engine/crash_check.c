@@ -84,7 +84,7 @@ static bool check_file(struct rig *rig, int image, struct memio *file)
 	bool ok;
 
 	ok = reader_open(&reader, file) && reader_tail_is_tight(&reader) &&
-	     (!root || reader_bits_full(&reader));
+	     reader_is_aligned(&reader) && (!root || reader_bits_full(&reader));
 	if (!ok)
 		(void)rig_wrong(rig, "image %d after recovery: %s", image, reader.what);
 	else

@@ -359,6 +359,47 @@ static void survives_lack_of_memory(void **state)
 	printf("%lu runs with a failing allocation\n", runs);
 }
 
+/* ---- a full store ---- */
+
+/* Writes with the call after `n` good ones failing; the file and the count of blocks must be as
+ * before. */
+static void write_when_full(struct world *world, long n)
+{
+	uint64_t size = memio_size(world->files[world->target]);
+	struct vhd_state before, after;
+	struct vhd_error err;
+
+	vhd_state(world->disk, &before);
+	world->faults = (struct faults){.ops = FAULT_WRITE, .sys = ENOSPC, .fail_at = n};
+	assert_int_equal(world_write(world, 3 * WORLD_BLOCK, 4096, 0x71, &err), VHD_E_NOSPC);
+	assert_non_null(strstr(err.text, "block 3"));
+	assert_non_null(strstr(err.text, strerror(ENOSPC)));
+	vhd_state(world->disk, &after);
+	assert_int_equal(memio_size(world->files[world->target]), size);
+	assert_int_equal(after.allocated, before.allocated);
+	assert_false(after.failed);
+}
+
+static void forgets_a_block_that_found_no_room(void **state)
+{
+	static const enum world_file targets[] = {BASE, LEAF};
+	struct world *world = &the_world;
+	struct vhd_error err;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		world_init(world, targets[i]);
+		assert_int_equal(world_open(world, targets[i], VHD_WRITE, &world->disk, &err), 0);
+		write_when_full(world, 0); /* growing the file */
+		write_when_full(world, 1); /* the data */
+		assert_int_equal(world_write(world, 0, 4096, 0x72, &err), 0);
+		assert_int_equal(world_flush(world, &err), 0);
+		memset(world->after + 3 * WORLD_BLOCK, 0, 4096);
+		world_check(world, "after a full store");
+		world_fini(world);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -378,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(survives_a_failing_store),
 		cmocka_unit_test(survives_lack_of_memory),
+		cmocka_unit_test(forgets_a_block_that_found_no_room),
 	};
 
 	return cmocka_run_group_tests_name("fault", tests, setup, teardown);

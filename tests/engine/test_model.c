@@ -142,7 +142,11 @@ static void op_flush(struct tree *tree, int node)
 
 static void op_snapshot(struct tree *tree, int node)
 {
-	if (tree_free_node(tree) >= 0)
+	if (tree_free_node(tree) < 0)
+		return;
+	if (tree->nodes[node].size <= 64 << 20 && rng_one_in(&tree->rng, 3))
+		tree_build_child(tree, node);
+	else
 		tree_create_child(tree, node);
 }
 

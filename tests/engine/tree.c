@@ -171,6 +171,47 @@ void tree_create_child(struct tree *tree, int parent)
 	from->frozen = true;
 }
 
+/* What lost writes leave under clear bits is nobody's data, also when zeroes or partial sectors
+ * come over it. */
+static void add_junk_block(struct tree *tree, struct builder *builder, struct node *node,
+			   uint32_t index)
+{
+	uint8_t bits = (uint8_t)rng_next(&tree->rng);
+	const struct builder_block *made =
+		builder_add_block(builder, index, bits, (uint8_t)(bits + 1));
+
+	for (uint32_t i = 0; i < node->block / 512; i++) {
+		uint64_t off = (uint64_t)index * node->block + (uint64_t)i * 512;
+
+		if (bits & 0x80 >> i % 8 && off < node->size)
+			model_write(node->model, made->data + (size_t)i * 512, 512, off);
+	}
+}
+
+void tree_build_child(struct tree *tree, int parent)
+{
+	struct node *from = &tree->nodes[parent];
+	struct node *node = add(tree, parent, from->size, 4096U << rng_below(&tree->rng, 5));
+	struct builder_args args = {.type = 4, .size = node->size, .block_size = node->block};
+	uint32_t blocks = (uint32_t)((node->size + node->block - 1) / node->block);
+	struct builder builder;
+
+	args.id = node->id;
+	args.parent_id = from->id;
+	builder_init(&builder, &args);
+	for (uint32_t i = 0; i < 8; i++) {
+		uint32_t index = (uint32_t)rng_below(&tree->rng, blocks < 100 ? blocks : 100);
+
+		if (builder_get32(builder.table + (size_t)index * 4) == UINT32_MAX)
+			add_junk_block(tree, &builder, node, index);
+	}
+	builder_store(&builder, node->file);
+	builder_fini(&builder);
+	from->children++;
+	from->frozen = true;
+	tree_open(tree, (int)(node - tree->nodes), VHD_WRITE);
+}
+
 void tree_open(struct tree *tree, int node, unsigned flags)
 {
 	struct node *at = &tree->nodes[node];

@@ -36,6 +36,8 @@ int tree_some_node(struct tree *tree, bool with_children); /* with: any; without
 void tree_create_root(struct tree *tree); /* dynamic or fixed, by the engine */
 void tree_build_root(struct tree *tree);  /* by image_builder, odd block sizes */
 void tree_create_child(struct tree *tree, int parent);
+void tree_build_child(struct tree *tree,
+		      int parent); /* by image_builder: any bits, junk under the clear ones */
 void tree_open(struct tree *tree, int node, unsigned flags);
 void tree_delete(struct tree *tree, int leaf);
 

@@ -141,6 +141,15 @@ bool reader_bits_full(struct reader *reader)
 	return full;
 }
 
+bool reader_is_aligned(struct reader *reader)
+{
+	for (unsigned i = 0; i < reader->n_blocks; i++) {
+		if ((reader->blocks[i].offset + reader->bitmap_size) % 4096 != 0)
+			return wrong(reader, "data not on 4 KiB, block", reader->blocks[i].index);
+	}
+	return true;
+}
+
 static const struct reader_block *block_at(const struct reader *reader, uint64_t index)
 {
 	for (unsigned i = 0; i < reader->n_blocks; i++) {

@@ -29,6 +29,9 @@ bool reader_tail_is_tight(struct reader *reader);
 /* Every bit of every block is set: what programs that ignore bitmaps rely on. */
 bool reader_bits_full(struct reader *reader);
 
+/* Data of every block starts on 4 KiB. */
+bool reader_is_aligned(struct reader *reader);
+
 /* False: the sector's block is not there, or (with `bits`) its bit is clear; `buf` is zero then. */
 bool reader_sector(const struct reader *reader, uint64_t sector, bool bits, uint8_t buf[512]);
 
