@@ -78,7 +78,7 @@ enum api_step call_empty(struct api_call *call, unsigned status)
 
 void call_header(struct api_call *call, const char *name, const char *format, ...)
 {
-	char value[512];
+	char value[CALL_HEADER];
 	va_list args;
 
 	if (call->problem.code != CODE_NONE || !call->response)
@@ -96,23 +96,42 @@ enum api_step call_flush(struct api_call *call, route_fn *finish)
 	return API_WAIT;
 }
 
-bool call_etag(struct api_call *call, const char *etag)
+/* `mark` is "W/" for a weak one. */
+static bool check_etag(struct api_call *call, const char *mark, const char *etag)
 {
 	const char *match = http_header(call->request, "If-Match");
 	const char *none = http_header(call->request, "If-None-Match");
+	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
 
-	if (match && !range_etag_match(match, etag)) {
-		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "\"%s\"", etag);
+	if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
+		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
+			       etag);
 		(void)call_fail(call, CODE_PRECONDITION_FAILED,
-				"If-Match names %s, but the ETag is now \"%s\"", match, etag);
+				"If-Match names %s, but the ETag is now %s\"%s\"", match, mark,
+				etag);
 		return false;
 	}
-	if (none && range_etag_match(none, etag)) {
+	if (!none || !range_etag_match(none, etag, false))
+		return true;
+	if (safe) {
 		(void)call_empty(call, 304);
-		call_header(call, "ETag", "\"%s\"", etag);
+		call_header(call, "ETag", "%s\"%s\"", mark, etag);
 		return false;
 	}
-	return true;
+	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark, etag);
+	(void)call_fail(call, CODE_PRECONDITION_FAILED,
+			"If-None-Match names %s, and the ETag is %s\"%s\"", none, mark, etag);
+	return false;
+}
+
+bool call_etag(struct api_call *call, const char *etag)
+{
+	return check_etag(call, "", etag);
+}
+
+bool call_etag_weak(struct api_call *call, const char *etag)
+{
+	return check_etag(call, "W/", etag);
 }
 
 /* ---- begin

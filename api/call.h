@@ -11,7 +11,7 @@
 #include "query.h"
 #include "routes.h"
 
-enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10 };
+enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10, CALL_HEADER = 512 /* value with NUL */ };
 
 /* An upload under way. */
 struct call_write {
@@ -74,5 +74,7 @@ void call_header(struct api_call *call, const char *name, const char *format, ..
 /* Evaluates If-Match and If-None-Match against an ETag (without quotes). False: answered, with 304
  * or 412. */
 bool call_etag(struct api_call *call, const char *etag);
+/* The same for a weak ETag, which no If-Match but "*" names. */
+bool call_etag_weak(struct api_call *call, const char *etag);
 
 #endif

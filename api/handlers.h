@@ -7,7 +7,8 @@
 
 route_fn index_root, index_v1, index_problem, index_openapi;
 route_fn health_live, health_ready;
-route_fn images_list, images_get, images_delete, images_chain;
+route_fn images_get, images_delete, images_chain;
+route_fn list_images, list_children;
 route_fn create_image, create_snapshot;
 route_fn read_data;
 route_fn write_begin, write_end, write_flush;

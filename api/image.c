@@ -20,7 +20,7 @@ const char *image_state_name(enum service_state state)
 	return "corrupt";
 }
 
-static const char *kind_name(enum service_kind kind)
+const char *image_kind_name(enum service_kind kind)
 {
 	switch (kind) {
 	case SERVICE_DYNAMIC: return "dynamic";
@@ -176,6 +176,25 @@ bool image_healthy(const struct service_image *image)
 	       image->state != SERVICE_FAILED;
 }
 
+bool image_writable(const struct service_image *image)
+{
+	return image->frozen == SERVICE_NOT_FROZEN && image->state == SERVICE_READY;
+}
+
+json_t *image_sample(void)
+{
+	struct service_label label = {.key = "*"};
+	const struct service_image image = {
+		.kind = SERVICE_DIFFERENCING,
+		.parent = {.id = "-", .name = "-"},
+		.root = {.id = "-", .name = "-"},
+		.labels = &label,
+		.n_labels = 1,
+	};
+
+	return image_json(&image);
+}
+
 /* Whose image it is, and what it is. */
 static void put_head(struct out *out, const struct service_image *image)
 {
@@ -184,13 +203,13 @@ static void put_head(struct out *out, const struct service_image *image)
 	out_text(out, "id", image->id);
 	out_text(out, "name", image->name);
 	put_href(out, image->id);
-	out_text(out, "kind", kind_name(image->kind));
+	out_text(out, "kind", image_kind_name(image->kind));
 	out_text(out, "state", image_state_name(image->state));
 	out_number(out, "virtual_size", image->virtual_size);
 	out_number(out, "sectors", image->virtual_size / 512);
 	out_json(out, "block_size",
 		 image->block_size > 0 ? json_integer(image->block_size) : json_null());
-	out_bool(out, "writable", !frozen && image->state == SERVICE_READY);
+	out_bool(out, "writable", image_writable(image));
 	out_bool(out, "frozen", frozen);
 	out_text_or_null(out, "frozen_reason", frozen_reason(image->frozen));
 	out_number(out, "depth", image->depth);

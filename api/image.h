@@ -12,6 +12,11 @@ json_t *image_json(const struct service_image *image);
 json_t *image_array(const struct service_images *images);
 /* Can it be read? */
 bool image_healthy(const struct service_image *image);
+bool image_writable(const struct service_image *image);
 const char *image_state_name(enum service_state state);
+const char *image_kind_name(enum service_kind kind);
+
+/* One that has every member there is, and the label "*". NULL: no memory. */
+json_t *image_sample(void);
 
 #endif

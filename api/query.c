@@ -58,7 +58,8 @@ static bool add_pair(struct query *query, char *pair, struct problem *problem)
 				  pair);
 		return false;
 	}
-	if (query_get(query, pair)) {
+	/* Labels are told apart by what follows. */
+	if (strcmp(pair, "label") != 0 && query_get(query, pair)) {
 		problem_parameter(problem, pair, CODE_INVALID_VALUE, "comes more than once");
 		return false;
 	}

@@ -18,7 +18,7 @@ struct query {
 };
 
 /* `raw` NULL is empty. False: problem set (a bad escape, a NUL, a name without '=', one that comes
- * twice). */
+ * twice, but for "label"). */
 bool query_parse(struct query *query, const char *raw, size_t len, struct problem *problem);
 void query_fini(struct query *query);
 

@@ -211,20 +211,21 @@ bool range_content_fits(const struct content_range *range, uint64_t length, uint
 	return false;
 }
 
-bool range_etag_match(const char *list, const char *etag)
+bool range_etag_match(const char *list, const char *etag, bool strong)
 {
 	size_t len = strlen(etag);
 
 	if (strcmp(skip_blanks(list), "*") == 0)
 		return true;
 	while (*list != '\0') {
-		size_t quoted;
+		bool weak;
+		bool quoted;
 
 		list += strspn(list, " \t,");
-		if (strncmp(list, "W/", 2) == 0)
-			list += 2;
+		weak = strncmp(list, "W/", 2) == 0;
+		list += weak ? 2 : 0;
 		quoted = *list == '"';
-		if (len > 0 && strncmp(list + quoted, etag, len) == 0 &&
+		if (len > 0 && !(weak && strong) && strncmp(list + quoted, etag, len) == 0 &&
 		    strchr(quoted ? "\"" : ", \t", list[quoted + len]) != NULL)
 			return true;
 		list += strcspn(list, ",");

@@ -36,7 +36,8 @@ bool range_content(const char *header, struct content_range *ret_range, struct p
 bool range_content_fits(const struct content_range *range, uint64_t length, uint64_t size,
 			struct problem *problem);
 
-/* Does a list of If-Match or If-None-Match name `etag` (without quotes)? "*" names all. */
-bool range_etag_match(const char *list, const char *etag);
+/* Does a list of If-Match or If-None-Match name `etag` (without quotes)? "*" names all. `strong`: a
+ * weak tag of the list names nothing. */
+bool range_etag_match(const char *list, const char *etag, bool strong);
 
 #endif

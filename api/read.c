@@ -65,8 +65,8 @@ static bool sector_window(struct api_call *call, struct window *window)
 static const char *range_header(const struct api_call *call, const char *etag)
 {
 	const char *guard = http_header(call->request, "If-Range");
-	bool whole =
-		call->request->method == HTTP_HEAD || (guard && !range_etag_match(guard, etag));
+	bool whole = call->request->method == HTTP_HEAD ||
+		     (guard && !range_etag_match(guard, etag, true));
 
 	return whole ? NULL : http_header(call->request, "Range");
 }
@@ -153,7 +153,7 @@ static enum api_step send_small(struct api_call *call, unsigned status,
 				const struct content *content)
 {
 	size_t len = (size_t)content->length;
-	CLEANUP(freep) char *body = content->text.failed ? NULL : malloc(len);
+	CLEANUP(freep) char *body = content->text.failed ? NULL : malloc(len + 1);
 	enum service_code code;
 
 	if (!body)

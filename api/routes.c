@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "call.h"
+#include "filter.h"
 #include "handlers.h"
 #include "number.h"
 
-#define LATER_LIST                                                                              \
-	"sort fields embed kind state parent root label name writable since q format depth.gt " \
-	"usage.file.gt"
+#define LIST_PARAMETERS "limit cursor count sort fields format " FILTER_PARAMETERS
 
 static const struct route routes[] = {
 	{HTTP_GET, "/", index_root, .kind = ROUTE_PURE},
@@ -19,17 +18,20 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1", index_v1, .kind = ROUTE_PURE},
 	{HTTP_GET, "/v1/openapi.json", index_openapi, .kind = ROUTE_PURE},
 	{HTTP_GET, "/problems/{code}", index_problem, .kind = ROUTE_PURE},
-	{HTTP_GET, "/v1/images", images_list, .kind = ROUTE_TRY, .parameters = "limit cursor count",
-	 .later = LATER_LIST},
+	{HTTP_GET, "/v1/images", list_images, .kind = ROUTE_TRY, .parameters = LIST_PARAMETERS,
+	 .later = "embed since"},
 	{HTTP_POST, "/v1/images", create_image, .kind = ROUTE_WORK, .body = ROUTE_COLLECT,
 	 .later = "dry_run wait"},
-	{HTTP_GET, "/v1/images/{ref}", images_get, .kind = ROUTE_TRY, .later = "fields embed"},
+	{HTTP_GET, "/v1/images/{ref}", images_get, .kind = ROUTE_TRY, .parameters = "fields",
+	 .later = "embed"},
 	{HTTP_DELETE, "/v1/images/{ref}", images_delete, .kind = ROUTE_WORK,
 	 .parameters = "keep_file missing_ok", .later = "merge recursive confirm dry_run wait"},
 	{HTTP_POST, "/v1/images/{ref}/snapshots", create_snapshot, .kind = ROUTE_WORK,
 	 .body = ROUTE_COLLECT, .later = "dry_run wait"},
 	{HTTP_GET, "/v1/images/{ref}/chain", images_chain, .kind = ROUTE_TRY,
-	 .later = "fields format"},
+	 .parameters = "fields format"},
+	{HTTP_GET, "/v1/images/{ref}/children", list_children, .kind = ROUTE_TRY,
+	 .parameters = LIST_PARAMETERS, .later = "embed since"},
 	{HTTP_GET, "/v1/images/{ref}/data", read_data, .kind = ROUTE_TRY,
 	 .parameters = "sector count", .later = "op", .prepare = read_prepare},
 	{HTTP_PUT, "/v1/images/{ref}/data", write_begin, .kind = ROUTE_WORK, .body = ROUTE_UPLOAD,

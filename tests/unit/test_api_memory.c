@@ -8,6 +8,10 @@
 static const struct exchange requests[] = {
 	{"GET", "/v1"},
 	{"GET", "/v1/images"},
+	{"GET", "/v1/images?sort=-depth&limit=1&fields=id,usage.file&name=*e*"},
+	{"GET", "/v1/images?format=text"},
+	{"GET", "/v1/images?format=csv&label=a"},
+	{"GET", "/v1/images/base/children?format=ndjson"},
 	{"GET", "/v1/images/web-1"},
 	{"GET", "/v1/images/web-1/chain"},
 	{"GET", "/v1/images/web-1/data?sector=0"},

@@ -215,8 +215,11 @@ static void finds_an_etag_in_a_list(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_int_equal(range_etag_match(rows[i].list, "d12.3"), rows[i].match);
-	assert_false(range_etag_match("\"\"", ""));
+		assert_int_equal(range_etag_match(rows[i].list, "d12.3", false), rows[i].match);
+	assert_false(range_etag_match("\"\"", "", false));
+	assert_true(range_etag_match("W/\"d12.3\"", "d12.3", false));
+	assert_false(range_etag_match("W/\"d12.3\"", "d12.3", true));
+	assert_true(range_etag_match("W/\"d1\", \"d12.3\"", "d12.3", true));
 }
 
 int main(void)

@@ -1,0 +1,275 @@
+/* list.c - lists of images: filters, order, pages. The catalog lists by name; another order, or a
+ * filter, is found by a pass over it that keeps one page at most. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "filter.h"
+#include "handlers.h"
+#include "image.h"
+#include "order.h"
+#include "out.h"
+#include "scope.h"
+#include "view.h"
+
+enum { LIST_DEFAULT = 100, LIST_MAX = 1000, LIST_PASS = 1000 };
+
+static const char columns[] =
+	"name kind state virtual_size usage.file depth children_count parent.name";
+
+struct list {
+	struct view view;
+	struct filter filter;
+	struct order order;
+	const char *parent; /* id; NULL = all images */
+	struct order_place after;
+	bool has_after, count;
+	size_t limit;
+
+	/* what was found: in order, one more than a page at most */
+	struct list_item {
+		struct order_place place;
+		json_t *json; /* NULL: one beyond the page, or memory was out */
+	} * *items;           /* heap, LIST_MAX + 1 */
+	size_t n;
+	uint64_t total, revision;
+	bool failed;
+};
+
+static void list_fini(struct list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		json_decref(list->items[i]->json);
+		free(list->items[i]);
+	}
+	free(list->items);
+	view_fini(&list->view);
+}
+
+/* ---- parse
+ * --------------------------------------------------------------------------------------------- */
+
+static bool parse(struct api_call *call, struct list *list)
+{
+	const char *cursor = query_get(&call->query, "cursor");
+	const char *sort = query_get(&call->query, "sort");
+	uint64_t limit = LIST_DEFAULT;
+
+	query_limit(&call->query, "limit", LIST_MAX, &limit, &call->problem);
+	query_bool(&call->query, "count", &list->count, &call->problem);
+	list->limit = limit;
+	if (!filter_parse(&call->query, &list->filter, &call->problem) ||
+	    !view_parse(call, image_sample(), &list->view))
+		return false;
+	if (!order_parse(sort, &list->order)) {
+		problem_parameter(&call->problem, "sort", CODE_INVALID_VALUE,
+				  "'%.80s' is not up to %d of the fields that can be sorted by",
+				  sort, ORDER_KEYS);
+		return false;
+	}
+	list->has_after = cursor != NULL;
+	if (cursor && !order_cursor_parse(&list->order, list->filter.hash, cursor, &list->after))
+		problem_parameter(&call->problem, "cursor", CODE_INVALID_VALUE,
+				  "is not one that this list, with these filters, gave");
+	return call->problem.code == CODE_NONE;
+}
+
+/* ---- collect
+ * ------------------------------------------------------------------------------------------- */
+
+/* Where the place belongs among what was found. */
+static size_t position(const struct list *list, const struct order_place *place)
+{
+	size_t low = 0;
+	size_t high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (order_compare(&list->order, &list->items[middle]->place, place) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void item_free(struct list_item *item)
+{
+	json_decref(item->json);
+	free(item);
+}
+
+static void keep(struct list *list, const struct service_image *image,
+		 const struct order_place *place)
+{
+	size_t at = position(list, place);
+	struct list_item *item;
+
+	if (at > list->limit)
+		return;
+	item = malloc(sizeof *item);
+	if (!item) {
+		list->failed = true;
+		return;
+	}
+	*item = (struct list_item){.place = *place, .json = image_json(image)};
+	list->failed |= !item->json;
+	if (list->n > list->limit)
+		item_free(list->items[--list->n]);
+	memmove(&list->items[at + 1], &list->items[at], (list->n - at) * sizeof(void *));
+	list->items[at] = item;
+	list->n++;
+}
+
+static void consider(struct list *list, const struct service_image *image)
+{
+	struct order_place place;
+
+	if (list->parent && strcmp(image->parent.id, list->parent) != 0)
+		return;
+	if (!filter_matches(&list->filter, image))
+		return;
+	list->total++;
+	order_place(&list->order, image, &place);
+	if (!list->has_after || order_compare(&list->order, &place, &list->after) > 0)
+		keep(list, image, &place);
+}
+
+/* The rest of the catalog cannot add to the page. */
+static bool enough(const struct list *list)
+{
+	return list->failed ||
+	       (list->n > list->limit && !list->count && order_by_name(&list->order));
+}
+
+/* One look at the catalog, from `after` on, which it moves. */
+static enum service_code look(struct api_call *call, struct list *list, char after[SERVICE_NAME],
+			      bool *ret_more)
+{
+	CLEANUP(service_images_fini) struct service_images images = {0};
+	bool plain = order_by_name(&list->order) && list->filter.n == 0 && !list->parent;
+	const struct service_list want = {
+		.after = *after ? after : NULL,
+		.limit = plain && list->limit < LIST_PASS ? list->limit + 1 : LIST_PASS};
+	enum service_code code = service_image_list(
+		call->api->service, &want, call->nowait ? SERVICE_NOWAIT : 0, &images, &call->err);
+
+	if (code != SERVICE_OK)
+		return code;
+	if (list->revision == 0)
+		list->revision = images.revision;
+	for (size_t i = 0; i < images.n && !enough(list); i++)
+		consider(list, &images.items[i]);
+	*ret_more = images.more && images.n > 0;
+	if (images.n > 0)
+		memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
+	return SERVICE_OK;
+}
+
+static enum service_code collect(struct api_call *call, struct list *list)
+{
+	char after[SERVICE_NAME] = "";
+	enum service_code code = SERVICE_OK;
+	bool more = true;
+
+	list->items = calloc(list->limit + 2, sizeof(void *));
+	list->failed = !list->items;
+	/* Who lists by name goes on where the page before ended; a count begins at the start. */
+	if (list->has_after && !list->count && order_by_name(&list->order))
+		memcpy(after, list->after.values[0].text, SERVICE_NAME);
+	while (code == SERVICE_OK && more && !enough(list))
+		code = look(call, list, after, &more);
+	return code;
+}
+
+/* ---- answer
+ * -------------------------------------------------------------------------------------------- */
+
+/* The same request with another cursor. */
+static void put_link(struct api_call *call, const char *next)
+{
+	const char *raw = call->request->query ? call->request->query : "";
+	CLEANUP(buf_fini) struct buf buf = {0};
+
+	buf_printf(&buf, "<%s?", call->request->path);
+	while (*raw != '\0') {
+		size_t len = strcspn(raw, "&");
+
+		if (len > 0 && strncmp(raw, "cursor=", 7) != 0)
+			buf_printf(&buf, "%.*s&", (int)len, raw);
+		raw += len + (raw[len] == '&');
+	}
+	buf_printf(&buf, "cursor=%s>; rel=\"next\"", next);
+	if (!buf.failed && buf.len < CALL_HEADER)
+		call_header(call, "Link", "%s", buf.data);
+}
+
+static json_t *rest_json(const struct list *list, const char *next)
+{
+	struct out out = out_object();
+
+	out_text_or_null(&out, "next", next);
+	if (list->count)
+		out_number(&out, "total", list->total);
+	out_number(&out, "revision", list->revision);
+	return out_take(&out);
+}
+
+static enum api_step answer(struct api_call *call, const struct list *list)
+{
+	size_t n = list->n > list->limit ? list->limit : list->n;
+	char next[ORDER_CURSOR] = "";
+	struct out items = out_array();
+	enum api_step step;
+	char etag[32];
+
+	if (n < list->n)
+		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
+	(void)snprintf(etag, sizeof etag, "c%" PRIu64, list->revision);
+	for (size_t i = 0; i < n; i++)
+		out_add(&items, json_incref(list->items[i]->json));
+	if (!call_etag_weak(call, etag)) {
+		json_decref(out_take(&items));
+		return API_REPLY;
+	}
+	step = view_list(call, &list->view, out_take(&items), rest_json(list, next), columns);
+	call_header(call, "ETag", "W/\"%s\"", etag);
+	if (*next)
+		put_link(call, next);
+	return step;
+}
+
+static enum api_step run(struct api_call *call, struct list *list)
+{
+	enum service_code code = collect(call, list);
+
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	return list->failed ? call_fail(call, CODE_INTERNAL, "no memory") : answer(call, list);
+}
+
+enum api_step list_images(struct api_call *call)
+{
+	CLEANUP(list_fini) struct list list = {.n = 0};
+
+	return parse(call, &list) ? run(call, &list) : API_REPLY;
+}
+
+enum api_step list_children(struct api_call *call)
+{
+	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+	CLEANUP(list_fini) struct list list = {.n = 0};
+	enum service_code code;
+
+	if (!parse(call, &list))
+		return API_REPLY;
+	code = service_image_get(call->api->service, call->ref, call->nowait ? SERVICE_NOWAIT : 0,
+				 &image, &call->err);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	list.parent = image.id;
+	return run(call, &list);
+}

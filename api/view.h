@@ -1,0 +1,38 @@
+/* view.h - which members of an answer are shown, and in which shape: ?fields=, ?format= and Accept.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "call.h"
+
+enum { VIEW_FIELDS = 64 };
+
+enum view_format { VIEW_JSON, VIEW_NDJSON, VIEW_TEXT, VIEW_CSV };
+
+struct view {
+	enum view_format format;
+	char *text;                      /* heap; `fields` point into it */
+	const char *fields[VIEW_FIELDS]; /* "usage.file" */
+	size_t n;                        /* 0 = all of them, or the usual columns */
+};
+void view_fini(struct view *view);
+
+/* `sample` (stolen) has every member that fields may name; a member "*" stands for any name.
+ * False: problem set. */
+bool view_parse(struct api_call *call, json_t *sample, struct view *ret_view);
+/* Only the format, of lists whose members are fixed. */
+bool view_parse_format(struct api_call *call, struct view *ret_view);
+
+/* The members that are shown. Steals `object`; NULL is lack of memory, in and out. */
+json_t *view_pick(const struct view *view, json_t *object);
+
+/* Answers a list: `items` (array) and `rest` (object), the members beside them, are stolen; NULL is
+ * lack of memory. `columns` are those of text and CSV when fields names none, parted by blanks. */
+enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,
+			const char *columns);
+
+#endif

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Lists: filters, order, pages, fields and formats.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+start_vhdd
+image base 1G
+image other 2M
+expect 201 /v1/images -d name=flat -d kind=fixed -d size=1M -d labels.env=prod -d labels.app.kubernetes.io/name=db
+child web-1 base
+child web-2 base
+child web-3 web-1
+
+names() { # QUERY: of the images, with a blank between
+	expect 200 "/v1/images?fields=name&$1"
+	jq -r '[.items[].name] | join(" ")' "$body"
+}
+is() { # QUERY NAMES
+	local got
+	got=$(names "$1")
+	[ "$got" = "$2" ] || fail "$1 shows '$got', not '$2'"
+}
+is 'kind=differencing' 'web-1 web-2 web-3'
+is 'parent=base&writable=y' 'web-2'
+is 'root=base&depth.le=1&name=*b*' 'base web-1 web-2'
+is 'label=env=prod,qa' ''
+is 'label=env=prod&label=!nothing' 'flat'
+is 'virtual_size.lt=2M' 'flat'
+is 'q=LAT' 'flat'
+is 'sort=-depth,-name' 'web-3 web-2 web-1 other flat base'
+is 'sort=virtual_size,name&limit=2' 'flat other'
+expect_problem 400 unknown-parameter '/v1/images?colour=red'
+expect_problem 400 invalid-value '/v1/images?fields=colour'
+
+# ---- pages by the link
+next='/v1/images?sort=-virtual_size&limit=2&fields=name&count=1'
+while [ -n "$next" ]; do
+	expect 200 "$next"
+	check '.total == 6'
+	jq -r '.items[].name' "$body" >>"$work/names"
+	next=$(header Link | sed 's|^<\(.*\)>; rel="next"$|\1|')
+done
+[ "$(sort -u "$work/names" | wc -l)" = 6 ] && [ "$(wc -l <"$work/names")" = 6 ] || fail "pages: $(cat "$work/names")"
+
+# ---- formats
+expect 200 '/v1/images?name=flat' -H 'Accept: application/x-ndjson'
+[ "$(wc -l <"$body")" = 2 ] || fail "ndjson has not two lines"
+tail -n 1 "$body" | jq -e '.end and .count == 1' >/dev/null || fail "no end record"
+expect 200 '/v1/images?format=csv&fields=name,labels.app.kubernetes.io/name&kind=fixed'
+printf 'name,labels.app.kubernetes.io/name\r\nflat,db\r\n' | cmp - "$body" || fail "csv"
+expect 200 /v1/images/web-3/chain?format=text
+[ "$(awk '{print $1}' "$body" | tr '\n' ' ')" = '#name web-3 web-1 base ' ] || fail "text: $(cat "$body")"
+
+# ---- children, one image, and polling
+expect 200 '/v1/images/base/children?sort=-name'
+check '[.items[].name] == ["web-2","web-1"]'
+expect_problem 404 image-not-found /v1/images/nobody/children
+expect 200 '/v1/images/web-1?fields=id,usage.file,parent.name'
+check 'keys == ["id","parent","usage"] and .parent == {"name":"base"}'
+expect 200 /v1/images
+etag=$(header ETag)
+expect 304 /v1/images -H "If-None-Match: $etag"
+image new 1M
+expect 200 /v1/images -H "If-None-Match: $etag"
+
+finish

@@ -1,0 +1,347 @@
+/* test_api_list.c - lists show the images that were asked for, in that order and shape. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api_client.h"
+#include "filter.h"
+#include "test.h"
+
+static int setup(void **state)
+{
+	struct service *service = fake_new();
+
+	fake_add(service, "base", 65536, NULL);
+	fake_add(service, "db", 131072, NULL)->kind = SERVICE_FIXED;
+	fake_add(service, "web-1", 65536, "base");
+	fake_add(service, "web-2", 65536, "base")->state = SERVICE_MISSING;
+	fake_add(service, "web-3", 98304, "web-1");
+	*state = service;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+#define NAMES "&fields=name&format=csv"
+
+/* The lines of a CSV of one column, but for the first, with a blank between. */
+static void join_names(char *csv, char *names, size_t size)
+{
+	char *rest = csv;
+	char *line;
+
+	(void)strsep(&rest, "\n");
+	while ((line = strsep(&rest, "\r")) && *line != '\0' && rest) {
+		size_t len = strlen(names);
+
+		(void)snprintf(names + len, size - len, "%s%s", len > 0 ? " " : "", line);
+		rest += *rest == '\n';
+	}
+}
+
+static const struct {
+	const char *query, *names;
+} filters[] = {
+	{"", "base db web-1 web-2 web-3"},
+	{"kind=differencing", "web-1 web-2 web-3"},
+	{"kind=fixed,dynamic", "base db"},
+	{"kind.ne=fixed", NULL},
+	{"state=missing", "web-2"},
+	{"name=web-*", "web-1 web-2 web-3"},
+	{"name=*-1,db", "db web-1"},
+	{"name=w*3", "web-3"},
+	{"name=w*-", ""},
+	{"parent=base", "web-1 web-2"},
+	{"parent=00000000-0000-4000-8000-000000000003", "web-3"},
+	{"root=base,db", "base db web-1 web-2 web-3"},
+	{"root=db", "db"},
+	{"parent=nobody", ""},
+	{"writable=y", "db web-3"},
+	{"writable=n", "base web-1 web-2"},
+	{"frozen=true", "base web-1"},
+	{"depth=1", "web-1 web-2"},
+	{"depth=0,2", "base db web-3"},
+	{"depth.gt=0", "web-1 web-2 web-3"},
+	{"depth.ge=2", "web-3"},
+	{"depth.lt=1", "base db"},
+	{"depth.le=1", "base db web-1 web-2"},
+	{"depth.ne=1,2", "base db"},
+	{"virtual_size.gt=64K", "db web-3"},
+	{"virtual_size.gt=64K&kind=fixed", "db"},
+	{"children_count=2", "base"},
+	{"q=EB-", "web-1 web-2 web-3"},
+	{"pool=default,fast&depth=2", "web-3"},
+	{"pool=fast", ""},
+	{"label=role", ""},
+	{"label=!role&label=!env&depth=2", "web-3"},
+	{"sort=-name", "web-3 web-2 web-1 db base"},
+	{"sort=virtual_size,-name", "web-2 web-1 base web-3 db"},
+	{"sort=-depth,name", "web-3 web-1 web-2 base db"},
+	{"sort=-depth,name&limit=2", "web-3 web-1"},
+	{"sort=kind,state", "web-2 web-1 web-3 base db"},
+};
+
+static void shows_what_all_filters_let_through(void **state)
+{
+
+	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+		char target[256];
+		char names[256] = "";
+		struct exchange exchange = {"GET", target};
+
+		(void)snprintf(target, sizeof target, "/v1/images?%s" NAMES, filters[i].query);
+		exchange_send(*state, &exchange);
+		if (!filters[i].names) {
+			assert_int_equal(exchange.response->status, 400);
+			exchange_fini(&exchange);
+			continue;
+		}
+		assert_int_equal(exchange.response->status, 200);
+		join_names(exchange.text, names, sizeof names);
+		if (strcmp(names, filters[i].names) != 0)
+			print_error("%s\n", filters[i].query);
+		assert_string_equal(names, filters[i].names);
+		exchange_fini(&exchange);
+	}
+}
+
+/* Appends the lines of one page, and moves on. */
+static void read_page(struct service *service, const char *order, int limit, char next[400],
+		      char text[512])
+{
+	char target[700];
+	struct exchange exchange = {"GET", target};
+	size_t len = strlen(text);
+	char *last;
+	json_t *end;
+
+	(void)snprintf(target, sizeof target,
+		       "/v1/images?sort=%s&fields=name&format=ndjson&limit=%d%s%s", order, limit,
+		       *next ? "&cursor=" : "", next);
+	exchange_send(service, &exchange);
+	last = strstr(exchange.text, "{\"end\"");
+	assert_non_null(last);
+	end = json_loads(last, 0, NULL);
+	*last = '\0';
+	(void)snprintf(text + len, 512 - len, "%s", exchange.text);
+	*next = '\0';
+	if (json_is_string(json_object_get(end, "next")))
+		(void)snprintf(next, 400, "%s", json_string_value(json_object_get(end, "next")));
+	json_decref(end);
+	exchange_fini(&exchange);
+}
+
+static void pages_through_every_order(void **state)
+{
+	static const char *const orders[] = {
+		"name",        "-name", "virtual_size",    "-virtual_size,name",
+		"depth,-kind", "pool",  "name&depth.ge=1", "-updated_at&count=1"};
+
+	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+		char all[512] = "";
+		char paged[512] = "";
+		char next[400] = "";
+		int pages = 0;
+
+		read_page(*state, orders[i], 1000, next, all);
+		do
+			read_page(*state, orders[i], 2, next, paged);
+		while (*next && ++pages < 8);
+		assert_string_equal(*next ? "too many pages" : paged, all);
+	}
+}
+
+static void counts_what_the_filters_let_through(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images?depth.ge=1&count=1&limit=1"};
+
+	(void)exchange_json(*state, &exchange, 200);
+	assert_int_equal(exchange_number(&exchange, "total"), 3);
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "items")), 1);
+	exchange_fini(&exchange);
+}
+
+static void lists_children(void **state)
+{
+	struct exchange exchange = {"GET", "/v1/images/base/children?sort=-name&fields=name"};
+
+	exchange_send(*state, &exchange);
+	assert_string_equal(
+		exchange.text,
+		"{\"items\":[{\"name\":\"web-2\"},{\"name\":\"web-1\"}],\"next\":null,\"revision\":881}\n");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "W/\"c881\"");
+	exchange_fini(&exchange);
+	exchange.target = "/v1/images/web-3/children";
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange.text, "{\"items\":[],\"next\":null,\"revision\":881}\n");
+	exchange_fini(&exchange);
+	exchange.target = "/v1/images/nobody/children";
+	exchange_problem(*state, &exchange, 404, "image-not-found", "no image is called that");
+}
+
+static void answers_in_every_format(void **state)
+{
+	static const struct {
+		const char *target, *headers, *type, *text;
+	} rows[] = {
+		{"/v1/images?name=db&fields=name,usage.file", NULL, "application/json",
+		 "{\"items\":[{\"name\":\"db\",\"usage\":{\"file\":0}}],\"next\":null,\"revision\":881}\n"},
+		{"/v1/images?name=db&fields=name,depth", "Accept: application/x-ndjson",
+		 "application/x-ndjson",
+		 "{\"name\":\"db\",\"depth\":0}\n"
+		 "{\"end\":true,\"count\":1,\"next\":null,\"revision\":881}\n"},
+		{"/v1/images?name=db,web-1&fields=name,parent.name,kind", "Accept: text/plain",
+		 "text/plain; charset=utf-8",
+		 "#name parent.name kind\n"
+		 "db    -           fixed\n"
+		 "web-1 base        differencing\n"},
+		{"/v1/images?name=db&format=text", "Accept: text/csv", "text/plain; charset=utf-8",
+		 "#name kind  state virtual_size usage.file depth children_count parent.name\n"
+		 "db    fixed ready 131072       0          0     0              -\n"},
+		{"/v1/images?name=db&fields=name,vhd.features,parent,labels.a.b/c",
+		 "Accept: text/csv", "text/csv; charset=utf-8",
+		 "name,vhd.features,parent,labels.a.b/c\r\ndb,[],,\r\n"},
+		{"/v1/images?name=web-3&fields=name,vhd.geometry&format=csv", NULL,
+		 "text/csv; charset=utf-8",
+		 "name,vhd.geometry\r\n"
+		 "web-3,\"{\"\"cylinders\"\":0,\"\"heads\"\":0,\"\"sectors\"\":0}\"\r\n"},
+		{"/v1/images/web-3/chain?fields=name,parent.name", NULL, "application/json",
+		 "{\"items\":[{\"name\":\"web-3\",\"parent\":{\"name\":\"web-1\"}},"
+		 "{\"name\":\"web-1\",\"parent\":{\"name\":\"base\"}},{\"name\":\"base\",\"parent\":null}],"
+		 "\"depth\":3,\"virtual_size\":98304,\"health\":{\"status\":\"ok\",\"problems\":[]}}\n"},
+		{"/v1/images/web-3/chain?format=text", NULL, "text/plain; charset=utf-8",
+		 "#name kind         state virtual_size usage.file depth\n"
+		 "web-3 differencing ready 98304        0          2\n"
+		 "web-1 differencing ready 65536        0          1\n"
+		 "base  dynamic      ready 65536        0          0\n"},
+		{"/v1/images/web-3?fields=name,labels.role", NULL, "application/json",
+		 "{\"name\":\"web-3\",\"labels\":{\"role\":\"web\"}}\n"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target, rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange.text, rows[i].text);
+		assert_string_equal(exchange_header(&exchange, "Content-Type"), rows[i].type);
+		exchange_fini(&exchange);
+	}
+}
+
+static void refuses_lists(void **state)
+{
+	static const struct {
+		const char *target, *code, *detail;
+	} rows[] = {
+		{"/v1/images?colour=red", "unknown-parameter", "colour: is not known here"},
+		{"/v1/images?kind=raw", "invalid-value",
+		 "kind: 'raw' is none of: dynamic fixed differencing"},
+		{"/v1/images?depth=x", "invalid-value",
+		 "depth: 'x' is not a number like 3, 64K or 10G, or up to 16 of them with commas"},
+		{"/v1/images?depth=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "invalid-value",
+		 "depth: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1' is not a number like 3, 64K or 10G, "
+		 "or up to 16 of them with commas"},
+		{"/v1/images?writable=2", "invalid-value", "writable: '2' is neither y nor n"},
+		{"/v1/images?sort=colour", "invalid-value",
+		 "sort: 'colour' is not up to 4 of the fields that can be sorted by"},
+		{"/v1/images?sort=name,name,name,name,name", "invalid-value",
+		 "sort: 'name,name,name,name,name' is not up to 4 of the fields that can be sorted by"},
+		{"/v1/images?sort=", "invalid-value",
+		 "sort: '' is not up to 4 of the fields that can be sorted by"},
+		{"/v1/images?fields=id,colour", "invalid-value",
+		 "fields: there is no field 'colour'"},
+		{"/v1/images?fields=", "invalid-value", "fields: there is no field ''"},
+		{"/v1/images?fields=id.x", "invalid-value", "fields: there is no field 'id.x'"},
+		{"/v1/images?format=xml", "invalid-value",
+		 "format: must be json, ndjson, text or csv"},
+		{"/v1/images/base?fields=labels.", "invalid-value",
+		 "fields: there is no field 'labels.'"},
+		/* a cursor of this list, but for other filters or another order */
+		{"/v1/images?depth=0&cursor=7fa3096a~base~00000000-0000-4000-8000-000000000001",
+		 "invalid-value", "cursor: is not one that this list, with these filters, gave"},
+		{"/v1/images?sort=-name&cursor=7fa3096a~base~00000000-0000-4000-8000-000000000001",
+		 "invalid-value", "cursor: is not one that this list, with these filters, gave"},
+		{"/v1/images?cursor=7fa3096a~base", "invalid-value",
+		 "cursor: is not one that this list, with these filters, gave"},
+		{"/v1/images?cursor=7fa3096a~b$~00000000-0000-4000-8000-000000000001",
+		 "invalid-value", "cursor: is not one that this list, with these filters, gave"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		exchange_problem(*state, &exchange, 400, rows[i].code, rows[i].detail);
+	}
+}
+
+static void polls_cheaply(void **state)
+{
+	static const struct {
+		const char *headers;
+		unsigned status;
+	} rows[] = {
+		{"If-None-Match: W/\"c881\"", 304},
+		{"If-None-Match: \"c881\"", 304},
+		{"If-None-Match: W/\"c880\"", 200},
+		{"If-Match: W/\"c881\"", 412},
+		{"If-Match: *", 200},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", "/v1/images", rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		assert_string_equal(exchange_header(&exchange, "ETag"), "W/\"c881\"");
+		exchange_fini(&exchange);
+	}
+}
+
+static void compares_labels(void **state)
+{
+	static const struct {
+		const char *query;
+		bool match;
+	} rows[] = {
+		{"label=role", true},      {"label=role=web", true},
+		{"label=role=db", false},  {"label=rol", false},
+		{"label=!role", false},    {"label=!env", true},
+		{"label=role=", false},    {"label=role&label=env", false},
+		{"label=a.b/c=x=y", true}, {"label=role=web&q=a", true},
+	};
+	struct service_label labels[] = {{"role", "web"}, {"a.b/c", "x=y"}};
+	const struct service_image image = {.name = "a", .labels = labels, .n_labels = 2};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {.code = CODE_NONE};
+		struct query query = {.n = 0};
+		struct filter filter;
+
+		assert_true(query_parse(&query, rows[i].query, strlen(rows[i].query), &problem));
+		assert_true(filter_parse(&query, &filter, &problem));
+		assert_int_equal(filter_matches(&filter, &image), rows[i].match);
+		query_fini(&query);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(shows_what_all_filters_let_through, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(lists_children, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(polls_cheaply, setup, teardown),
+		cmocka_unit_test(compares_labels),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
