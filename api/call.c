@@ -134,6 +134,23 @@ bool call_etag_weak(struct api_call *call, const char *etag)
 	return check_etag(call, "W/", etag);
 }
 
+bool call_compares(const struct api_call *call)
+{
+	const char *match = http_header(call->request, "If-Match");
+
+	return match && strcmp(match, "*") != 0;
+}
+
+/* What has no ETag has none that a request could name. */
+static bool untagged_ok(struct api_call *call)
+{
+	if (call->route->tagged || !call_compares(call))
+		return true;
+	(void)call_fail(call, CODE_PRECONDITION_FAILED, "If-Match names %s, but there is no ETag",
+			http_header(call->request, "If-Match"));
+	return false;
+}
+
 /* ---- begin
  * --------------------------------------------------------------------------------------------- */
 
@@ -175,9 +192,8 @@ static bool safe(const struct http_request *request)
 static bool headers_ok(struct api_call *call)
 {
 	static const char *const always[] = {"Lease", "Idempotency-Key"};
-	static const char *const changing[] = {
-		"If-Match",       "If-None-Match", "If-Unmodified-Since",
-		"Content-Digest", "Content-MD5",   "Repr-Digest"};
+	static const char *const changing[] = {"If-Unmodified-Since", "Content-Digest",
+					       "Content-MD5", "Repr-Digest"};
 	const struct http_request *request = call->request;
 	const char *coding = http_header(request, "Content-Encoding");
 	const char *expect = http_header(request, "Expect");
@@ -268,8 +284,8 @@ static bool admitted(struct api_call *call, char allow[64])
 		return false;
 	if (!safe(request) && !gate_origin(request, call->api->origins, problem))
 		return false;
-	return ref_ok(call) && headers_ok(call) && parameters_ok(call) && body_ok(call) &&
-	       (!call->route->prepare || call->route->prepare(call));
+	return ref_ok(call) && headers_ok(call) && untagged_ok(call) && parameters_ok(call) &&
+	       body_ok(call) && (!call->route->prepare || call->route->prepare(call));
 }
 
 static enum api_step run_step(const struct api_call *call)

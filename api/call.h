@@ -22,6 +22,8 @@ struct call_write {
 		declared; /* by Content-Range of a chunked body; SERVICE_UNKNOWN_LENGTH: not said */
 	bool flush;
 	bool detect_zeroes;
+	bool compare;            /* If-Match: collected, and written only if the ETag is still */
+	char etag[SERVICE_ETAG]; /* this one */
 };
 
 struct api_call {
@@ -76,5 +78,7 @@ void call_header(struct api_call *call, const char *name, const char *format, ..
 bool call_etag(struct api_call *call, const char *etag);
 /* The same for a weak ETag, which no If-Match but "*" names. */
 bool call_etag_weak(struct api_call *call, const char *etag);
+/* Does the request have an If-Match that names ETags? */
+bool call_compares(const struct api_call *call);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "fields.h"
 #include "number.h"
@@ -166,16 +167,6 @@ static void parse_origin(struct fields *fields, struct service_create *spec)
 			       creator);
 }
 
-static bool label_ok(const char *key, const json_t *value)
-{
-	static const char chars[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
-	size_t len = strlen(key);
-
-	return len > 0 && len < SERVICE_LABEL_KEY && strspn(key, chars) == len &&
-	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
-}
-
 static void parse_labels(struct fields *fields, struct draft *draft)
 {
 	json_t *object = fields_get(fields, "labels");
@@ -198,7 +189,7 @@ static void parse_labels(struct fields *fields, struct draft *draft)
 	json_object_foreach (object, key, value) {
 		struct service_label *label = &draft->labels[draft->spec.n_labels++];
 
-		if (!label_ok(key, value)) {
+		if (!image_label_ok(key, value)) {
 			fields_error(
 				fields, "labels", CODE_INVALID_VALUE,
 				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
@@ -251,10 +242,11 @@ static json_t *created_json(const struct service_created *created)
 	return out_take(&out);
 }
 
-static enum api_step answer(struct api_call *call, const struct service_created *created)
+static enum api_step answer(struct api_call *call, unsigned status,
+			    const struct service_created *created)
 {
 	const struct service_image *image = &created->image;
-	enum api_step step = call_json(call, 201, created_json(created));
+	enum api_step step = call_json(call, status, created_json(created));
 
 	call_header(call, "Location", "/v1/images/%s", image->id);
 	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)image->meta_version);
@@ -266,6 +258,7 @@ static enum api_step answer(struct api_call *call, const struct service_created 
 static enum api_step create(struct api_call *call, const struct service_create *spec,
 			    bool parent_in_body)
 {
+	const char *none = http_header(call->request, "If-None-Match");
 	struct service_created created = {.warnings = 0};
 	enum service_code code;
 	enum api_step step;
@@ -273,9 +266,11 @@ static enum api_step create(struct api_call *call, const struct service_create *
 	code = service_image_create(call->api->service, spec, &created, &call->err);
 	if (code == SERVICE_IMAGE_NOT_FOUND && parent_in_body)
 		code = SERVICE_PARENT_MISSING;
+	if (code == SERVICE_NAME_EXISTS && none && strcmp(none, "*") == 0)
+		return call_fail(call, CODE_PRECONDITION_FAILED, "%s", call->err.text);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	step = answer(call, &created);
+	step = answer(call, 201, &created);
 	service_image_fini(&created.image);
 	return step;
 }
@@ -296,19 +291,118 @@ static void parse_common(struct fields *fields, struct draft *draft)
 	parse_labels(fields, draft);
 }
 
-enum api_step create_image(struct api_call *call)
+/* The whole body; `named`: the name is in the path. */
+static bool parse(struct api_call *call, struct draft *draft, bool named)
 {
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
-	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
 
-	parse_parent(&fields, &draft.spec);
-	parse_kind(&fields, &draft.spec);
-	parse_common(&fields, &draft);
-	parse_preallocation(&fields, &draft.spec);
+	parse_parent(&fields, &draft->spec);
+	parse_kind(&fields, &draft->spec);
+	if (named && json_object_get(call->body, "name"))
+		fields_error(&fields, "name", CODE_INVALID_VALUE, "is in the path already");
+	parse_common(&fields, draft);
+	parse_preallocation(&fields, &draft->spec);
 	parse_source(&fields);
 	fields_finish(&fields);
-	if (call->problem.code != CODE_NONE)
+	return call->problem.code == CODE_NONE;
+}
+
+enum api_step create_image(struct api_call *call)
+{
+	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
+
+	if (!parse(call, &draft, false))
 		return API_REPLY;
+	return create(call, &draft.spec, true);
+}
+
+/* ---- PUT
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool same_labels(const struct service_create *spec, const struct service_image *image)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < spec->n_labels * image->n_labels; i++) {
+		const struct service_label *want = &spec->labels[i / image->n_labels];
+		const struct service_label *have = &image->labels[i % image->n_labels];
+
+		same += strcmp(want->key, have->key) == 0 && strcmp(want->value, have->value) == 0;
+	}
+	return same == spec->n_labels && same == image->n_labels;
+}
+
+static bool same_parent(const char *parent, const struct service_name *have)
+{
+	return strcasecmp(parent, have->id) == 0 || strcmp(parent, have->name) == 0;
+}
+
+/* The field of the body that the image differs in; NULL: it is what was asked for. What is not in
+ * the body does not matter, nor does what is not told of an image. */
+static const char *difference(const json_t *body, const struct service_create *spec,
+			      const struct service_image *image)
+{
+	const char *description = image->description ? image->description : "";
+	const struct {
+		const char *field;
+		bool same;
+	} rows[] = {
+		{"size", spec->size == image->virtual_size},
+		{"kind", spec->kind == image->kind},
+		{"parent", spec->parent && same_parent(spec->parent, &image->parent)},
+		{"uuid", spec->uuid && strcmp(spec->uuid, image->id) == 0},
+		{"block_size", spec->block_size == image->block_size},
+		{"saved_state", spec->saved_state == image->saved_state},
+		{"features", spec->temporary == image->temporary},
+		{"timestamp", spec->vhd_timestamp == image->vhd_timestamp},
+		{"pool", spec->pool && strcmp(spec->pool, image->pool) == 0},
+		{"description", spec->description && strcmp(spec->description, description) == 0},
+		{"labels", same_labels(spec, image)},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (json_object_get(body, rows[i].field) && !rows[i].same)
+			return rows[i].field;
+	}
+	return NULL;
+}
+
+static enum api_step answer_existing(struct api_call *call, const struct service_create *spec,
+				     const struct service_image *image)
+{
+	const struct service_created created = {.image = *image};
+	const char *field = difference(call->body, spec, image);
+	char etag[32];
+
+	(void)snprintf(etag, sizeof etag, "m%llu", (unsigned long long)image->meta_version);
+	if (!call_etag(call, etag))
+		return API_REPLY;
+	if (field)
+		return call_fail(call, CODE_NAME_EXISTS,
+				 "'%s' exists, and its %s is not the one of the request",
+				 image->name, field);
+	return answer(call, 200, &created);
+}
+
+enum api_step create_named(struct api_call *call)
+{
+	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
+	enum service_code code;
+
+	if (!gate_name(call->ref))
+		return call_fail(call, CODE_INVALID_NAME, "'%s' is not a name", call->ref);
+	if (!parse(call, &draft, true))
+		return API_REPLY;
+	draft.spec.name = call->ref;
+	code = service_image_get(call->api->service, call->ref, 0, &image, &call->err);
+	if (code == SERVICE_OK)
+		return answer_existing(call, &draft.spec, &image);
+	if (code != SERVICE_IMAGE_NOT_FOUND)
+		return call_refused(call, code);
+	if (http_header(call->request, "If-Match"))
+		return call_fail(call, CODE_PRECONDITION_FAILED, "If-Match: there is no image '%s'",
+				 call->ref);
 	return create(call, &draft.spec, true);
 }
 
@@ -317,10 +411,14 @@ enum api_step create_snapshot(struct api_call *call)
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
 	CLEANUP(draft_fini)
 	struct draft draft = {.spec = {.parent = call->ref, .kind = SERVICE_DIFFERENCING}};
+	enum service_code code;
 
 	parse_common(&fields, &draft);
 	fields_finish(&fields);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
-	return create(call, &draft.spec, false);
+	code = image_guard(call, &draft.spec.parent_version);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	return call->problem.code == CODE_NONE ? create(call, &draft.spec, false) : API_REPLY;
 }

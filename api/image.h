@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "call.h"
 #include "service.h"
 
 /* NULL: no memory. */
@@ -15,6 +16,13 @@ bool image_healthy(const struct service_image *image);
 bool image_writable(const struct service_image *image);
 const char *image_state_name(enum service_state state);
 const char *image_kind_name(enum service_kind kind);
+
+/* May an image have this label? */
+bool image_label_ok(const char *key, const json_t *value);
+
+/* If-Match and If-None-Match against the image of the path, when there are any: with a problem in
+ * call->problem the answer is there; else `ret_version` is what a change must find, or 0. */
+enum service_code image_guard(struct api_call *call, uint64_t *ret_version);
 
 /* One that has every member there is, and the label "*". NULL: no memory. */
 json_t *image_sample(void);

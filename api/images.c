@@ -37,17 +37,39 @@ enum api_step images_get(struct api_call *call)
 	return step;
 }
 
+enum service_code image_guard(struct api_call *call, uint64_t *ret_version)
+{
+	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+	enum service_code code;
+	char etag[32];
+
+	*ret_version = 0;
+	if (!http_header(call->request, "If-Match") && !http_header(call->request, "If-None-Match"))
+		return SERVICE_OK;
+	code = service_image_get(call->api->service, call->ref, 0, &image, &call->err);
+	if (code != SERVICE_OK)
+		return code;
+	(void)snprintf(etag, sizeof etag, "m%" PRIu64, image.meta_version);
+	if (call_etag(call, etag) && call_compares(call))
+		*ret_version = image.meta_version;
+	return SERVICE_OK;
+}
+
 enum api_step images_delete(struct api_call *call)
 {
-	bool keep_file = false;
+	struct service_delete how = {.version = 0};
 	bool missing_ok = false;
 	enum service_code code;
 
-	query_bool(&call->query, "keep_file", &keep_file, &call->problem);
+	query_bool(&call->query, "keep_file", &how.keep_file, &call->problem);
 	query_bool(&call->query, "missing_ok", &missing_ok, &call->problem);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
-	code = service_image_delete(call->api->service, call->ref, keep_file, &call->err);
+	code = image_guard(call, &how.version);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	if (code == SERVICE_OK)
+		code = service_image_delete(call->api->service, call->ref, &how, &call->err);
 	if (code != SERVICE_OK && !(missing_ok && code == SERVICE_IMAGE_NOT_FOUND))
 		return call_refused(call, code);
 	return call_empty(call, 204);

@@ -9,25 +9,14 @@
 
 /* Additions to the API are announced here; names are never taken back. */
 static const char *const features[] = {
-	"images",
-	"images.fixed",
-	"images.differencing",
-	"snapshots",
-	"chain",
-	"children",
-	"lists.filters",
-	"lists.sort",
-	"lists.fields",
-	"lists.formats",
-	"data.range",
-	"data.ranges",
-	"data.put",
-	"data.patch",
-	"data.flush",
-	"data.detect_zeroes",
-	"sectors",
-	"sectors.list",
-	"extents",
+	"images",        "images.fixed",  "images.differencing",
+	"images.put",    "images.patch",  "images.freeze",
+	"preconditions", "snapshots",     "chain",
+	"children",      "lists.filters", "lists.sort",
+	"lists.fields",  "lists.formats", "data.range",
+	"data.ranges",   "data.put",      "data.patch",
+	"data.compare",  "data.flush",    "data.detect_zeroes",
+	"sectors",       "sectors.list",  "extents",
 };
 
 static json_t *feature_list(void)

@@ -213,14 +213,11 @@ static bool all_inside(struct api_call *call, const struct ops *ops)
 	return true;
 }
 
-static enum api_step run(struct api_call *call, const struct ops *ops)
+/* Up to the first that fails. */
+static enum service_code run_ops(struct api_call *call, const struct ops *ops)
 {
-	enum service_code code = data_open(call, ops->writes ? SERVICE_WRITE : SERVICE_READ);
+	enum service_code code = SERVICE_OK;
 
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
-	if (!all_inside(call, ops))
-		return API_REPLY;
 	call->results = json_array();
 	for (; call->completed < ops->n; call->completed++) {
 		const struct op *op = &ops->items[call->completed];
@@ -229,8 +226,40 @@ static enum api_step run(struct api_call *call, const struct ops *ops)
 		if (code != SERVICE_OK)
 			break;
 		if (json_array_append_new(call->results, op_json(op)) != 0)
-			return call_fail(call, CODE_INTERNAL, "no memory");
+			(void)call_fail(call, CODE_INTERNAL, "no memory");
 	}
+	return code;
+}
+
+/* With If-Match nobody else writes between the comparison and the last operation. */
+static enum service_code run_guarded(struct api_call *call, const struct ops *ops, const char *etag)
+{
+	bool lock = call_compares(call) && ops->writes;
+	enum service_code code = SERVICE_OK;
+
+	if (lock)
+		code = service_data_lock(call->data, etag, &call->err);
+	if (code != SERVICE_OK)
+		return code;
+	code = run_ops(call, ops);
+	if (lock)
+		service_data_unlock(call->data);
+	return code;
+}
+
+static enum api_step run(struct api_call *call, const struct ops *ops)
+{
+	enum service_code code = data_open(call, ops->writes ? SERVICE_WRITE : SERVICE_READ);
+	struct service_data_state state = {.etag = ""};
+
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	service_data_state(call->data, &state);
+	if (!call_etag(call, state.etag) || !all_inside(call, ops))
+		return API_REPLY;
+	code = run_guarded(call, ops, state.etag);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
 	call->problem.has_completed = true;
 	call->problem.completed = call->completed;
 	if (code != SERVICE_OK)

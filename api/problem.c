@@ -98,6 +98,8 @@ void problem_service(struct problem *problem, enum service_code code,
 		return;
 	problem->service = *err;
 	problem_set(problem, codes_of_service(code), "%s", err->text);
+	if (code == SERVICE_CHANGED)
+		(void)snprintf(problem->etag, sizeof problem->etag, "\"%s\"", err->etag);
 	if (problem->code == CODE_RANGE_NOT_SATISFIABLE)
 		(void)snprintf(problem->content_range, sizeof problem->content_range,
 			       "bytes */%" PRIu64, err->size);

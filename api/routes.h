@@ -25,6 +25,7 @@ struct route {
 	enum route_body body;
 	const char *parameters; /* of the query, with a blank between */
 	const char *later;      /* those of later stages: 501, not 400 */
+	bool tagged;            /* has an ETag, and looks at If-Match and If-None-Match itself */
 	/* Looks at parameters and headers before anything else; false: it has set the problem. May
 	 * be NULL. */
 	bool (*prepare)(struct api_call *call);

@@ -105,11 +105,32 @@ static bool fits(struct api_call *call)
 			   write->length == SERVICE_UNKNOWN_LENGTH ? 1 : write->length);
 }
 
+/* If-Match makes a compare-and-write: small, so that it can be collected, and then be compared and
+ * written at once. False: answered. */
+static bool compares(struct api_call *call)
+{
+	struct call_write *write = &call->write;
+	struct service_data_state state = {.etag = ""};
+
+	service_data_state(call->data, &state);
+	if (!call_etag(call, state.etag))
+		return false;
+	write->compare = call_compares(call);
+	memcpy(write->etag, state.etag, sizeof write->etag);
+	if (!write->compare || write->length == SERVICE_UNKNOWN_LENGTH ||
+	    write->length <= API_COLLECT_MAX)
+		return true;
+	(void)call_fail(call, CODE_BODY_TOO_LARGE,
+			"with If-Match a body has at most %d bytes; send it in pieces",
+			API_COLLECT_MAX);
+	return false;
+}
+
 enum api_step write_begin(struct api_call *call)
 {
 	enum service_code code = data_open(call, SERVICE_WRITE);
 
-	if (code == SERVICE_OK && !fits(call))
+	if (code == SERVICE_OK && (!compares(call) || !fits(call)))
 		return API_REPLY;
 	if (code == SERVICE_OK)
 		code = service_data_reserve(call->data, call->write.offset, call->write.length,
@@ -130,7 +151,11 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 				write->length);
 		return false;
 	}
-	if (write->detect_zeroes)
+	if (write->compare && !api_call_collect(call, data, len))
+		return false;
+	if (write->compare)
+		code = SERVICE_OK;
+	else if (write->detect_zeroes)
 		code = zeroes_write(call, data, len, write->offset + write->written);
 	else
 		code = service_data_write(call->data, data, len, write->offset + write->written,
@@ -163,9 +188,28 @@ static enum api_step write_answer(struct api_call *call)
 	return step;
 }
 
+/* What was collected, if nobody else has written since. */
+static enum service_code write_collected(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+	const struct buf *body = &call->collected;
+	enum service_code code = service_data_lock(call->data, write->etag, &call->err);
+
+	if (code != SERVICE_OK)
+		return code;
+	if (write->detect_zeroes)
+		code = zeroes_write(call, body->data, body->len, write->offset);
+	else
+		code = service_data_write(call->data, body->data, body->len, write->offset,
+					  &call->err);
+	service_data_unlock(call->data);
+	return code;
+}
+
 enum api_step write_end(struct api_call *call)
 {
 	const struct call_write *write = &call->write;
+	enum service_code code;
 
 	if (write->written == 0)
 		return call_fail(call, CODE_INVALID_VALUE, "the body is empty");
@@ -173,6 +217,9 @@ enum api_step write_end(struct api_call *call)
 		return call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
 				 "the body has %" PRIu64 " bytes instead of %" PRIu64,
 				 write->written, write->length);
+	code = write->compare ? write_collected(call) : SERVICE_OK;
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
 	return write->flush ? call_flush(call, write_answer) : write_answer(call);
 }
 
@@ -193,6 +240,7 @@ static enum api_step flush_answer(struct api_call *call)
 enum api_step write_flush(struct api_call *call)
 {
 	const char *op = query_get(&call->query, "op");
+	struct service_data_state state = {.etag = ""};
 	enum service_code code;
 
 	if (!op || strcmp(op, "flush") != 0) {
@@ -200,5 +248,8 @@ enum api_step write_flush(struct api_call *call)
 		return API_REPLY;
 	}
 	code = data_open(call, SERVICE_READ);
-	return code == SERVICE_OK ? call_flush(call, flush_answer) : call_refused(call, code);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	service_data_state(call->data, &state);
+	return call_etag(call, state.etag) ? call_flush(call, flush_answer) : API_REPLY;
 }

@@ -35,8 +35,9 @@ enum catalog_code {
 	CATALOG_E_STATE = -8, /* the image is not in the state that this needs */
 	CATALOG_E_NOSPC = -9,
 	CATALOG_E_NOMEM = -10,
-	CATALOG_E_BUSY = -11,   /* another daemon holds the catalog */
-	CATALOG_E_FAILED = -12, /* damaged, or the disk failed */
+	CATALOG_E_BUSY = -11,    /* another daemon holds the catalog */
+	CATALOG_E_FAILED = -12,  /* damaged, or the disk failed */
+	CATALOG_E_CHANGED = -13, /* the row is not of the version that was looked at */
 };
 
 struct catalog_error {
@@ -168,6 +169,10 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			 struct catalog_error *err);
 /* The row goes, in any state; refused while it has children. */
 int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err);
+/* Name, description, labels and `frozen` become those of `image`, whose version must be that of the
+ * row. One that becomes frozen is clean: it has been flushed. */
+int catalog_update(struct catalog *catalog, const struct catalog_image *image,
+		   struct catalog_error *err);
 /* Before the first write after an open: `dirty`, and a new generation. */
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err);

@@ -167,6 +167,29 @@ void catalog_index_remove(struct catalog_index *index, struct catalog_node *node
 	free_node(node);
 }
 
+int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
+			 const struct catalog_image *image)
+{
+	struct catalog_image copy;
+
+	if (copy_image(image, &copy) < 0)
+		return CATALOG_E_NOMEM;
+	free(node->image.description);
+	free(node->image.labels);
+	node->image.description = copy.description;
+	node->image.labels = copy.labels;
+	node->image.n_labels = copy.n_labels;
+	node->image.dirty = node->image.dirty && copy.frozen <= node->image.frozen;
+	node->image.frozen = copy.frozen;
+	node->image.version = copy.version;
+	node->image.updated_at = copy.updated_at;
+	if (strcmp(node->image.name, copy.name) == 0)
+		return 0;
+	catalog_index_unname(index, node);
+	memcpy(node->image.name, copy.name, sizeof copy.name);
+	return tsearch(node, &index->by_name, compare_name) ? 0 : CATALOG_E_NOMEM;
+}
+
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image)
 {
 	const struct catalog_node *root = node;

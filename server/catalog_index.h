@@ -28,6 +28,11 @@ void catalog_index_remove(struct catalog_index *index, struct catalog_node *node
 /* The name is free again, the node stays. */
 void catalog_index_unname(struct catalog_index *index, struct catalog_node *node);
 
+/* Name, description, labels, `frozen`, version and time become those of `image`. CATALOG_E_NOMEM at
+ * worst. */
+int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
+			 const struct catalog_image *image);
+
 /* A copy with what only the forest knows: depth, root, children, names, bytes of the chain. */
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image);
 

@@ -111,6 +111,12 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, updated_at = ?2 WHERE id = ?1",
 	/* Freezing it for its first child has flushed it. */
 	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0 WHERE id = ?1",
+	[SQL_IMAGE_UPDATE] = "UPDATE image SET name = ?2, description = ?3, "
+			     /* Freezing it has flushed it. */
+			     "dirty = iif(?4 > frozen, 0, dirty), frozen = ?4, "
+			     "version = version + 1, updated_at = ?5 "
+			     "WHERE id = ?1 AND version = ?6 AND state = 1",
+	[SQL_LABEL_CLEAR] = "DELETE FROM label WHERE image_id = ?1",
 	/* Parents before their children. */
 	[SQL_IMAGE_LOAD] =
 		"WITH RECURSIVE tree (node, level) AS ("

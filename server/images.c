@@ -60,6 +60,7 @@ static struct image *find_or_add(struct images *images, const uint8_t id[IDS_SIZ
 	image->images = images;
 	memcpy(image->id, id, IDS_SIZE);
 	(void)pthread_mutex_init(&image->first_write, NULL);
+	images_content_init(image);
 	image->next = *at;
 	*at = image;
 	return image;
@@ -89,6 +90,7 @@ void images_remove(struct image *image)
 	while (*at != image)
 		at = &(*at)->next;
 	*at = image->next;
+	(void)pthread_rwlock_destroy(&image->content);
 	(void)pthread_mutex_destroy(&image->first_write);
 	free(image);
 }

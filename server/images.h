@@ -56,6 +56,12 @@ int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
 int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 		struct vhd_error *err);
 
+/* Writers share the content of an image; who compares before it writes has it alone. Waits two
+ * seconds, then VHD_E_BUSY. Same thread for both. */
+int images_content_lock(struct image *image, struct vhd_error *err);
+void images_content_share(struct image *image);
+void images_content_unlock(struct image *image); /* of either */
+
 /* Somebody who waits until `epoch` is durable. Belongs to the table from images_flush to `done`,
  * which is called once, by any thread, perhaps before images_flush returns, and must not block. */
 struct images_waiter {

@@ -41,10 +41,11 @@ struct image {
 
 	/* Taken before the lock of the table: one thread commits `written`. */
 	pthread_mutex_t first_write;
+	pthread_rwlock_t content; /* before first_write: see images_content_lock */
 };
 
-/* Lock order: first_write of an image, `lock` of the table, then those of the catalog and of the
- * engine. */
+/* Lock order: content of an image, its first_write, `lock` of the table, then those of the catalog
+ * and of the engine. */
 struct images {
 	struct vhd_engine *engine; /* constant, as are the next ones */
 	struct catalog *catalog;
@@ -78,6 +79,8 @@ void images_open_drop(struct image *image);                      /* closes witho
 void images_open_measure(const struct image *image, struct catalog_usage *ret_usage);
 void images_open_draw_verifier(struct images *images); /* with the lock */
 
+/* images_content.c */
+void images_content_init(struct image *image);
 /* images_flush.c */
 int images_flush_start(struct images *images);
 void images_flush_stop(struct images *images);

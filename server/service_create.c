@@ -95,12 +95,13 @@ static enum service_code plan_parent(struct creation *creation, struct service_e
 		return code;
 	if (catalog_get(creation->service->catalog, creation->row.parent_id, &parent, &why) < 0)
 		return service_codes_catalog(&why, err);
+	code = service_update_compare(&parent, creation->spec->parent_version, err);
 	creation->parent_size = parent.vhd.size;
 	/* The row needs a size before the file has one. */
 	if (!creation->row.vhd.size)
 		creation->row.vhd.size = parent.vhd.size;
 	catalog_image_fini(&parent);
-	return SERVICE_OK;
+	return code;
 }
 
 static enum service_code plan(struct creation *creation, struct service_error *err)

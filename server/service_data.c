@@ -199,13 +199,30 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 			    (unsigned long long)space, (unsigned long long)len);
 }
 
+/* Around every change. */
+static void enter(struct service_data *data)
+{
+	if (!data->alone)
+		images_content_share(data->image);
+}
+
+static void leave(struct service_data *data)
+{
+	if (!data->alone)
+		images_content_unlock(data->image);
+}
+
 enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
 				     uint64_t off, struct service_error *err)
 {
 	struct vhd_error why = {0};
 	uint64_t epoch;
+	int r;
 
-	if (images_write(data->image, buf, len, off, &epoch, &why) < 0)
+	enter(data);
+	r = images_write(data->image, buf, len, off, &epoch, &why);
+	leave(data);
+	if (r < 0)
 		return service_data_failed(data, &why, err);
 	data->epoch = epoch;
 	return SERVICE_OK;
@@ -216,11 +233,40 @@ enum service_code service_data_zero(struct service_data *data, uint64_t off, uin
 {
 	struct vhd_error why = {0};
 	uint64_t epoch;
+	int r;
 
-	if (images_zero(data->image, off, len, &epoch, &why) < 0)
+	enter(data);
+	r = images_zero(data->image, off, len, &epoch, &why);
+	leave(data);
+	if (r < 0)
 		return service_data_failed(data, &why, err);
 	data->epoch = epoch;
 	return SERVICE_OK;
+}
+
+enum service_code service_data_lock(struct service_data *data, const char *etag,
+				    struct service_error *err)
+{
+	struct service_data_state state;
+	struct vhd_error why = {0};
+	enum service_code code;
+
+	if (images_content_lock(data->image, &why) < 0)
+		return service_data_failed(data, &why, err);
+	data->alone = true;
+	service_data_state(data, &state);
+	if (strcmp(state.etag, etag) == 0)
+		return SERVICE_OK;
+	service_data_unlock(data);
+	code = service_fail(err, SERVICE_CHANGED, "'%s' was written since.", data->info.name);
+	memcpy(err->etag, state.etag, sizeof err->etag);
+	return code;
+}
+
+void service_data_unlock(struct service_data *data)
+{
+	data->alone = false;
+	images_content_unlock(data->image);
 }
 
 static void flushed(struct images_waiter *waiter, int code)

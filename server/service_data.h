@@ -20,6 +20,7 @@ struct service_data {
 	struct service_data_name *levels; /* each found when asked for; NULL: none was */
 	uint64_t epoch;                   /* of the last write; 0 = there was none */
 	uint32_t allocated; /* blocks the image had allocated since its open, at ours */
+	bool alone;         /* nobody else writes: service_data_lock */
 	struct images_waiter waiter;
 	service_done_fn *done;
 	void *done_ctx;

@@ -1,6 +1,7 @@
 /* service_delete.c - removes images: the intent is committed, then the file goes, then the row. */
 #include <string.h>
 
+#include "cleanup.h"
 #include "log.h"
 #include "service_private.h"
 
@@ -59,8 +60,19 @@ static enum service_code refuse_parent(struct service *service, const uint8_t id
 	return err->code;
 }
 
-enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
-				       struct service_error *err)
+static enum service_code compare(struct service *service, const uint8_t id[IDS_SIZE],
+				 uint64_t version, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct catalog_error why;
+
+	if (catalog_get(service->catalog, id, &row, &why) < 0)
+		return service_codes_catalog(&why, err);
+	return service_update_compare(&row, version, err);
+}
+
+enum service_code service_image_delete(struct service *service, const char *ref,
+				       const struct service_delete *how, struct service_error *err)
 {
 	struct vhd_error why = {0};
 	struct catalog_brief brief;
@@ -76,8 +88,11 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 		return service_codes_image(service, id, &why, err);
 	/* A child may have come while this waited. */
 	code = refuse_parent(service, id, err);
+	if (code == SERVICE_OK && how->version)
+		code = compare(service, id, how->version, err);
 	if (code == SERVICE_OK)
-		code = keep_file ? forget(service, image, id, err) : remove_file(service, id, err);
+		code = how->keep_file ? forget(service, image, id, err)
+				      : remove_file(service, id, err);
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

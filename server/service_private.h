@@ -39,6 +39,9 @@ enum service_code service_find(struct service *service, const char *ref, uint8_t
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err);
 void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_ETAG]);
+/* service_update.c: is the row of the version that was asked for? 0 = any. */
+enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
+					 struct service_error *err);
 /* service_create.c */
 void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd);
 

@@ -51,6 +51,7 @@ enum service_code {
 	SERVICE_IMAGE_FROZEN,
 	SERVICE_IMAGE_FAILED, /* a sync failed: recover first */
 	SERVICE_IMAGE_BUSY,
+	SERVICE_CHANGED,        /* it is not what the caller compared with; `etag` is what it is */
 	SERVICE_PARENT_MISSING, /* an ancestor cannot be opened */
 	SERVICE_PARENT_UUID_MISMATCH,
 	SERVICE_PARENT_CHANGED,
@@ -77,7 +78,8 @@ struct service_error {
 	enum service_code code;
 	char text[512]; /* one line of printable UTF-8; shown to clients unless the status is 500 */
 	uint64_t size;  /* SERVICE_RANGE_NOT_SATISFIABLE: bytes of the disk */
-	unsigned retry_after_s; /* of retryable codes; 0 = the default */
+	unsigned retry_after_s;  /* of retryable codes; 0 = the default */
+	char etag[SERVICE_ETAG]; /* SERVICE_CHANGED: what it is now, without quotes */
 	struct {
 		char id[SERVICE_ID];
 		char name[SERVICE_NAME];
@@ -206,10 +208,11 @@ void service_images_fini(struct service_images *images); /* defined in api/servi
 struct service_create {
 	const char *name; /* NULL: the daemon makes one */
 	enum service_kind kind;
-	uint64_t size;       /* a multiple of 512 from 512 on; 0 with a parent: the parent's */
-	const char *parent;  /* a ref; exactly when SERVICE_DIFFERENCING */
-	const char *uuid;    /* lower case, not all zero; NULL: the daemon draws one */
-	uint32_t block_size; /* 0 = default, else 512 KiB or 2 MiB */
+	uint64_t size;           /* a multiple of 512 from 512 on; 0 with a parent: the parent's */
+	const char *parent;      /* a ref; exactly when SERVICE_DIFFERENCING */
+	uint64_t parent_version; /* 0, or SERVICE_CHANGED unless it is the parent's meta_version */
+	const char *uuid;        /* lower case, not all zero; NULL: the daemon draws one */
+	uint32_t block_size;     /* 0 = default, else 512 KiB or 2 MiB */
 	bool saved_state, temporary;
 	bool absolute_path; /* absolute locators instead of relative ones */
 	bool has_timestamp; /* else: now */
@@ -256,9 +259,35 @@ enum service_code service_image_list(struct service *service, const struct servi
 enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
 				      struct service_images *ret_images, struct service_error *err);
 
-/* `keep_file` forgets the image and leaves its file. Durable when it answers. */
-enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
-				       struct service_error *err);
+struct service_delete {
+	bool keep_file;   /* forget the image and leave its file */
+	uint64_t version; /* 0, or SERVICE_CHANGED unless it is the meta_version */
+};
+/* Durable when it answers. */
+enum service_code service_image_delete(struct service *service, const char *ref,
+				       const struct service_delete *how, struct service_error *err);
+
+struct service_label_change {
+	const char *key;
+	const char *value; /* NULL: remove it */
+};
+/* What to change of an image; all else stays. Strings are borrowed. */
+struct service_update {
+	uint64_t version;        /* 0, or SERVICE_CHANGED unless it is the meta_version */
+	const char *name;        /* NULL = as it is */
+	const char *description; /* NULL = as it is */
+	bool clear_labels;       /* before the changes */
+	const struct service_label_change *labels;
+	size_t n_labels;
+	bool has_saved_state, saved_state; /* in the file: not of a frozen image */
+	bool has_temporary, temporary;     /* likewise */
+	bool freeze; /* waits for writers and makes durable what they wrote; a frozen one is fine */
+	bool thaw;   /* SERVICE_IMAGE_HAS_CHILDREN when that is why it is frozen */
+};
+/* All or nothing, and durable when it answers. */
+enum service_code service_image_update(struct service *service, const char *ref,
+				       const struct service_update *update,
+				       struct service_image *ret_image, struct service_error *err);
 
 /* ---- data
  * ---------------------------------------------------------------------------------------------- */
@@ -320,6 +349,13 @@ enum service_code service_data_write(struct service_data *data, const void *buf,
 				     uint64_t off, struct service_error *err);
 enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
 				    struct service_error *err);
+
+/* From here to the unlock nobody else writes to the image, whose data has this ETag (without
+ * quotes); else SERVICE_CHANGED. Waits at most 2 s, then SERVICE_IMAGE_BUSY. Same thread, opened
+ * for writing. */
+enum service_code service_data_lock(struct service_data *data, const char *etag,
+				    struct service_error *err);
+void service_data_unlock(struct service_data *data);
 
 /* Makes durable what was written through `data`; when nothing was, all that the image accepted so
  * far. Returns at once: `done` is called exactly once, by any thread, perhaps before this returns;

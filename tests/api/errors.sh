@@ -15,7 +15,7 @@ header Content-Type | grep -q '^application/problem+json' || fail "a problem has
 check '.status == 404 and .request_id != null and .correction != null'
 expect 200 /v1/images/disk -H 'X-Request-Id: mine-1'
 expect_header X-Request-Id mine-1
-expect_problem 405 method-not-allowed /v1/images/disk -X PATCH -d '{}'
+expect_problem 405 method-not-allowed /v1/images/disk -X POST -d '{}'
 expect_problem 501 method-unknown /v1/images -X BREW
 expect_problem 400 invalid-path '/v1/images/a%2Fb'
 expect_problem 400 unknown-parameter '/v1/images?nonsense=1'

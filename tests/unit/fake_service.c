@@ -24,7 +24,7 @@ struct service *fake_new(void)
 
 void fake_free(struct service *service)
 {
-	assert(service->opens == service->closes);
+	assert(service->opens == service->closes && !service->locked);
 	free(service);
 }
 
@@ -138,7 +138,7 @@ static void describe(const struct service *service, const struct fake_image *fro
 					    .block_size = FAKE_BLOCK,
 					    .children_count = from->children,
 					    .creator_version = 0x000A0000,
-					    .meta_version = 17,
+					    .meta_version = 17 + from->changes,
 					    .created_at = 1000,
 					    .vhd_timestamp = 60};
 	(void)snprintf(ret_image->id, sizeof ret_image->id, "%s", from->id);
@@ -149,6 +149,8 @@ static void describe(const struct service *service, const struct fake_image *fro
 	(void)snprintf(ret_image->creator_host_os, 5, "Wi2k");
 	if (from->children > 0)
 		ret_image->frozen = SERVICE_FROZEN_CHILDREN;
+	else if (from->frozen)
+		ret_image->frozen = SERVICE_FROZEN_REQUEST;
 	for (; service->images[root].parent >= 0; ret_image->depth++)
 		root = service->images[root].parent;
 	name_of(service, from->parent, &ret_image->parent);
@@ -169,6 +171,17 @@ static void remember(struct service *service, const struct service_create *spec)
 	}
 }
 
+/* Is it still what the caller has seen? */
+static enum service_code compare(const struct service *service, struct fake_image *image,
+				 uint64_t version, struct service_error *err)
+{
+	image->changes += service->race;
+	if (version == 0 || version == 17 + image->changes)
+		return SERVICE_OK;
+	(void)snprintf(err->etag, sizeof err->etag, "m%d", (int)(17 + image->changes));
+	return refuse(err, SERVICE_CHANGED, "somebody was faster");
+}
+
 enum service_code service_image_create(struct service *service, const struct service_create *spec,
 				       struct service_created *ret_created,
 				       struct service_error *err)
@@ -184,6 +197,8 @@ enum service_code service_image_create(struct service *service, const struct ser
 		return refuse(err, SERVICE_NAME_EXISTS, "there is an image of that name");
 	if (spec->parent && !parent)
 		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "there is no such parent");
+	if (parent && compare(service, parent, spec->parent_version, err) != SERVICE_OK)
+		return err->code;
 	memset(ret_created, 0, sizeof *ret_created);
 	ret_created->froze_parent = parent && parent->children == 0;
 	if (parent && spec->size > parent->size)
@@ -303,20 +318,61 @@ static enum service_code has_children(const struct service *service, const struc
 	return refuse(err, SERVICE_IMAGE_HAS_CHILDREN, "the image is a parent");
 }
 
-enum service_code service_image_delete(struct service *service, const char *ref, bool keep_file,
-				       struct service_error *err)
+enum service_code service_image_delete(struct service *service, const char *ref,
+				       const struct service_delete *how, struct service_error *err)
 {
 	enum service_code code = busy(service, 0, err);
 	struct fake_image *image = find(service, ref);
 
-	(void)keep_file;
 	if (code != SERVICE_OK)
 		return code;
 	if (!image)
 		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
 	if (image->children > 0)
 		return has_children(service, image, err);
-	image->gone = true;
+	code = compare(service, image, how->version, err);
+	image->gone = code == SERVICE_OK;
+	return code;
+}
+
+static void remember_update(struct service *service, const struct service_update *update)
+{
+	enum { ROOM = sizeof service->update_texts[0] };
+
+	service->update = *update;
+	(void)snprintf(service->update_texts[0], ROOM, "%s", update->name ? update->name : "-");
+	(void)snprintf(service->update_texts[1], ROOM, "%s",
+		       update->description ? update->description : "-");
+	for (size_t i = 0; i < update->n_labels && i < 4; i++)
+		(void)snprintf(service->update_texts[2 + i], ROOM, "%s%s%s", update->labels[i].key,
+			       update->labels[i].value ? "=" : "",
+			       update->labels[i].value ? update->labels[i].value : "");
+}
+
+enum service_code service_image_update(struct service *service, const char *ref,
+				       const struct service_update *update,
+				       struct service_image *ret_image, struct service_error *err)
+{
+	enum service_code code = busy(service, 0, err);
+	struct fake_image *image = find(service, ref);
+
+	remember_update(service, update);
+	if (code != SERVICE_OK)
+		return code;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	if (update->name && find(service, update->name))
+		return refuse(err, SERVICE_NAME_EXISTS, "there is an image of that name");
+	if (update->thaw && image->children > 0)
+		return has_children(service, image, err);
+	code = compare(service, image, update->version, err);
+	if (code != SERVICE_OK)
+		return code;
+	if (update->name)
+		(void)snprintf(image->name, sizeof image->name, "%s", update->name);
+	image->frozen = (image->frozen || update->freeze) && !update->thaw;
+	image->changes++;
+	describe(service, image, ret_image);
 	return SERVICE_OK;
 }
 
@@ -434,7 +490,7 @@ static enum service_code change(struct service_data *data, const void *buf, size
 	enum service_code code = busy(data->service, 0, err);
 
 	assert(off <= data->info.size && len <= data->info.size - off &&
-	       off + len <= FAKE_SECTORS * 512);
+	       off + len <= sizeof data->image->bytes);
 	if (code != SERVICE_OK)
 		return code;
 	if (data->service->fail_after > 0)
@@ -460,6 +516,28 @@ enum service_code service_data_zero(struct service_data *data, uint64_t off, uin
 				    struct service_error *err)
 {
 	return change(data, NULL, (size_t)len, off, err);
+}
+
+enum service_code service_data_lock(struct service_data *data, const char *etag,
+				    struct service_error *err)
+{
+	struct service_data_state state;
+
+	data->service->writes += data->service->race;
+	service_data_state(data, &state);
+	if (strcmp(etag, state.etag) != 0) {
+		(void)snprintf(err->etag, sizeof err->etag, "%s", state.etag);
+		return refuse(err, SERVICE_CHANGED, "somebody was faster");
+	}
+	assert(!data->service->locked);
+	data->service->locked = true;
+	return SERVICE_OK;
+}
+
+void service_data_unlock(struct service_data *data)
+{
+	assert(data->service->locked);
+	data->service->locked = false;
 }
 
 void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx)

@@ -22,6 +22,8 @@ struct fake_image {
 	bool has[FAKE_SECTORS]; /* sector is present in this image; disks of tests are small */
 	uint8_t bytes[FAKE_SECTORS * 512];
 	bool gone;
+	bool frozen;      /* by request */
+	uint64_t changes; /* of what is told of it */
 };
 
 struct service {
@@ -39,6 +41,10 @@ struct service {
 	unsigned opens, closes, writes, flushes;
 	struct service_create spec; /* of the last create, with pointers into `texts` */
 	char texts[5][256];
+	struct service_update update; /* of the last update, without its strings */
+	char update_texts[2 + 4][64]; /* name, description, labels as "key=value" or "key" */
+	bool race;                    /* somebody changes everything just before we do */
+	bool locked;
 	service_done_fn *done;
 	void *done_ctx;
 };

@@ -28,6 +28,9 @@ static const struct exchange requests[] = {
 	 .body = "{\"op\":\"write\",\"offset\":0,\"base64\":\"QUJD\"}"},
 	{"POST", "/v1/images", .body = "{\"name\":\"n\",\"size\":512,\"labels\":{\"a\":\"b\"}}"},
 	{"POST", "/v1/images", .body = "size=1&labels.a=b"},
+	{"PUT", "/v1/images/web-1", .body = "parent=base"},
+	{"PATCH", "/v1/images/web-1", "If-Match: m17", .body = "labels.a=b"},
+	{"PUT", "/v1/images/web-1/data", "If-Match: d12.0", .body = "abc"},
 };
 
 static struct service *service_new(void)

@@ -1,0 +1,145 @@
+/* update.c - changes of what is told of an image: PATCH by merge patch, freeze and thaw. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "call.h"
+#include "fields.h"
+#include "handlers.h"
+#include "image.h"
+
+static void parse_name(struct fields *fields, struct service_update *update)
+{
+	fields_text(fields, "name", SIZE_MAX, &update->name);
+	if (update->name && !gate_name(update->name))
+		fields_error(fields, "name", CODE_INVALID_NAME, "'%.130s' is not a name",
+			     update->name);
+}
+
+/* null takes the description away, as in any merge patch. */
+static void parse_description(struct fields *fields, struct service_update *update)
+{
+	if (json_is_null(json_object_get(fields->object, "description")))
+		update->description = "";
+	if (update->description)
+		(void)fields_get(fields, "description");
+	else
+		fields_text(fields, "description", SERVICE_DESCRIPTION, &update->description);
+}
+
+static void parse_labels(struct fields *fields, struct service_update *update,
+			 struct service_label_change changes[SERVICE_LABELS_MAX])
+{
+	json_t *object = fields_get(fields, "labels");
+	const char *key;
+	json_t *value;
+
+	update->labels = changes;
+	update->clear_labels = json_is_null(object);
+	if (!object || update->clear_labels)
+		return;
+	if (!json_is_object(object) || json_object_size(object) > SERVICE_LABELS_MAX) {
+		fields_error(fields, "labels", CODE_INVALID_VALUE,
+			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
+		return;
+	}
+	json_object_foreach (object, key, value) {
+		if (!json_is_null(value) && !image_label_ok(key, value))
+			fields_error(
+				fields, "labels", CODE_INVALID_VALUE,
+				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
+				key);
+		changes[update->n_labels++] = (struct service_label_change){
+			.key = key, .value = json_string_value(value)};
+	}
+}
+
+/* The list as it shall be; there is only one feature. */
+static void parse_features(struct fields *fields, struct service_update *update)
+{
+	json_t *list = fields_get(fields, "features");
+
+	if (!list)
+		return;
+	update->has_temporary = true;
+	update->temporary = json_array_size(list) > 0;
+	if (!json_is_array(list))
+		fields_error(fields, "features", CODE_INVALID_VALUE, "must be an array of strings");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		if (!name || strcmp(name, "temporary") != 0)
+			fields_error(fields, "features", CODE_INVALID_VALUE,
+				     "there is only \"temporary\"");
+	}
+}
+
+static void parse_frozen(struct fields *fields, struct service_update *update)
+{
+	bool frozen = true;
+
+	update->freeze = json_object_get(fields->object, "frozen") != NULL;
+	fields_bool(fields, "frozen", &frozen);
+	if (!frozen)
+		fields_error(fields, "frozen", CODE_INVALID_VALUE,
+			     "can only become true; actions/thaw undoes it");
+}
+
+/* Asks the daemon for the change, and answers with what the image is then. */
+static enum api_step apply(struct api_call *call, struct service_update *update)
+{
+	struct service_image image = {.id = ""};
+	enum service_code code = image_guard(call, &update->version);
+	enum api_step step;
+
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	if (code == SERVICE_OK)
+		code = service_image_update(call->api->service, call->ref, update, &image,
+					    &call->err);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	step = call_json(call, 200, image_json(&image));
+	call_header(call, "ETag", "\"m%" PRIu64 "\"", image.meta_version);
+	service_image_fini(&image);
+	return step;
+}
+
+enum api_step update_image(struct api_call *call)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+	struct service_label_change changes[SERVICE_LABELS_MAX];
+	struct service_update update = {.version = 0};
+
+	parse_name(&fields, &update);
+	parse_description(&fields, &update);
+	parse_labels(&fields, &update, changes);
+	update.has_saved_state = json_object_get(call->body, "saved_state") != NULL;
+	fields_bool(&fields, "saved_state", &update.saved_state);
+	parse_features(&fields, &update);
+	parse_frozen(&fields, &update);
+	fields_finish(&fields);
+	return call->problem.code == CODE_NONE ? apply(call, &update) : API_REPLY;
+}
+
+/* Actions without arguments take an empty body, or {}. */
+static enum api_step act(struct api_call *call, struct service_update *update)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+
+	fields_finish(&fields);
+	return call->problem.code == CODE_NONE ? apply(call, update) : API_REPLY;
+}
+
+enum api_step update_freeze(struct api_call *call)
+{
+	struct service_update update = {.freeze = true};
+
+	return act(call, &update);
+}
+
+enum api_step update_thaw(struct api_call *call)
+{
+	struct service_update update = {.thaw = true};
+
+	return act(call, &update);
+}

@@ -1,0 +1,103 @@
+/* catalog_update.c - changes what people may change of an image. */
+#include "catalog.h"
+
+#include <sqlite3.h>
+#include <string.h>
+
+#include "catalog_sql.h"
+
+static int update_row(struct catalog *catalog, const struct catalog_image *image,
+		      struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_UPDATE);
+
+	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+	(void)sqlite3_bind_text(stmt, 2, image->name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(stmt, 3, image->description ? image->description : "", -1,
+				SQLITE_STATIC);
+	(void)sqlite3_bind_int(stmt, 4, image->frozen);
+	(void)sqlite3_bind_int64(stmt, 5, image->updated_at);
+	(void)sqlite3_bind_int64(stmt, 6, (sqlite3_int64)image->version - 1);
+	return catalog_sql_run(catalog, stmt, err);
+}
+
+static int replace_labels(struct catalog *catalog, const struct catalog_image *image,
+			  const struct catalog_image *old, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+	int r = 0;
+
+	if (old->n_labels > 0) {
+		stmt = catalog_sql_use(catalog, SQL_LABEL_CLEAR);
+		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+		r = catalog_sql_run(catalog, stmt, err);
+	}
+	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
+		stmt = catalog_sql_use(catalog, SQL_LABEL_INSERT);
+		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
+		r = catalog_sql_run(catalog, stmt, err);
+	}
+	return r;
+}
+
+/* With the writer's lock. */
+static int may_update(const struct catalog *catalog, const struct catalog_image *image,
+		      struct catalog_error *err)
+{
+	const struct catalog_node *node = catalog_index_find(&catalog->index, image->id);
+	const struct catalog_node *named = catalog_index_find_name(&catalog->index, image->name);
+
+	if (!node || node->image.state == CATALOG_DELETING)
+		return catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "no such image");
+	if (node->image.state != CATALOG_READY)
+		return catalog_sql_fail(err, CATALOG_E_STATE, "the image is being created");
+	if (node->image.version != image->version)
+		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
+	if (named && named != node)
+		return catalog_sql_fail(err, CATALOG_E_NAME_EXISTS, "an image '%s' exists",
+					image->name);
+	return 0;
+}
+
+static int commit(struct catalog *catalog, const struct catalog_image *row,
+		  const struct catalog_image *old, struct catalog_error *err)
+{
+	int r = catalog_sql_begin(catalog, err);
+
+	if (r < 0)
+		return r;
+	r = update_row(catalog, row, err);
+	if (r == 0)
+		r = replace_labels(catalog, row, old, err);
+	if (r == 0)
+		r = catalog_sql_event(catalog, "image.updated", row->id, err);
+	return catalog_sql_end(catalog, r, err);
+}
+
+int catalog_update(struct catalog *catalog, const struct catalog_image *image,
+		   struct catalog_error *err)
+{
+	struct catalog_image row = *image;
+	struct catalog_node *node;
+	int r;
+
+	row.version++;
+	row.updated_at = catalog_sql_now();
+	(void)pthread_mutex_lock(&catalog->writer);
+	r = may_update(catalog, image, err);
+	node = catalog_index_find(&catalog->index, image->id);
+	if (r == 0)
+		r = commit(catalog, &row, &node->image, err);
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		r = catalog_index_update(&catalog->index, node, &row);
+		(void)pthread_mutex_unlock(&catalog->memory);
+		if (r < 0)
+			r = catalog_sql_fail(err, r,
+					     "catalog: out of memory; restart to see the change");
+	}
+	(void)pthread_mutex_unlock(&catalog->writer);
+	return r;
+}

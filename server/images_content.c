@@ -1,0 +1,37 @@
+/* images_content.c - who may change the content of an image now: all writers, or one alone. */
+#include <stdio.h>
+
+#include "clock.h"
+#include "images_table.h"
+
+/* Writers come in a steady stream; who wants it alone is not kept waiting for the last of them. */
+void images_content_init(struct image *image)
+{
+	pthread_rwlockattr_t attr;
+
+	(void)pthread_rwlockattr_init(&attr);
+	(void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(&image->content, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+}
+
+int images_content_lock(struct image *image, struct vhd_error *err)
+{
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+
+	if (pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline) == 0)
+		return 0;
+	*err = (struct vhd_error){.code = VHD_E_BUSY};
+	(void)snprintf(err->text, sizeof err->text, "others are writing to the image");
+	return VHD_E_BUSY;
+}
+
+void images_content_share(struct image *image)
+{
+	(void)pthread_rwlock_rdlock(&image->content);
+}
+
+void images_content_unlock(struct image *image)
+{
+	(void)pthread_rwlock_unlock(&image->content);
+}

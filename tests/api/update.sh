@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Changes of images, idempotent creation, freeze and thaw, and preconditions.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+start_vhdd
+
+wait_for_clients() { # but not for the daemon
+	local client
+	for client in $(jobs -p); do
+		[ "$client" = "$pid" ] || wait "$client"
+	done
+}
+
+# ---- PUT creates once
+expect 201 /v1/images/base -X PUT -d '{"size":"16M","labels":{"env":"prod"}}'
+id=$(jq -r .id "$body")
+expect 200 /v1/images/base -X PUT -d size=16M
+check ".id == \"$id\""
+expect_problem 409 name-exists /v1/images/base -X PUT -d size=32M
+expect_problem 412 precondition-failed /v1/images/base -X PUT -d size=16M -H 'If-None-Match: *'
+expect_problem 412 precondition-failed /v1/images/none -X PUT -d size=16M -H 'If-Match: *'
+expect_problem 412 precondition-failed /v1/images -d name=base -d size=16M -H 'If-None-Match: *'
+
+# ---- PATCH merges
+expect 200 /v1/images/base -X PATCH -d '{"name":"root","labels":{"env":null,"role":"db","a.b/c":"d"},"description":"text"}'
+check ".id == \"$id\" and .name == \"root\" and .labels == {\"role\":\"db\",\"a.b/c\":\"d\"} and .description == \"text\""
+etag=$(header ETag)
+expect_problem 404 image-not-found /v1/images/base
+expect 200 /v1/images/root
+expect_header ETag "$etag"
+image other 1M
+expect_problem 409 name-exists /v1/images/root -X PATCH -d name=other
+expect 200 /v1/images/root -X PATCH -d '{"saved_state":false,"features":[]}'
+expect_problem 501 not-supported /v1/images/root -X PATCH -d '{"saved_state":true}'
+expect_problem 400 unknown-field /v1/images/root -X PATCH -d size=1G
+expect_problem 412 precondition-failed /v1/images/root -X PATCH -d name=x -H 'If-Match: "m1"'
+etag=$(jq -r .current_etag "$body")
+expect 200 /v1/images/root -X PATCH -d '{"labels":null}' -H "If-Match: $etag"
+check '.labels == {}'
+expect_problem 412 precondition-failed /v1/images/root -X DELETE -H "If-Match: $etag"
+# One of two who change the same state.
+etag=$(header ETag)
+for i in 1 2; do
+	curl -s -o /dev/null -w '%{http_code}\n' --unix-socket "$socket" -X PATCH -H "If-Match: $etag" \
+		-d "description=$i" http://localhost/v1/images/root &
+done >"$work/codes"
+wait_for_clients
+[ "$(sort "$work/codes" | tr '\n' ' ')" = '200 412 ' ] || fail "a race of two changes: $(cat "$work/codes")"
+
+# ---- freeze and thaw
+random 4096 "$work/bytes"
+expect 200 '/v1/images/root/data?flush=n' -T "$work/bytes"
+expect 200 /v1/images/root/actions/freeze -X POST
+check '.frozen and .frozen_reason == "request" and (.writable | not)'
+expect_problem 409 image-frozen /v1/images/root/data -T "$work/bytes"
+expect_problem 409 image-frozen /v1/images/root -X PATCH -d '{"saved_state":true}'
+expect 200 /v1/images/root -X PATCH -d '{"frozen":true,"name":"still"}'
+expect 206 /v1/images/still/data -r 0-4095
+same "$work/bytes" "$body" 'a frozen image'
+stop_vhdd KILL
+start_vhdd
+expect_problem 409 image-frozen /v1/images/still/data -T "$work/bytes"
+expect 206 /v1/images/still/data -r 0-4095
+same "$work/bytes" "$body" 'a frozen image after a crash'
+child kid still
+expect_problem 409 image-has-children /v1/images/still/actions/thaw -X POST
+expect 204 /v1/images/kid -X DELETE
+expect 200 /v1/images/still
+check '.frozen_reason == "request"'
+expect 200 /v1/images/still/actions/thaw -X POST
+check '.writable'
+expect 200 /v1/images/still/data -T "$work/bytes"
+
+# ---- compare and write: one of two
+data=/v1/images/still/data
+expect 200 $data -I
+etag=$(header ETag)
+for i in 1 2; do
+	printf '%s' $i | curl -s -o /dev/null -w '%{http_code}\n' --unix-socket "$socket" -T - -H "If-Match: $etag" \
+		"http://localhost$data" &
+done >"$work/codes"
+wait_for_clients
+[ "$(sort "$work/codes" | tr '\n' ' ')" = '200 412 ' ] || fail "a race of two writes: $(cat "$work/codes")"
+expect_problem 412 precondition-failed $data -T "$work/bytes" -H "If-Match: $etag"
+etag=$(jq -r .current_etag "$body")
+expect 200 $data -X PATCH -d 'op=zero&offset=0&length=4096' -H "If-Match: $etag"
+expect_problem 412 precondition-failed $data -X PATCH -d 'op=zero&offset=0&length=1' -H "If-Match: $etag"
+head -c 1048577 /dev/zero >"$work/large"
+expect_problem 413 body-too-large $data -T "$work/large" -H "If-Match: $(jq -r .current_etag "$body")"
+
+finish
