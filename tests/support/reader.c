@@ -53,7 +53,8 @@ static bool header_ok(struct reader *reader)
 		reader->table_offset + ((uint64_t)reader->entries * 4 + 511) / 512 * 512;
 	for (size_t slot = 0; slot < 8; slot++) {
 		const uint8_t *entry = header + H_LOCATORS + slot * 24;
-		uint64_t end = builder_get64(entry + 16) + builder_get32(entry + 8);
+		uint32_t space = builder_get32(entry + 4), length = builder_get32(entry + 8);
+		uint64_t end = builder_get64(entry + 16) + (space > length ? space : length);
 
 		if (builder_get32(entry) != 0 && end > reader->metadata_end)
 			reader->metadata_end = end;
@@ -118,6 +119,10 @@ bool reader_tail_is_tight(struct reader *reader)
 {
 	uint64_t end = (reader->data_end + 511) / 512 * 512;
 
+	/* Without blocks the file may end behind the texts of the locators or behind the room they
+	 * reserve. */
+	if (reader->n_blocks == 0 && memio_size(reader->file) == reader->metadata_room + 512)
+		return true;
 	if (memio_size(reader->file) != end + 512)
 		return wrong(reader, "bytes between the last block and the footer",
 			     memio_size(reader->file) - 512 - end);

@@ -14,7 +14,10 @@ struct reader {
 	uint32_t type;
 	uint64_t size;
 	uint32_t block_size, entries;
-	uint64_t bitmap_size, table_offset, metadata_end, data_end;
+	uint64_t bitmap_size, table_offset;
+	uint64_t metadata_end,
+		metadata_room; /* the room that locators reserve counts in the second */
+	uint64_t data_end;
 	struct reader_block *blocks; /* by offset */
 	unsigned n_blocks;
 	char what[160]; /* what is wrong, after a failure */
