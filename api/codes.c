@@ -71,6 +71,13 @@ static const struct code_info codes[CODES] = {
 				     "The expectation cannot be met",
 				     "100-continue is the only expectation there is.",
 				     "Leave the Expect header out."},
+	[CODE_TARGET_TOO_LONG] = {414, false, "target-too-long", "The URL is too long",
+				  "Path and query together are longer than 32 KiB.",
+				  "Ask for less at once, or use a request with a body."},
+	[CODE_HEADERS_TOO_LARGE] =
+		{431, false, "headers-too-large", "The headers are too large",
+		 "All headers together are larger than 32 KiB, or more than 128.",
+		 "Send fewer headers."},
 	[CODE_METHOD_UNKNOWN] =
 		{501, false, "method-unknown", "The method is not known",
 		 "The daemon knows GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.",

@@ -20,7 +20,34 @@ static bool refuse(struct problem *problem, enum code code, const char *detail)
 	return false;
 }
 
-static bool header_names(const struct http_request *request, struct problem *problem)
+/* Is there a control character? A tab is none here. */
+static bool has_control(const char *value)
+{
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static bool size_ok(const struct http_request *request, struct problem *problem)
+{
+	size_t target = strlen(request->path) + (request->query ? strlen(request->query) : 0);
+	size_t headers = 0;
+
+	if (target > GATE_HEAD_MAX)
+		return refuse(problem, CODE_TARGET_TOO_LONG, "the URL is longer than 32 KiB");
+	for (size_t i = 0; i < request->n_headers; i++)
+		headers += strlen(request->headers[i].name) + strlen(request->headers[i].value);
+	if (headers > GATE_HEAD_MAX || request->n_headers > GATE_HEADERS_MAX)
+		return refuse(problem, CODE_HEADERS_TOO_LARGE,
+			      "the headers are larger than 32 KiB, or more than 128");
+	return true;
+}
+
+static bool header_lines(const struct http_request *request, struct problem *problem)
 {
 	for (size_t i = 0; i < request->n_headers; i++) {
 		const char *name = request->headers[i].name;
@@ -28,6 +55,9 @@ static bool header_names(const struct http_request *request, struct problem *pro
 		if (*name == '\0' || name[strspn(name, token)] != '\0')
 			return refuse(problem, CODE_BAD_FRAMING,
 				      "a header name has a character that it must not have");
+		if (has_control(request->headers[i].value))
+			return refuse(problem, CODE_BAD_FRAMING,
+				      "a header value has a control character");
 	}
 	return true;
 }
@@ -40,6 +70,9 @@ static bool host_count(const struct http_request *request, struct problem *probl
 		return refuse(problem, CODE_BAD_FRAMING, "more than one Host header");
 	if (n == 0 && !request->http_1_0)
 		return refuse(problem, CODE_BAD_FRAMING, "no Host header");
+	if (n == 1 && request->authority &&
+	    strcasecmp(request->authority, http_header(request, "Host")) != 0)
+		return refuse(problem, CODE_BAD_FRAMING, "the target and Host name two hosts");
 	return true;
 }
 
@@ -62,7 +95,11 @@ bool gate_framing(const struct http_request *request, struct gate *ret_gate,
 	const char *length = http_header(request, "Content-Length");
 	const char *coding = http_header(request, "Transfer-Encoding");
 
-	if (!header_names(request, problem) || !host_count(request, problem))
+	if (request->garbled)
+		return refuse(problem, CODE_BAD_FRAMING,
+			      "a line of the head is folded, has a NUL, or does not end in CR LF");
+	if (!size_ok(request, problem) || !header_lines(request, problem) ||
+	    !host_count(request, problem))
 		return false;
 	if (length && coding)
 		return refuse(problem, CODE_BAD_FRAMING,

@@ -9,6 +9,8 @@
 #include "http.h"
 #include "problem.h"
 
+enum { GATE_HEAD_MAX = 32 << 10, GATE_HEADERS_MAX = 128 };
+
 struct gate {
 	enum http_body body;
 	uint64_t length; /* of HTTP_BODY_SIZED */

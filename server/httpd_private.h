@@ -26,7 +26,7 @@ enum {
 	HTTPD_IDLE_SECONDS = 60, /* a connection without request */
 	HTTPD_GRACE_MS = 10000,  /* for requests under way when the daemon stops */
 	HTTPD_ID = 32,
-	HTTPD_HEADERS_MAX = 128,
+	HTTPD_DROP = 64 << 10, /* bytes of a refused body that are read for the next request */
 };
 
 /* A connection, for the watchdog. */
@@ -131,6 +131,10 @@ void httpd_request_free(struct httpd_request *request);
 /* The connection waits; false: the daemon stops and the connection shall be cut. */
 bool httpd_request_suspend(struct httpd_request *request);
 void httpd_request_resume(struct httpd_request *request);
+
+/* httpd_lines.c: whether the lines of the head, in the library's buffer, can be read in one way
+ * only. `version` is the end of the first line. */
+bool httpd_lines_ok(const struct http_request *head, const char *version);
 
 /* httpd_reply.c: makes `response` and `status` of what the call has to say, or `cut`. False: only
  * with nowait, ask again on a worker. */

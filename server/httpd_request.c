@@ -7,24 +7,25 @@
 #include "clock.h"
 #include "httpd_private.h"
 
-/* Absolute form ("GET http://host/path") is what proxies get; the authority is not ours to believe.
- */
-static char *skip_authority(char *uri)
+/* Absolute form ("GET http://host/path") is what proxies get. The authority moves one to the left,
+ * so that there is room for its end. */
+static char *split_authority(struct httpd_request *request)
 {
-	char *authority, *path;
+	char *uri = request->uri, *colon = strstr(uri, "://");
+	size_t length;
 
-	if (*uri == '/')
+	if (*uri == '/' || !colon)
 		return uri;
-	authority = strstr(uri, "://");
-	if (!authority)
-		return uri;
-	path = strpbrk(authority + 3, "/?");
-	return path ? path : uri + strlen(uri);
+	length = strcspn(colon + 3, "/?");
+	memmove(colon + 2, colon + 3, length);
+	colon[2 + length] = '\0';
+	request->head.authority = colon + 2;
+	return colon + 3 + length;
 }
 
 static void split_uri(struct httpd_request *request)
 {
-	char *path = skip_authority(request->uri);
+	char *path = split_authority(request);
 	char *mark = strchr(path, '?');
 
 	request->head.path = path;

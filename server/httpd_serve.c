@@ -87,7 +87,7 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
-static bool collect_headers(struct httpd_request *request)
+static bool collect_headers(struct httpd_request *request, const char *version)
 {
 	size_t n = 0;
 
@@ -97,6 +97,7 @@ static bool collect_headers(struct httpd_request *request)
 		return false;
 	(void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_header, request);
 	request->head.headers = request->headers;
+	request->head.garbled = !httpd_lines_ok(&request->head, version);
 	return true;
 }
 
@@ -108,6 +109,16 @@ static bool has_body(const struct http_request *head)
 	return http_header(head, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
+/* A refused body that is small, and that the client sends unasked, is read and dropped: that costs
+ * less than a new connection. */
+static bool drops_body(const struct httpd_request *request)
+{
+	return request->step == API_REPLY && request->call &&
+	       api_call_body(request->call) == HTTP_BODY_SIZED &&
+	       api_call_body_length(request->call) <= HTTPD_DROP &&
+	       !http_header(&request->head, "Expect");
+}
+
 static bool begin(struct httpd_request *request, const char *method, const char *version)
 {
 	struct httpd *httpd = request->httpd;
@@ -115,7 +126,7 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 	request->begun = true;
 	request->head.method = http_method_parse(method);
 	request->head.http_1_0 = strcmp(version, "HTTP/1.1") != 0;
-	if (!collect_headers(request))
+	if (!collect_headers(request, version))
 		return false;
 	if (atomic_load(&httpd->stopping)) {
 		httpd_reply_refuse(request, SERVICE_SHUTTING_DOWN);
@@ -126,6 +137,11 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 		if (!request->call)
 			return false;
 		request->step = api_call_begin(request->call);
+	}
+	if (drops_body(request)) {
+		request->phase = HTTPD_BODY;
+		httpd_watch_within(request->peer, httpd->config->body_seconds);
+		return true;
 	}
 	/* An answer to the first call means to the library that the body is refused, and it closes
 	 * the connection. Without a body its second call, for the end of it, follows at once. */
@@ -171,6 +187,10 @@ static bool take_piece(struct httpd_request *request, const char *piece, size_t 
 		request->moved = 0;
 		httpd_watch_within(request->peer, request->httpd->config->body_seconds);
 	}
+	if (request->step == API_REPLY) {
+		*len = 0;
+		return true;
+	}
 	if (request->step == API_COLLECT)
 		return collect(request, piece, len);
 	return upload(request, piece, len);
@@ -179,6 +199,8 @@ static bool take_piece(struct httpd_request *request, const char *piece, size_t 
 static bool end_of_body(struct httpd_request *request)
 {
 	request->phase = HTTPD_ENDING;
+	if (request->step == API_REPLY)
+		return httpd_steps_go(request);
 	if (request->step == API_UPLOAD)
 		return httpd_upload_end(request);
 	request->step = api_call_collected(request->call);

@@ -39,8 +39,10 @@ struct http_request {
 	const char *query; /* raw, after the first '?'; NULL when there is no '?' */
 	const struct http_field *headers;
 	size_t n_headers;
-	const char *id;  /* made by server/ for this request: 1 to 64 of A-Z a-z 0-9 . _ - */
-	bool http_1_0;   /* the client speaks HTTP/1.0 or less */
+	const char *id;        /* made by server/ for this request: 1 to 64 of A-Z a-z 0-9 . _ - */
+	const char *authority; /* of a target in absolute form, else NULL */
+	bool http_1_0;         /* the client speaks HTTP/1.0 or less */
+	bool garbled;    /* a line of the head is folded, has a NUL, or does not end in CR LF */
 	bool local_only; /* came by a Unix socket: Host names nothing and is not compared */
 };
 

@@ -119,6 +119,49 @@ static void finds_where_a_body_ends(void **state)
 	}
 }
 
+static void refuses_a_head_that_is_not_plain(void **state)
+{
+	static const struct http_field host[] = {H};
+	static const struct http_field escape[] = {H, {"A", "\x1b[2J"}};
+	static char long_path[GATE_HEAD_MAX + 2];
+	const struct http_field large[] = {H, {"A", long_path}};
+	const struct {
+		struct http_request request;
+		enum code code;
+		const char *detail;
+	} rows[] = {
+		{{.headers = host, .n_headers = 1, .path = "/", .garbled = true},
+		 CODE_BAD_FRAMING,
+		 "a line of the head is folded, has a NUL, or does not end in CR LF"},
+		{{.headers = host, .n_headers = 1, .path = "/", .authority = "evil.example"},
+		 CODE_BAD_FRAMING,
+		 "the target and Host name two hosts"},
+		{{.headers = host, .n_headers = 1, .path = "/", .authority = "LocalHost"},
+		 CODE_NONE,
+		 ""},
+		{{.headers = escape, .n_headers = 2, .path = "/"},
+		 CODE_BAD_FRAMING,
+		 "a header value has a control character"},
+		{{.headers = host, .n_headers = 1, .path = long_path},
+		 CODE_TARGET_TOO_LONG,
+		 "the URL is longer than 32 KiB"},
+		{{.headers = large, .n_headers = 2, .path = "/"},
+		 CODE_HEADERS_TOO_LARGE,
+		 "the headers are larger than 32 KiB, or more than 128"},
+	};
+
+	(void)state;
+	memset(long_path, 'a', sizeof long_path - 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {.code = CODE_NONE};
+		struct gate gate;
+
+		(void)gate_framing(&rows[i].request, &gate, &problem);
+		assert_int_equal(problem.code, rows[i].code);
+		assert_string_equal(problem.detail, rows[i].detail);
+	}
+}
+
 static void serves_only_its_own_hosts(void **state)
 {
 	static const char *const hosts[] = {"vhd.example", NULL};
@@ -256,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_where_a_body_ends),
+		cmocka_unit_test(refuses_a_head_that_is_not_plain),
 		cmocka_unit_test(serves_only_its_own_hosts),
 		cmocka_unit_test(takes_only_plain_paths),
 		cmocka_unit_test(keeps_foreign_pages_out),
