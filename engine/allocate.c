@@ -10,23 +10,22 @@
 
 enum { DATA_ALIGN = 4096 };
 
-/* The bitmap goes right before data that starts on 4 KiB, so an old footer at `end` stays in the
- * gap, or where the bitmap will be written: never among data. */
+/* The bitmap goes right before data that starts on 4 KiB, behind the old footer at `end`: what is
+ * found there is never a guest's, so recovery can trust it. */
 static uint64_t place(const struct image *image, uint64_t end)
 {
-	return round_up(end + image->bitmap_size, DATA_ALIGN) - image->bitmap_size;
+	uint64_t from = end + FOOTER_SIZE > image->floor ? end + FOOTER_SIZE : image->floor;
+
+	return round_up(from + image->bitmap_size, DATA_ALIGN) - image->bitmap_size;
 }
 
 static int put_footer(struct image *image, uint64_t off, struct vhd_error *err)
 {
-	uint8_t raw[FOOTER_SIZE];
-
-	footer_encode(&image->footer, raw);
-	return io_write(&image->io, raw, sizeof raw, off, err);
+	return io_write(&image->io, image->footer_raw, FOOTER_SIZE, off, err);
 }
 
-/* Takes the file back to where it ended in `end`; if even that fails nobody knows how long it is.
- * With writer->lock held. */
+/* Takes the file back to where its data ended; if even that fails nobody knows how long it is. With
+ * grow_lock held. */
 static void cut_back(struct image *image, uint64_t end)
 {
 	if (io_resize(&image->io, end + FOOTER_SIZE, NULL) < 0)
@@ -34,6 +33,22 @@ static void cut_back(struct image *image, uint64_t end)
 	image->file_size = end + FOOTER_SIZE;
 }
 
+static int insert(struct writer *writer, struct dirty_block *dirty, struct vhd_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&writer->lock);
+	r = dirty_insert(&writer->dirty, dirty, err);
+	if (r == 0) {
+		writer->dirty_blocks++;
+		writer->pending++;
+		writer->allocated++;
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return r;
+}
+
+/* With grow_lock held. */
 static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error *err)
 {
 	struct writer *writer = image->writer;
@@ -45,23 +60,19 @@ static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error
 		return vhd_fail(err, VHD_E_SIZE,
 				"the file is full: a block table cannot name sector 0x%" PRIx64,
 				start / VHD_SECTOR);
-	r = put_footer(image, end, err);
-	if (r < 0) {
-		cut_back(image, writer->end);
-		return vhd_wrap(err, r, "grow the file for block %u", dirty->block);
-	}
 	dirty->start = start / VHD_SECTOR;
 	dirty->before = writer->end;
-	r = dirty_insert(&writer->dirty, dirty, err);
+	r = put_footer(image, end, err);
+	if (r < 0)
+		r = vhd_wrap(err, r, "grow the file for block %u", dirty->block);
+	if (r == 0)
+		r = insert(writer, dirty, err);
 	if (r < 0) {
 		cut_back(image, writer->end);
 		return r;
 	}
 	writer->end = end;
 	image->file_size = end + FOOTER_SIZE;
-	writer->dirty_blocks++;
-	writer->pending++;
-	writer->allocated++;
 	return 0;
 }
 
@@ -90,9 +101,9 @@ int allocate_block(struct image *image, uint32_t block, struct dirty_block **ret
 	dirty->block = block;
 	dirty->fresh = true;
 	memset(dirty->bits, full ? 0xff : 0, image->bitmap_size);
-	pthread_mutex_lock(&writer->lock);
+	pthread_mutex_lock(&writer->grow_lock);
 	r = grow(image, dirty, err);
-	pthread_mutex_unlock(&writer->lock);
+	pthread_mutex_unlock(&writer->grow_lock);
 	if (r == 0 && MUTANT(1))
 		r = publish_early(image, dirty, err);
 	if (r == 0)
@@ -105,16 +116,18 @@ void allocate_undo(struct image *image, struct dirty_block *dirty)
 	struct writer *writer = image->writer;
 	uint64_t end = dirty->start * VHD_SECTOR + image->bitmap_size + image->header.block_size;
 
+	pthread_mutex_lock(&writer->grow_lock);
 	pthread_mutex_lock(&writer->lock);
-	/* If others were placed behind it, its space stays unused until a recovery. */
-	if (writer->end == end) {
-		writer->end = dirty->before;
-		cut_back(image, writer->end);
-	}
 	dirty_forget(&writer->dirty, dirty);
 	writer->dirty_blocks--;
 	writer->pending--;
 	writer->allocated--;
 	pthread_mutex_unlock(&writer->lock);
+	/* If others were placed behind it, its space stays unused until a recovery. */
+	if (writer->end == end) {
+		writer->end = dirty->before;
+		cut_back(image, writer->end);
+	}
+	pthread_mutex_unlock(&writer->grow_lock);
 	free(dirty);
 }

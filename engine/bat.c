@@ -42,7 +42,8 @@ static int check_areas(const struct image *image, uint32_t block, uint64_t off, 
 	int n = image_areas(image, areas);
 
 	for (int i = 0; i < n; i++)
-		if (off < areas[i].offset + areas[i].length && areas[i].offset < off + len)
+		if (area_is_vital(&areas[i]) && off < areas[i].offset + areas[i].length &&
+		    areas[i].offset < off + len)
 			return vhd_fail(err, VHD_E_CORRUPT,
 					"block table: entry %u at 0x%" PRIx64
 					" is sector 0x%" PRIx64
@@ -85,7 +86,7 @@ static bool page_insert(struct image *image, struct bat_page *page, uint64_t cha
 	inserted = current && !image->bat[page->meta.number];
 	if (inserted) {
 		image->bat[page->meta.number] = page;
-		cache_add(&image->engine->cache, &image->meta, &page->meta.obj, bytes);
+		cache_add(&image->engine->tables, &image->meta, &page->meta.obj, bytes);
 	}
 	pthread_mutex_unlock(&image->meta.lock);
 	if (!inserted)
@@ -121,7 +122,7 @@ static int page_load(struct image *image, uint32_t block, uint32_t *ret_entry,
 		*ret_entry = get_be32(page->raw + block % BAT_PAGE_ENTRIES * 4UL);
 		current = page_insert(image, STEAL(page), changes, bytes);
 	} while (!current);
-	cache_trim(&image->engine->cache);
+	cache_trim(&image->engine->tables);
 	return 0;
 }
 
@@ -201,7 +202,7 @@ void bat_forget(struct image *image, const uint32_t *blocks, size_t n)
 
 		if (!page)
 			continue;
-		cache_remove(&image->engine->cache, &page->meta.obj);
+		cache_remove(&image->engine->tables, &page->meta.obj);
 		image->bat[blocks[i] / BAT_PAGE_ENTRIES] = NULL;
 		free(page);
 	}
@@ -213,7 +214,7 @@ void bat_free(struct image *image)
 	pthread_mutex_lock(&image->meta.lock);
 	for (uint32_t i = 0; image->bat && i < div_up(image->info.blocks, BAT_PAGE_ENTRIES); i++) {
 		if (image->bat[i])
-			cache_remove(&image->engine->cache, &image->bat[i]->meta.obj);
+			cache_remove(&image->engine->tables, &image->bat[i]->meta.obj);
 		free(image->bat[i]);
 	}
 	free(image->bat);

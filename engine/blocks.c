@@ -39,21 +39,26 @@ static int overlap(uint64_t a, uint64_t b, struct vhd_error *err)
 
 static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd_error *err)
 {
+	bool needed;
 	int r;
 
 	if (entry == UINT32_MAX)
 		return 0;
 	/* Beyond the size nothing is used, but a footer that was about to grow it may need it:
 	 * FORMAT.md 8. */
-	r = bat_check_entry(pass->image, block, entry, err);
+	needed = block < pass->image->info.blocks;
+	r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
 	if (r < 0)
-		return block < pass->image->info.blocks ? r : 0;
+		return needed ? r : 0;
 	if (entry > pass->highest)
 		pass->highest = entry;
 	if (entry < pass->low || entry >= pass->high)
 		return 0;
 	if (pass->n == pass->room)
-		return overlap(entry, pass->starts[0], err);
+		return vhd_fail(
+			err, VHD_E_CORRUPT,
+			"block table: more blocks than the file has room for lie near sector 0x%" PRIx32,
+			entry);
 	pass->starts[pass->n++] = entry;
 	return 0;
 }
@@ -99,7 +104,8 @@ int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error 
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for %zu blocks", pass.room);
 	pass.starts = starts;
 	do {
-		pass.high = pass.low + WINDOW * pass.stride;
+		/* All of them have room: one pass. */
+		pass.high = pass.room < WINDOW ? UINT64_MAX : pass.low + WINDOW * pass.stride;
 		r = read_window(&pass, err);
 		if (r == 0)
 			r = check_window(&pass, err);
@@ -107,8 +113,8 @@ int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error 
 	} while (r == 0 && pass.high <= pass.highest);
 	if (r < 0)
 		return r;
-	*ret_end = image->floor;
-	if (pass.highest != 0 && (pass.highest + pass.stride) * VHD_SECTOR > image->floor)
+	*ret_end = image_metadata_end(image);
+	if (pass.highest != 0 && (pass.highest + pass.stride) * VHD_SECTOR > *ret_end)
 		*ret_end = (pass.highest + pass.stride) * VHD_SECTOR;
 	return 0;
 }

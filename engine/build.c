@@ -25,7 +25,7 @@ struct builder {
 
 size_t unit_bytes(const struct unit *unit)
 {
-	return sizeof *unit + unit->n * sizeof unit->extents[0];
+	return sizeof *unit + unit->n * sizeof unit->extents[0] + sizeof unit; /* and its bucket */
 }
 
 static bool needs_nothing(const struct builder *b)
@@ -211,6 +211,46 @@ int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, str
 	}
 	*ret_unit = unit;
 	return 0;
+}
+
+static unsigned extent_end(const struct extent *extent)
+{
+	return (unsigned)extent->first + extent->count;
+}
+
+/* Appends the part of `extent` in [from, to), going on with the last one where both touch. */
+static void append_part(struct unit *unit, const struct extent *extent, unsigned from, unsigned to)
+{
+	struct extent *last = unit->n > 0 ? &unit->extents[unit->n - 1] : NULL;
+	unsigned first = extent->first > from ? extent->first : from;
+	unsigned end = extent_end(extent) < to ? extent_end(extent) : to;
+	uint64_t physical = extent->physical + (first - extent->first);
+
+	if (first >= end)
+		return;
+	if (last && extent_end(last) == first && last->level == extent->level &&
+	    last->physical + last->count == physical)
+		last->count = (uint16_t)(last->count + (end - first));
+	else
+		unit->extents[unit->n++] = (struct extent){(uint16_t)first, (uint16_t)(end - first),
+							   extent->level, physical};
+}
+
+struct unit *unit_patch(const struct unit *unit, const struct extent *own)
+{
+	/* One may be cut in two, and the new one comes between them. */
+	struct unit *patched = malloc(sizeof *patched + (unit->n + 2UL) * sizeof *own);
+
+	if (!patched)
+		return NULL;
+	*patched = (struct unit){.meta = {.kind = META_UNIT, .number = unit->meta.number},
+				 .next = unit->next};
+	for (uint32_t i = 0; i < unit->n; i++)
+		append_part(patched, &unit->extents[i], 0, own->first);
+	append_part(patched, own, 0, UNIT_SECTORS_MAX);
+	for (uint32_t i = 0; i < unit->n; i++)
+		append_part(patched, &unit->extents[i], extent_end(own), UNIT_SECTORS_MAX);
+	return patched;
 }
 
 /* Index of the first extent that ends after `at`. */

@@ -15,6 +15,7 @@ struct extent {
 
 struct unit {
 	struct meta_obj meta;
+	struct unit *next; /* in its bucket of the index */
 	uint32_t n;
 	struct extent extents[];
 };
@@ -23,6 +24,9 @@ size_t unit_bytes(const struct unit *unit);
 
 /* Reads tables and bitmaps of the levels that matter. Caller frees. */
 int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, struct vhd_error *err);
+
+/* A copy in which `own` holds its sectors and nobody else does; NULL without memory. */
+struct unit *unit_patch(const struct unit *unit, const struct extent *own);
 
 /* The runs from `sector` on, at least one; `first` is the unit's first sector. */
 void unit_runs(const struct unit *unit, uint64_t first, uint64_t sector, uint64_t count,

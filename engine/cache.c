@@ -1,13 +1,14 @@
 /* cache.c - the ring of cached objects and its clock hand. */
 #include "cache.h"
 
+enum { TRIM_STEPS = 256 };
+
 void cache_init(struct cache *cache, size_t budget)
 {
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->budget = budget;
 	atomic_init(&cache->used, 0);
 	cache->hand = NULL;
-	cache->count = 0;
 }
 
 void cache_fini(struct cache *cache)
@@ -17,7 +18,6 @@ void cache_fini(struct cache *cache)
 
 static void ring_insert(struct cache *cache, struct cache_obj *obj)
 {
-	cache->count++;
 	if (!cache->hand) {
 		obj->prev = obj->next = cache->hand = obj;
 		return;
@@ -34,7 +34,6 @@ static void ring_remove(struct cache *cache, struct cache_obj *obj)
 	obj->prev->next = obj->next;
 	obj->next->prev = obj->prev;
 	atomic_fetch_sub(&cache->used, obj->bytes);
-	cache->count--;
 }
 
 void cache_add(struct cache *cache, struct cache_owner *owner, struct cache_obj *obj, size_t bytes)
@@ -76,9 +75,10 @@ void cache_trim(struct cache *cache)
 	if (atomic_load(&cache->used) <= cache->budget)
 		return;
 	pthread_mutex_lock(&cache->lock);
-	/* The first round clears every mark, the second evicts; who is busy in both stays for the
-	 * next caller. */
-	for (size_t left = 2 * cache->count + 1;
+	/* The first round clears marks, the second evicts. A few steps a call, as nobody shall wait
+	 * for the whole ring: every call adds at most one object, so the budget is reached all the
+	 * same. */
+	for (int left = TRIM_STEPS;
 	     left > 0 && cache->hand && atomic_load(&cache->used) > cache->budget; left--)
 		hand_step(cache);
 	pthread_mutex_unlock(&cache->lock);

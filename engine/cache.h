@@ -30,7 +30,6 @@ struct cache {
 	size_t budget;
 	atomic_size_t used;
 	struct cache_obj *hand; /* lock */
-	size_t count;           /* lock */
 };
 
 void cache_init(struct cache *cache, size_t budget);

@@ -55,10 +55,15 @@ static uint32_t wanted_block_size(const struct vhd_create_args *args)
 	return VHD_BLOCK_SIZE_DEFAULT;
 }
 
-static int check_parent(const struct vhd_create_args *args, uint64_t size, struct vhd_error *err)
+static int check_parent(const struct vhd_engine *engine, const struct vhd_create_args *args,
+			uint64_t size, struct vhd_error *err)
 {
 	const struct vhd_info *parent = &args->parent->image->info;
 
+	if (!args->parent->image->shared || args->parent->image->engine != engine)
+		return vhd_fail(
+			err, VHD_E_INVALID,
+			"the parent must be open in the same engine, with its lock and its chain");
 	if (parent->type == VHD_RAW)
 		return vhd_fail(err, VHD_E_UNSUPPORTED,
 				"a raw file has no unique id that a child could name");
@@ -75,7 +80,8 @@ static int check_parent(const struct vhd_create_args *args, uint64_t size, struc
 	return 0;
 }
 
-static int check_args(const struct vhd_create_args *args, uint64_t *ret_size, struct vhd_error *err)
+static int check_args(const struct vhd_engine *engine, const struct vhd_create_args *args,
+		      uint64_t *ret_size, struct vhd_error *err)
 {
 	static const uint8_t zero[VHD_ID_SIZE];
 	uint64_t size = args->size;
@@ -83,6 +89,9 @@ static int check_args(const struct vhd_create_args *args, uint64_t *ret_size, st
 
 	if (memcmp(args->id, zero, VHD_ID_SIZE) == 0)
 		return vhd_fail(err, VHD_E_INVALID, "a unique id of zero");
+	if (memcmp(args->creator, "tap", 4) == 0)
+		return vhd_fail(err, VHD_E_INVALID,
+				"creator \"tap\": it promises a batmap, which is not written");
 	if (args->type != VHD_FIXED && args->type != VHD_DYNAMIC && args->type != VHD_DIFF)
 		return vhd_fail(err, VHD_E_INVALID, "disk type %d", (int)args->type);
 	if ((args->type == VHD_DIFF) != (args->parent != NULL))
@@ -91,7 +100,7 @@ static int check_args(const struct vhd_create_args *args, uint64_t *ret_size, st
 		size = args->parent->image->info.size;
 	r = check_size(args, size, wanted_block_size(args), err);
 	if (r == 0 && args->parent)
-		r = check_parent(args, size, err);
+		r = check_parent(engine, args, size, err);
 	if (r == 0)
 		*ret_size = size;
 	return r;
@@ -208,12 +217,34 @@ static int require_empty(const struct vhd_io *io, struct vhd_error *err)
 	return r;
 }
 
-/* The child names what its parent is now: nobody may change that any more. */
-static int freeze_parent(const struct vhd_create_args *args, struct vhd_error *err)
+/* The child names what its parent is now: nobody may change that any more. *ret_froze: it was not
+ * so before. */
+static int freeze_parent(const struct vhd_create_args *args, bool *ret_froze, struct vhd_error *err)
 {
-	int r = args->parent ? vhd_freeze(args->parent, err) : 0;
+	struct vhd_state state = {0};
+	int r;
 
+	if (!args->parent)
+		return 0;
+	vhd_state(args->parent, &state);
+	*ret_froze = !state.frozen;
+	r = vhd_freeze(args->parent, err);
 	return r < 0 ? vhd_wrap(err, r, "freeze the parent") : 0;
+}
+
+static int create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd_create_args *args,
+		  const struct layout *layout, struct vhd **ret_disk, struct vhd_error *err)
+{
+	bool froze = false;
+	int r = freeze_parent(args, &froze, err);
+
+	if (r == 0)
+		r = put_image(io, args, layout, err);
+	if (r == 0)
+		r = vhd_open(engine, io, VHD_WRITE, NULL, ret_disk, err);
+	if (r < 0 && froze)
+		(void)image_thaw(args->parent->image, NULL);
+	return r;
 }
 
 int vhd_create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd_create_args *args,
@@ -225,15 +256,12 @@ int vhd_create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd_cr
 
 	if (!layout)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for a new image");
-	r = check_args(args, &size, err);
+	r = check_args(engine, args, &size, err);
 	if (r == 0)
 		r = require_empty(io, err);
 	if (r == 0)
 		r = make_layout(args, size, layout, err);
 	if (r == 0)
-		r = freeze_parent(args, err);
-	if (r == 0)
-		r = put_image(io, args, layout, err);
-	return r < 0 ? vhd_wrap(err, r, "create")
-		     : vhd_open(engine, io, VHD_WRITE, NULL, ret_disk, err);
+		r = create(engine, io, args, layout, ret_disk, err);
+	return r < 0 ? vhd_wrap(err, r, "create") : 0;
 }

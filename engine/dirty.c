@@ -39,6 +39,28 @@ void dirty_free(void **tree)
 	*tree = NULL;
 }
 
+struct search {
+	uint32_t block, limit;
+};
+
+static void search_one(const void *node, VISIT which, void *closure)
+{
+	const struct dirty_block *dirty = *(struct dirty_block *const *)node;
+	struct search *search = closure;
+
+	if ((which == postorder || which == leaf) && dirty->block >= search->block &&
+	    dirty->block < search->limit)
+		search->limit = dirty->block;
+}
+
+uint32_t dirty_next(const void *tree, uint32_t block, uint32_t limit)
+{
+	struct search search = {block, limit};
+
+	twalk_r(tree, search_one, &search);
+	return search.limit;
+}
+
 struct listing {
 	struct dirty_block **list; /* NULL: only count */
 	size_t n;
@@ -112,5 +134,6 @@ void dirty_mark(struct image *image, struct dirty_block *dirty, uint32_t first, 
 	for (uint32_t s = first / 4096; s <= (first + count - 1) / 4096; s++)
 		dirty->changed[s / 8] |= (uint8_t)(0x80 >> s % 8);
 	pthread_mutex_unlock(&image->writer->lock);
-	index_forget(image, (uint64_t)dirty->block * image->block_sectors + first, count);
+	index_own(image, (uint64_t)dirty->block * image->block_sectors + first, count,
+		  image_data_sector(image, dirty->start) + first);
 }

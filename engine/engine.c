@@ -7,11 +7,14 @@
 #include "writer.h"
 
 static const size_t cache_default = 128U << 20;
+/* Tables are only needed where a unit is built: a sixteenth of the budget is theirs. */
+enum { TABLES_SHARE = 16 };
 
 int vhd_engine_new(const struct vhd_engine_args *args, struct vhd_engine **ret_engine,
 		   struct vhd_error *err)
 {
 	struct vhd_engine *engine;
+	size_t budget;
 
 	if (args && args->depth_max > VHD_DEPTH_MAX)
 		return vhd_fail(err, VHD_E_INVALID, "a depth limit of %u: at most %d",
@@ -20,7 +23,9 @@ int vhd_engine_new(const struct vhd_engine_args *args, struct vhd_engine **ret_e
 	if (!engine)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for an engine");
 	pthread_mutex_init(&engine->lock, NULL);
-	cache_init(&engine->cache, args && args->cache_size ? args->cache_size : cache_default);
+	budget = args && args->cache_size ? args->cache_size : cache_default;
+	cache_init(&engine->tables, budget / TABLES_SHARE);
+	cache_init(&engine->units, budget - budget / TABLES_SHARE);
 	engine->depth_max = args && args->depth_max ? args->depth_max : VHD_DEPTH_MAX;
 	*ret_engine = engine;
 	return 0;
@@ -30,17 +35,18 @@ void vhd_engine_free(struct vhd_engine *engine)
 {
 	if (!engine)
 		return;
-	cache_fini(&engine->cache);
+	cache_fini(&engine->units);
+	cache_fini(&engine->tables);
 	pthread_mutex_destroy(&engine->lock);
 	free(engine);
 }
 
 size_t vhd_engine_cached(const struct vhd_engine *engine)
 {
-	return engine->cache.used;
+	return engine->units.used + engine->tables.used;
 }
 
-/* Locks, repairs if asked to, and loads one file. */
+/* Locks and loads one file. */
 static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 		     struct image **ret_image, struct vhd_error *err)
 {
@@ -49,10 +55,7 @@ static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flag
 
 	if (r < 0)
 		return r;
-	if (flags & VHD_RECOVER)
-		r = recover_image(io, err);
-	if (r == 0)
-		r = image_load(engine, io, flags, ret_image, err);
+	r = image_load(engine, io, flags, ret_image, err);
 	if (r < 0 && !(flags & VHD_NO_LOCK))
 		(void)io_lock(io, VHD_LOCK_NONE, NULL);
 	return r;
@@ -97,6 +100,8 @@ static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8
 /* One call of vhd_open. */
 struct opening {
 	struct image *leaf;
+	struct image *
+		froze; /* the open file that became a parent by it, if it could be written before */
 	unsigned flags;
 	const struct vhd_resolver *resolver;
 };
@@ -166,10 +171,11 @@ static bool is_absence(int r)
 
 /* Hangs the parent under `child`. *ret_parent is NULL when the chain needs no more: the parent was
  * open, and so is its chain, or the caller can do without. */
-static int add_parent(const struct opening *opening, struct image *child, unsigned level,
+static int add_parent(struct opening *opening, struct image *child, unsigned level,
 		      struct image **ret_parent, struct vhd_error *err)
 {
 	struct image *parent = NULL;
+	bool writable;
 	int r;
 
 	*ret_parent = NULL;
@@ -180,8 +186,12 @@ static int add_parent(const struct opening *opening, struct image *child, unsign
 	child->lone = is_absence(r) && opening->flags & VHD_BROKEN;
 	if (child->lone)
 		return 0;
-	if (r == 0)
-		r = image_attach(child, parent, err);
+	if (r < 0 || !parent)
+		return r;
+	writable = parent->writer && !parent->writer->frozen;
+	r = image_attach(child, parent, err);
+	if (r == 0 && writable)
+		opening->froze = parent;
 	if (r == 0 && parent->refs == 1)
 		*ret_parent = parent;
 	return r;
@@ -189,7 +199,7 @@ static int add_parent(const struct opening *opening, struct image *child, unsign
 
 /* Hangs the ancestors under a loaded leaf. On failure those that were loaded hang there too: they
  * go with it. */
-static int add_ancestors(const struct opening *opening, struct vhd_error *err)
+static int add_ancestors(struct opening *opening, struct vhd_error *err)
 {
 	struct image *child = opening->leaf;
 	int r = 0;
@@ -256,13 +266,17 @@ static int share(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 }
 
 /* Frees a leaf that never got a handle, with the ancestors that were opened for it. */
-static void abandon(struct image *leaf, struct vhd_io *io)
+static void abandon(const struct opening *opening, struct vhd_io *io)
 {
+	struct image *leaf = opening->leaf;
+
 	*io = leaf->io; /* still the caller's */
 	(void)io_lock(io, VHD_LOCK_NONE, NULL);
 	leaf->io = (struct vhd_io){0};
 	leaf->refs = 1;
 	image_unref(leaf);
+	if (opening->froze && opening->froze->children == 0)
+		(void)writer_thaw(opening->froze, NULL);
 }
 
 static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
@@ -282,7 +296,7 @@ static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned fla
 	if (r == 0)
 		r = image_handle(opening.leaf, flags, ret_disk, err);
 	if (r < 0)
-		abandon(opening.leaf, io);
+		abandon(&opening, io);
 	return r;
 }
 
@@ -310,11 +324,39 @@ static int check_flags(unsigned flags, struct vhd_error *err)
 	return 0;
 }
 
+/* Recovery may take long, so the engine is not locked; the file is, and nobody else of this process
+ * may have it. */
+static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_error *err)
+{
+	struct footers footers;
+	struct image *image;
+	bool open;
+	int r = footers_read(io, true, &footers, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&engine->lock);
+	image = image_find(engine, footers.footer.id);
+	open = image && io_same(&image->io, io);
+	pthread_mutex_unlock(&engine->lock);
+	if (open)
+		return vhd_fail(err, VHD_E_BUSY,
+				"the image is open: close it before it is recovered");
+	r = io_lock(io, VHD_LOCK_WRITE, err);
+	if (r == 0)
+		r = recover_image(io, err);
+	if (r < 0)
+		(void)io_lock(io, VHD_LOCK_NONE, NULL);
+	return r;
+}
+
 int vhd_open(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	     const struct vhd_resolver *resolver, struct vhd **ret_disk, struct vhd_error *err)
 {
 	int r = check_flags(flags, err);
 
+	if (r == 0 && flags & VHD_RECOVER)
+		r = recover(engine, io, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&engine->lock);
@@ -348,13 +390,10 @@ int vhd_freeze(struct vhd *disk, struct vhd_error *err)
 	return r;
 }
 
-int vhd_thaw(struct vhd *disk, struct vhd_error *err)
+int image_thaw(struct image *image, struct vhd_error *err)
 {
-	struct image *image = disk->image;
 	int r;
 
-	if (!image->writer || !disk->writable)
-		return vhd_fail(err, VHD_E_READONLY, "the image was opened for reading");
 	pthread_mutex_lock(&image->engine->lock);
 	if (image->children > 0)
 		r = vhd_fail(err, VHD_E_BUSY, "%u open children read from this image",
@@ -363,4 +402,11 @@ int vhd_thaw(struct vhd *disk, struct vhd_error *err)
 		r = writer_thaw(image, err);
 	pthread_mutex_unlock(&image->engine->lock);
 	return r;
+}
+
+int vhd_thaw(struct vhd *disk, struct vhd_error *err)
+{
+	if (!disk->image->writer || !disk->writable)
+		return vhd_fail(err, VHD_E_READONLY, "the image was opened for reading");
+	return image_thaw(disk->image, err);
 }

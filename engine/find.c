@@ -59,25 +59,38 @@ static int fail_not_found(const struct vhd_paths *paths, const char *name, struc
 	return vhd_fail(err, VHD_E_NOT_FOUND, "%s: not found in the search path %s", name, list);
 }
 
+static int pass_on(const struct vhd_error *why, struct vhd_error *err)
+{
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
 int find_file(const struct vhd_paths *paths, const char *name, bool write, struct found *ret_found,
 	      struct vhd_error *err)
 {
 	size_t n = name[0] == '/' ? 1 : n_search(paths);
 	struct found found = {.fd = -1};
+	struct vhd_error why = {0}, forbidden = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		const char *folder = name[0] == '/' ? here : search_folder(paths, i);
-		int r = path_join(folder, name, found.path, err);
+		int r = path_join(folder, name, found.path, &why);
 
 		if (r == 0)
-			r = path_open(paths, found.path, write, &found.fd, err);
+			r = path_open(paths, found.path, write, &found.fd, &why);
 		if (r == 0) {
 			*ret_found = found;
 			return 0;
 		}
-		if (r != VHD_E_NOT_FOUND || name[0] == '/')
-			return r;
+		if ((r != VHD_E_NOT_FOUND && r != VHD_E_FORBIDDEN) || name[0] == '/')
+			return pass_on(&why, err);
+		/* A folder outside the roots holds nothing for us; the next one may. */
+		if (r == VHD_E_FORBIDDEN && forbidden.code == VHD_OK)
+			forbidden = why;
 	}
+	if (forbidden.code != VHD_OK)
+		return pass_on(&forbidden, err);
 	return fail_not_found(paths, name, err);
 }
 

@@ -12,9 +12,20 @@ struct flush {
 	struct image *image;
 	struct dirty_block **blocks; /* frozen, ascending */
 	size_t n;
-	uint64_t epoch;
-	bool metadata; /* something is left to sync after the first barrier */
+	uint64_t epoch, bytes;
+	uint32_t *fresh; /* room for the numbers of the new ones */
+	bool barrier;    /* F1 was tried: from there on the file may show what is frozen */
+	bool metadata;   /* something is left to sync after it */
 };
+
+/* What is needed after the barriers is had before them. */
+static int make_room(struct flush *flush, struct vhd_error *err)
+{
+	flush->fresh = malloc(flush->n * sizeof *flush->fresh + 1);
+	if (!flush->fresh)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for a flush of %zu blocks", flush->n);
+	return 0;
+}
 
 /* Freezes what was accepted so far; writes go on in the next epoch. */
 static int freeze_epoch(struct flush *flush, struct vhd_error *err)
@@ -25,10 +36,13 @@ static int freeze_epoch(struct flush *flush, struct vhd_error *err)
 	pthread_rwlock_wrlock(&writer->gate);
 	pthread_mutex_lock(&writer->lock);
 	r = dirty_list(writer->dirty, &flush->blocks, &flush->n, err);
+	if (r == 0)
+		r = make_room(flush, err);
 	if (r == 0) {
 		writer->flushing = writer->dirty;
 		writer->dirty = NULL;
 		writer->dirty_blocks = 0;
+		flush->bytes = writer->dirty_bytes;
 		writer->dirty_bytes = 0;
 		flush->epoch = writer->epoch_open++;
 	}
@@ -128,41 +142,35 @@ static int barrier(struct flush *flush, bool skip, struct vhd_error *err)
 }
 
 /* The order that a power cut forgives: bitmaps of new blocks, barrier F1, what makes them and new
- * bits visible, barrier F2. *ret_sync tells a failed barrier from a failed write. */
-static int write_out(struct flush *flush, bool *ret_sync, struct vhd_error *err)
+ * bits visible, barrier F2. */
+static int write_out(struct flush *flush, struct vhd_error *err)
 {
 	int r = put_fresh_bitmaps(flush, err);
 
-	if (r == 0) {
-		r = barrier(flush, MUTANT(4), err);
-		*ret_sync = r < 0;
-	}
+	if (r < 0)
+		return r;
+	flush->barrier = true;
+	r = barrier(flush, MUTANT(4), err);
 	if (r == 0)
 		r = put_changed_bitmaps(flush, err);
 	if (r == 0)
 		r = put_table(flush, err);
-	if (r == 0 && flush->metadata) {
+	if (r == 0 && flush->metadata)
 		r = barrier(flush, MUTANT(5), err);
-		*ret_sync = r < 0;
-	}
 	return r;
 }
 
 /* The table in the file has the new entries; until the cached pages are gone the frozen tree
  * answers for them. */
-static int forget_pages(struct flush *flush, struct vhd_error *err)
+static void forget_pages(struct flush *flush)
 {
-	CLEANUP(freep) uint32_t *fresh = malloc(flush->n * sizeof *fresh + 1);
 	size_t n = 0;
 
-	if (!fresh)
-		return vhd_fail(err, VHD_E_NOMEM, "no memory for a flush of %zu blocks", flush->n);
 	for (size_t i = 0; i < flush->n; i++)
 		if (flush->blocks[i]->fresh)
-			fresh[n++] = flush->blocks[i]->block;
+			flush->fresh[n++] = flush->blocks[i]->block;
 	if (n > 0)
-		bat_forget(flush->image, fresh, n);
-	return 0;
+		bat_forget(flush->image, flush->fresh, n);
 }
 
 static void finish(struct flush *flush)
@@ -196,7 +204,7 @@ static int merge_newer(struct writer *writer, struct dirty_block *newer)
 
 /* Nothing was promised yet and no barrier failed: the frozen blocks wait for the next flush. With
  * writer->lock held. */
-static int take_back(struct writer *writer, size_t frozen)
+static int take_back(struct writer *writer, const struct flush *flush)
 {
 	CLEANUP(freep) struct dirty_block **newer = NULL;
 	size_t n = 0;
@@ -208,20 +216,21 @@ static int take_back(struct writer *writer, size_t frozen)
 		return r;
 	writer->dirty = writer->flushing;
 	writer->flushing = NULL;
-	writer->dirty_blocks += (uint32_t)frozen;
+	writer->dirty_blocks = writer->pending;
+	writer->dirty_bytes += flush->bytes;
 	return 0;
 }
 
-/* A full store is no reason to give up, all else is. R12: after a failed sync nothing is
- * acknowledged any more. */
-static void give_up(struct flush *flush, int r, bool sync)
+/* A full store is no reason to give up as long as nothing frozen can be seen in the file: then it
+ * waits for the next flush. R12: after a failed sync nothing is acknowledged any more. */
+static void give_up(struct flush *flush, int r)
 {
 	struct writer *writer = flush->image->writer;
-	bool again = !sync && (r == VHD_E_NOSPC || r == VHD_E_NOMEM);
+	bool again = !flush->barrier && (r == VHD_E_NOSPC || r == VHD_E_NOMEM);
 
 	pthread_rwlock_wrlock(&writer->gate);
 	pthread_mutex_lock(&writer->lock);
-	if (!again || take_back(writer, flush->n) < 0)
+	if (!again || take_back(writer, flush) < 0)
 		writer->failed = true;
 	pthread_mutex_unlock(&writer->lock);
 	pthread_rwlock_unlock(&writer->gate);
@@ -230,23 +239,22 @@ static void give_up(struct flush *flush, int r, bool sync)
 static void flush_drop(struct flush *flush)
 {
 	free(flush->blocks);
+	free(flush->fresh);
 }
 
 static int flush_now(struct image *image, struct vhd_error *err)
 {
 	CLEANUP(flush_drop) struct flush flush = {.image = image};
-	bool sync = false;
 	int r = freeze_epoch(&flush, err);
 
 	if (r < 0)
 		return r;
-	r = write_out(&flush, &sync, err);
-	if (r == 0)
-		r = forget_pages(&flush, err);
+	r = write_out(&flush, err);
 	if (r < 0) {
-		give_up(&flush, r, sync);
+		give_up(&flush, r);
 		return vhd_wrap(err, r, "flush");
 	}
+	forget_pages(&flush);
 	finish(&flush);
 	return 0;
 }

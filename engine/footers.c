@@ -62,27 +62,53 @@ bool footer_same_disk(const struct footer *a, const struct footer *b)
 	return a->type == b->type && memcmp(a->id, b->id, VHD_ID_SIZE) == 0;
 }
 
-/* NULL when neither will do. */
-static const struct footer *choose(const struct copy *head, const struct copy *tail,
-				   bool head_first)
+/* Whether the copy at the end can be that of a fixed disk which fills the file. */
+static bool may_be_fixed(const struct copies *all, unsigned hint)
 {
-	/* What a fixed disk has at offset 0 is the guest's, even if it looks like a footer. */
-	if (tail->good && tail->footer.type == VHD_FIXED &&
-	    tail->footer.current_size <= tail->offset)
-		return &tail->footer;
-	/* And what a growing file has at its end after an unclean stop may be the guest's too. */
-	if (head->good && head->footer.type != VHD_FIXED) {
-		bool newer =
-			!head_first && tail->good && footer_same_disk(&head->footer, &tail->footer);
+	return all->tail.good && all->tail.footer.type == VHD_FIXED && !(hint & VHD_NOT_FIXED) &&
+	       all->tail.footer.current_size <= all->tail.offset;
+}
 
-		return newer ? &tail->footer : &head->footer;
-	}
-	return tail->good && tail->footer.type != VHD_FIXED ? &tail->footer : NULL;
+/* Whether the file can be a growing disk: what a fixed one has at its start is its guest's. */
+static bool may_be_growing(const struct copies *all, unsigned hint)
+{
+	bool head = all->head.good && all->head.footer.type != VHD_FIXED;
+	bool tail = all->tail.good && all->tail.footer.type != VHD_FIXED;
+
+	return !(hint & VHD_IS_FIXED) && (head || tail);
+}
+
+/* Of a growing disk. After an unclean stop the end of the file may be the guest's. */
+static const struct copy *choose(const struct copies *all, bool head_first)
+{
+	const struct copy *head = &all->head, *tail = &all->tail;
+
+	if (!head->good || head->footer.type == VHD_FIXED)
+		return tail;
+	if (head_first || !tail->good || !footer_same_disk(&head->footer, &tail->footer))
+		return head;
+	return tail;
+}
+
+/* Which copies speak of the disk that was chosen; another one at the end is the guest's. */
+static unsigned found(const struct copies *all, const struct copy *chosen)
+{
+	unsigned found = all->found;
+
+	if (chosen->footer.type == VHD_FIXED)
+		return found & ~(unsigned)VHD_FOOTER_HEAD;
+	if (all->tail.good && !footer_same_disk(&all->tail.footer, &chosen->footer))
+		return VHD_FOOTER_HEAD;
+	if (all->head.good && all->tail.good &&
+	    memcmp(all->head.raw, all->tail.raw, FOOTER_SIZE) != 0)
+		found |= VHD_FOOTER_DIFFER;
+	return found;
 }
 
 static int no_footer(const struct copies *all, uint64_t size, struct vhd_error *err)
 {
-	if (all->tail.good)
+	if (all->tail.good && all->tail.footer.type == VHD_FIXED &&
+	    all->tail.footer.current_size > all->tail.offset)
 		return vhd_fail(err, VHD_E_CORRUPT,
 				"footer: a fixed disk of %" PRIu64
 				" bytes does not fit its file of %" PRIu64,
@@ -96,7 +122,8 @@ int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 		 struct vhd_error *err)
 {
 	struct copies all = {0};
-	const struct footer *chosen;
+	const struct copy *chosen;
+	bool fixed, growing;
 	uint64_t size = 0;
 	int r = io_size(io, &size, err);
 
@@ -104,12 +131,18 @@ int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 		r = read_copies(io, size, &all, err);
 	if (r < 0)
 		return r;
-	chosen = choose(&all.head, &all.tail, head_first);
-	if (!chosen)
+	fixed = may_be_fixed(&all, io->hint);
+	growing = may_be_growing(&all, io->hint);
+	if (fixed && growing)
+		return vhd_fail(
+			err, VHD_E_CORRUPT,
+			"the file has the footer of a fixed disk at its end and that of a growing one at its start: "
+			"only who made it knows which it is");
+	if (!fixed && !growing)
 		return no_footer(&all, size, err);
-	if (chosen->type != VHD_FIXED && all.head.good && all.tail.good &&
-	    memcmp(all.head.raw, all.tail.raw, FOOTER_SIZE) != 0)
-		all.found |= VHD_FOOTER_DIFFER;
-	*ret = (struct footers){.footer = *chosen, .found = all.found, .file_size = size};
+	chosen = fixed ? &all.tail : choose(&all, head_first);
+	*ret = (struct footers){
+		.footer = chosen->footer, .found = found(&all, chosen), .file_size = size};
+	memcpy(ret->raw, chosen->raw, FOOTER_SIZE);
 	return 0;
 }

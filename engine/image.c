@@ -132,6 +132,38 @@ int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX
 	return n;
 }
 
+bool area_is_vital(const struct area *area)
+{
+	return area->kind != VHD_REGION_LOCATOR && area->kind != VHD_REGION_BATMAP;
+}
+
+/* What a locator reserves, if that can be: many writers give sectors for bytes or the reverse. */
+static uint64_t locator_end(const struct image *image, const struct locator_entry *entry)
+{
+	uint64_t space = locator_space(entry), limit = image->file_size - image->tail_size;
+
+	if (space < entry->data_length || !range_ok(entry->data_offset, space, limit))
+		space = round_up(entry->data_length, VHD_SECTOR);
+	return entry->data_offset + space;
+}
+
+uint64_t image_metadata_end(const struct image *image)
+{
+	struct area areas[IMAGE_AREAS_MAX];
+	int n = image_areas(image, areas);
+	uint64_t end = image->floor;
+
+	for (int i = 0; i < n; i++) {
+		uint64_t at = areas[i].offset + areas[i].length;
+
+		if (areas[i].kind == VHD_REGION_LOCATOR)
+			at = locator_end(image, &image->header.locators[areas[i].index]);
+		if (at > end && at <= image->file_size - image->tail_size)
+			end = at;
+	}
+	return end;
+}
+
 static void set_shape(struct image *image)
 {
 	struct area areas[IMAGE_AREAS_MAX];
@@ -149,7 +181,7 @@ static void set_shape(struct image *image)
 	}
 	n = image_areas(image, areas);
 	for (int i = 0; i < n; i++)
-		if (areas[i].offset + areas[i].length > image->floor)
+		if (area_is_vital(&areas[i]) && areas[i].offset + areas[i].length > image->floor)
 			image->floor = areas[i].offset + areas[i].length;
 }
 
@@ -216,6 +248,7 @@ int image_load(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	if (r < 0)
 		return r;
 	image->footer = footers.footer;
+	memcpy(image->footer_raw, footers.raw, FOOTER_SIZE);
 	image->file_size = footers.file_size;
 	image->tail_size = tail_size(footers.found);
 	fill_info(image, footers.found);

@@ -17,13 +17,14 @@ enum { UNIT_SECTORS_MAX = 4096 }; /* the index describes a chain in units of at 
 /* What the callers share. Lock order: engine->lock, then everything of image.h and writer.h. */
 struct vhd_engine {
 	pthread_mutex_t lock; /* opens, closes, the table, every refs and children */
-	struct cache cache;
+	struct cache units;   /* of the index */
+	struct cache tables;  /* pages of block tables: the smaller part of the budget */
 	uint32_t depth_max;
 	void *table; /* tsearch tree of struct image by id */
 };
 
 struct bat_page;
-struct index_page;
+struct index;
 struct writer;
 
 struct image {
@@ -32,8 +33,9 @@ struct image {
 	struct vhd_io io;
 	struct vhd_info info;
 	struct footer footer;
-	struct header header;  /* dynamic and differencing */
-	struct image *parent;  /* counted; NULL for a root, and when `lone` */
+	uint8_t footer_raw[FOOTER_SIZE]; /* what every copy of it must be */
+	struct header header;            /* dynamic and differencing */
+	struct image *parent;            /* counted; NULL for a root, and when `lone` */
 	struct image **levels; /* itself, its parent, ...: info.depth of them; NULL before its first
 				  handle */
 	bool lone;             /* differencing, but the parent is not there */
@@ -45,13 +47,13 @@ struct image {
 	uint32_t block_sectors;     /* 0: flat (fixed, raw) */
 	uint32_t unit_sectors;      /* min(block, 2 MiB) */
 	uint32_t bitmap_size;       /* bytes, whole sectors */
-	uint64_t floor;             /* where the metadata areas end, bytes */
+	uint64_t floor;             /* where footer copy, header and table end, bytes */
 	_Atomic uint64_t file_size; /* bytes; grows with every allocation */
 	uint32_t tail_size;         /* bytes of the trailing footer; 0 = there is none */
 
-	struct bat_page **bat;     /* by page, NULL = not cached */
-	uint64_t bat_changes;      /* counts flushes that changed the table */
-	struct index_page **index; /* by page; NULL before the first lookup from here */
+	struct bat_page **bat; /* by page, NULL = not cached */
+	uint64_t bat_changes;  /* counts flushes that changed the table */
+	struct index *index;   /* NULL before its first handle */
 
 	struct writer *writer; /* NULL: opened for reading */
 };
@@ -86,6 +88,8 @@ void image_freep(struct image **image);
 struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE]);
 int image_register(struct image *image, struct vhd_error *err);
 void image_unref(struct image *image); /* also its ancestors when it was the last */
+/* Takes engine->lock itself; VHD_E_BUSY while there are open children. */
+int image_thaw(struct image *image, struct vhd_error *err);
 int image_attach(struct image *child, struct image *parent,
 		 struct vhd_error *err); /* counts and freezes `parent` */
 int image_handle(struct image *image, unsigned flags, struct vhd **ret_disk, struct vhd_error *err);
@@ -98,7 +102,13 @@ struct area {
 	uint32_t index;
 	uint64_t offset, length;
 };
+/* Whether a block that lies on it cannot be right. Others only say things that nothing depends on,
+ * and some say them wrongly: a batmap that a copied creator promises, a locator past what was the
+ * end. */
+bool area_is_vital(const struct area *area);
 int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX]);
+/* Where what belongs to the metadata ends, with the room that locators reserve. */
+uint64_t image_metadata_end(const struct image *image);
 
 /* The locators as texts, read from the file; one that cannot be read has an empty text. */
 void image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS]);
@@ -110,7 +120,8 @@ void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT]);
 /* Which footer of a file counts, FORMAT.md 1. */
 struct footers {
 	struct footer footer;
-	unsigned found; /* enum vhd_footers */
+	uint8_t raw[FOOTER_SIZE]; /* with whatever its writer put into reserved bytes */
+	unsigned found;           /* enum vhd_footers */
 	uint64_t file_size;
 };
 /* `head_first`: where the end of the file cannot be trusted the copy at the start wins. */

@@ -10,52 +10,51 @@
 #include "error.h"
 #include "writer.h"
 
-enum { PAGE_UNITS = 4096 };
-
-struct index_page {
-	uint32_t used;
-	struct unit *units[]; /* PAGE_UNITS; fewer in the last page */
+/* A hash table by number; units of a disk are numbered without gaps, so a mask is the best hash. */
+struct index {
+	uint32_t mask, n;
+	struct unit **buckets;
 };
 
-static uint64_t unit_count(const struct image *image)
-{
-	return div_up(image->sectors, image->unit_sectors);
-}
-
-static uint64_t page_units(const struct image *image, uint64_t page)
-{
-	uint64_t left = unit_count(image) - page * PAGE_UNITS;
-
-	return left < PAGE_UNITS ? left : PAGE_UNITS;
-}
+enum { BUCKETS_FIRST = 64, BUCKETS_MAX = 1 << 16 };
 
 int index_prepare(struct image *image, struct vhd_error *err)
 {
+	CLEANUP(freep) struct index *index = NULL;
+
 	if (image_flat(image) || image->index)
 		return 0;
-	image->index = calloc(div_up(unit_count(image), PAGE_UNITS), sizeof(struct index_page *));
-	return image->index ? 0 : vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
+	index = calloc(1, sizeof *index);
+	if (index)
+		index->buckets = calloc(BUCKETS_FIRST, sizeof(struct unit *));
+	if (!index || !index->buckets)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
+	index->mask = BUCKETS_FIRST - 1;
+	image->index = STEAL(index);
+	return 0;
 }
 
-/* With meta.lock held. NULL where nothing is cached. */
-static struct unit **unit_slot(struct image *image, uint64_t number)
+/* The link that points to the unit, or to the end of its bucket. With meta.lock held, as all that
+ * follows. */
+static struct unit **unit_link(const struct image *image, uint64_t number)
 {
-	struct index_page *page = image->index[number / PAGE_UNITS];
+	struct unit **link = &image->index->buckets[number & image->index->mask];
 
-	return page ? &page->units[number % PAGE_UNITS] : NULL;
+	while (*link && (*link)->meta.number != number)
+		link = &(*link)->next;
+	return link;
 }
 
-/* With meta.lock held. */
-static void slot_clear(struct image *image, uint64_t number)
+static void unlink_unit(struct image *image, uint64_t number)
 {
-	struct index_page *page = image->index[number / PAGE_UNITS];
+	struct unit **link = unit_link(image, number);
+	struct unit *unit = *link;
 
-	free(page->units[number % PAGE_UNITS]);
-	page->units[number % PAGE_UNITS] = NULL;
-	if (--page->used > 0)
+	if (!unit)
 		return;
-	image->index[number / PAGE_UNITS] = NULL;
-	free(page);
+	*link = unit->next;
+	image->index->n--;
+	free(unit);
 }
 
 void index_drop_object(struct cache_owner *owner, struct cache_obj *obj)
@@ -64,21 +63,54 @@ void index_drop_object(struct cache_owner *owner, struct cache_obj *obj)
 	struct meta_obj *meta = (struct meta_obj *)obj;
 
 	if (meta->kind == META_UNIT) {
-		slot_clear(image, meta->number);
+		unlink_unit(image, meta->number);
 		return;
 	}
 	image->bat[meta->number] = NULL;
 	free(meta);
 }
 
-static void forget_unit(struct image *image, uint64_t number)
+static void forget_unit(struct image *image, struct unit *unit)
 {
-	struct unit **slot = unit_slot(image, number);
+	cache_remove(&image->engine->units, &unit->meta.obj);
+	unlink_unit(image, unit->meta.number);
+}
 
-	if (!slot || !*slot)
+/* Puts a changed copy in the place of a cached unit; without memory for one the next lookup builds
+ * it anew. */
+static void own_in_unit(struct image *image, uint64_t number, const struct extent *own)
+{
+	struct unit **link = unit_link(image, number);
+	struct unit *old = *link, *patched;
+
+	if (!old)
 		return;
-	cache_remove(&image->engine->cache, &(*slot)->meta.obj);
-	slot_clear(image, number);
+	cache_remove(&image->engine->units, &old->meta.obj);
+	patched = unit_patch(old, own);
+	if (!patched) {
+		unlink_unit(image, number);
+		return;
+	}
+	*link = patched;
+	free(old);
+	cache_add(&image->engine->units, &image->meta, &patched->meta.obj, unit_bytes(patched));
+}
+
+void index_own(struct image *image, uint64_t sector, uint64_t count, uint64_t physical)
+{
+	while (count > 0 && image->index) {
+		uint64_t number = sector / image->unit_sectors;
+		uint64_t first = sector % image->unit_sectors, left = image->unit_sectors - first;
+		uint64_t n = count < left ? count : left;
+
+		pthread_mutex_lock(&image->meta.lock);
+		own_in_unit(image, number,
+			    &(struct extent){(uint16_t)first, (uint16_t)n, 0, physical});
+		pthread_mutex_unlock(&image->meta.lock);
+		sector += n;
+		physical += n;
+		count -= n;
+	}
 }
 
 void index_forget(struct image *image, uint64_t sector, uint64_t count)
@@ -87,8 +119,12 @@ void index_forget(struct image *image, uint64_t sector, uint64_t count)
 		return;
 	pthread_mutex_lock(&image->meta.lock);
 	for (uint64_t n = sector / image->unit_sectors;
-	     n <= (sector + count - 1) / image->unit_sectors; n++)
-		forget_unit(image, n);
+	     n <= (sector + count - 1) / image->unit_sectors; n++) {
+		struct unit *unit = *unit_link(image, n);
+
+		if (unit)
+			forget_unit(image, unit);
+	}
 	pthread_mutex_unlock(&image->meta.lock);
 }
 
@@ -97,46 +133,56 @@ void index_free(struct image *image)
 	if (!image->index)
 		return;
 	pthread_mutex_lock(&image->meta.lock);
-	for (uint64_t p = 0; p < div_up(unit_count(image), PAGE_UNITS); p++)
-		for (uint64_t u = 0; u < page_units(image, p) && image->index[p]; u++)
-			forget_unit(image, p * PAGE_UNITS + u);
+	for (uint32_t i = 0; i <= image->index->mask; i++)
+		while (image->index->buckets[i])
+			forget_unit(image, image->index->buckets[i]);
 	pthread_mutex_unlock(&image->meta.lock);
+	free(image->index->buckets);
 	free(image->index);
 	image->index = NULL;
 }
 
-/* The cached unit, marked as used; NULL without. With meta.lock held. */
-static struct unit *unit_cached(struct image *image, uint64_t number)
+/* Twice the buckets, if there is memory for them. */
+static void grow_index(struct index *index)
 {
-	struct unit **slot = unit_slot(image, number);
+	uint32_t mask = index->mask * 2 + 1;
+	struct unit **buckets = calloc(mask + 1UL, sizeof(struct unit *));
 
-	if (!slot || !*slot)
-		return NULL;
-	cache_touch(&(*slot)->meta.obj);
-	return *slot;
+	if (!buckets)
+		return;
+	for (uint32_t i = 0; i <= index->mask; i++) {
+		struct unit *next;
+
+		for (struct unit *unit = index->buckets[i]; unit; unit = next) {
+			next = unit->next;
+			unit->next = buckets[unit->meta.number & mask];
+			buckets[unit->meta.number & mask] = unit;
+		}
+	}
+	free(index->buckets);
+	index->buckets = buckets;
+	index->mask = mask;
 }
 
-/* Takes over `unit`. Not being able to keep it is no error: the answer was already copied from it.
- */
+/* Takes over `unit`, unless somebody else was faster: the answer was already copied from it. */
 static void unit_keep(struct image *image, struct unit *unit)
 {
+	struct index *index = image->index;
 	CLEANUP(freep) struct unit *own = unit;
-	uint64_t number = unit->meta.number;
-	struct index_page **page;
+	struct unit **link;
 
 	pthread_mutex_lock(&image->meta.lock);
-	page = &image->index[number / PAGE_UNITS];
-	if (!*page)
-		*page = calloc(1,
-			       sizeof **page + page_units(image, number / PAGE_UNITS) * sizeof own);
-	if (*page && !(*page)->units[number % PAGE_UNITS]) {
-		(*page)->units[number % PAGE_UNITS] = own;
-		(*page)->used++;
-		cache_add(&image->engine->cache, &image->meta, &own->meta.obj, unit_bytes(own));
-		own = NULL;
+	if (index->n > index->mask && index->mask < BUCKETS_MAX - 1)
+		grow_index(index);
+	link = unit_link(image, own->meta.number);
+	if (!*link) {
+		*link = STEAL(own);
+		index->n++;
+		cache_add(&image->engine->units, &image->meta, &(*link)->meta.obj,
+			  unit_bytes(*link));
 	}
 	pthread_mutex_unlock(&image->meta.lock);
-	cache_trim(&image->engine->cache);
+	cache_trim(&image->engine->units);
 }
 
 static int flat_run(uint64_t sector, uint64_t count, struct vhd_run_list *ret_list)
@@ -153,9 +199,11 @@ static bool find_cached(struct image *image, uint64_t number, uint64_t sector, u
 	struct unit *unit;
 
 	pthread_mutex_lock(&image->meta.lock);
-	unit = unit_cached(image, number);
-	if (unit)
+	unit = *unit_link(image, number);
+	if (unit) {
+		cache_touch(&unit->meta.obj);
 		unit_runs(unit, number * image->unit_sectors, sector, count, ret_list);
+	}
 	pthread_mutex_unlock(&image->meta.lock);
 	return unit;
 }
@@ -196,14 +244,19 @@ int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigne
 /* The same for one level. */
 static uint64_t skip_level(struct image *image, uint64_t sector, uint64_t end)
 {
-	uint32_t next, limit;
+	uint32_t next, limit, block;
 	uint64_t found;
 
-	if (image_flat(image) || (image->writer && image->writer->pending > 0))
+	if (image_flat(image))
 		return sector;
 	end = end < image->sectors ? end : image->sectors;
+	block = (uint32_t)(sector / image->block_sectors);
 	limit = (uint32_t)div_up(end, image->block_sectors);
-	if (bat_next(image, (uint32_t)(sector / image->block_sectors), limit, &next, NULL) < 0)
+	/* First what moves from memory to the table, then the table: no block is missed on its way.
+	 */
+	if (image->writer)
+		limit = writer_next(image->writer, block, limit);
+	if (bat_next(image, block, limit, &next, NULL) < 0)
 		return sector;
 	found = (uint64_t)next * image->block_sectors;
 	return found > sector ? found : sector;

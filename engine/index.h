@@ -23,7 +23,11 @@ int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigne
  * what no table names. `sector` itself when that cannot be told. */
 uint64_t index_skip(struct image *image, uint64_t sector, uint64_t end);
 
-/* The sectors of the range have changed owner. The caller holds the block's stripe alone. */
+/* The image itself has these sectors now, at `physical` and on. The caller holds the block's stripe
+ * alone. */
+void index_own(struct image *image, uint64_t sector, uint64_t count, uint64_t physical);
+
+/* Nobody knows who has these sectors now. The caller holds the block's stripe alone. */
 void index_forget(struct image *image, uint64_t sector, uint64_t count);
 
 /* cache_owner.drop of an image: for units and table pages. meta.lock is held. */

@@ -110,6 +110,13 @@ int io_flush(const struct vhd_io *io, struct vhd_error *err)
 	return r < 0 ? vhd_fail_sys(err, r, "flush") : 0;
 }
 
+int io_reread(const struct vhd_io *io, struct vhd_error *err)
+{
+	int r = io->ops->reread ? io->ops->reread(io->store) : 0;
+
+	return r < 0 ? vhd_fail_sys(err, r, "drop cached pages") : 0;
+}
+
 int io_lock(const struct vhd_io *io, enum vhd_lock mode, struct vhd_error *err)
 {
 	int r = io->ops->lock ? io->ops->lock(io->store, mode) : 0;
@@ -117,6 +124,8 @@ int io_lock(const struct vhd_io *io, enum vhd_lock mode, struct vhd_error *err)
 	if (r == -EAGAIN || r == -EACCES)
 		return vhd_fail(err, VHD_E_BUSY, "another program has this image open%s",
 				mode == VHD_LOCK_WRITE ? "" : " for writing");
+	if (r == -EBADF)
+		return vhd_fail(err, VHD_E_READONLY, "the file was opened for reading");
 	return r < 0 ? vhd_fail_sys(err, r, "lock") : 0;
 }
 

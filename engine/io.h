@@ -23,6 +23,8 @@ int io_size(const struct vhd_io *io, uint64_t *ret_size, struct vhd_error *err);
 int io_resize(const struct vhd_io *io, uint64_t size, struct vhd_error *err);
 int io_allocate(const struct vhd_io *io, uint64_t len, uint64_t off, struct vhd_error *err);
 int io_flush(const struct vhd_io *io, struct vhd_error *err);
+/* What is read from now on is what the device holds. */
+int io_reread(const struct vhd_io *io, struct vhd_error *err);
 int io_lock(const struct vhd_io *io, enum vhd_lock mode, struct vhd_error *err);
 bool io_same(const struct vhd_io *a, const struct vhd_io *b);
 

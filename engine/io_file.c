@@ -12,6 +12,7 @@
 
 struct file {
 	int fd;
+	enum vhd_lock locked;
 };
 
 static int file_fd(void *store)
@@ -197,44 +198,90 @@ static int lock_held(int fd, off_t byte)
 	return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
-static int lock_set(int fd, off_t base, unsigned perms)
+/* What a mode uses, and what it denies to others. */
+struct perms {
+	unsigned uses, denies;
+};
+
+static struct perms mode_perms(enum vhd_lock mode)
+{
+	switch (mode) {
+	case VHD_LOCK_NONE: return (struct perms){0, 0};
+	case VHD_LOCK_READ: return (struct perms){PERM_READ, PERM_WRITE | PERM_RESIZE};
+	case VHD_LOCK_WRITE:
+		return (struct perms){PERM_READ | PERM_WRITE | PERM_RESIZE,
+				      PERM_WRITE | PERM_RESIZE};
+	}
+	return (struct perms){0, 0};
+}
+
+/* Takes (F_RDLCK) or gives back (F_UNLCK) the bytes of these permissions. */
+static int lock_perms(int fd, short type, struct perms perms)
 {
 	int r = 0;
 
-	for (int p = 0; p < PERM_COUNT && r == 0; p++)
-		r = lock_byte(fd, perms & 1U << p ? F_RDLCK : F_UNLCK, base + p);
+	for (int p = 0; p < PERM_COUNT && r == 0; p++) {
+		if (perms.uses & 1U << p)
+			r = lock_byte(fd, type, LOCK_USES + p);
+		if (r == 0 && perms.denies & 1U << p)
+			r = lock_byte(fd, type, LOCK_DENIES + p);
+	}
 	return r;
 }
 
-static int lock_check(int fd, off_t base, unsigned perms)
+static struct perms perms_without(struct perms all, struct perms those)
+{
+	return (struct perms){all.uses & ~those.uses, all.denies & ~those.denies};
+}
+
+/* Whether somebody else uses what is denied, or denies what is used. */
+static int lock_conflict(int fd, struct perms perms)
 {
 	int r = 0;
 
-	for (int p = 0; p < PERM_COUNT && r == 0; p++)
-		r = perms & 1U << p ? lock_held(fd, base + p) : 0;
+	for (int p = 0; p < PERM_COUNT && r == 0; p++) {
+		if (perms.denies & 1U << p)
+			r = lock_held(fd, LOCK_USES + p);
+		if (r == 0 && perms.uses & 1U << p)
+			r = lock_held(fd, LOCK_DENIES + p);
+	}
 	return r;
 }
 
+/* What is kept is never given up for a moment: not when the lock changes, and not when it cannot.
+ */
 static int file_lock(void *store, enum vhd_lock mode)
 {
-	static const unsigned uses[] = {
-		[VHD_LOCK_NONE] = 0,
-		[VHD_LOCK_READ] = PERM_READ,
-		[VHD_LOCK_WRITE] = PERM_READ | PERM_WRITE | PERM_RESIZE,
-	};
-	unsigned denies = mode == VHD_LOCK_NONE ? 0 : PERM_WRITE | PERM_RESIZE;
-	int fd = file_fd(store);
-	int r = lock_set(fd, LOCK_USES, uses[mode]);
+	struct file *file = store;
+	struct perms before = mode_perms(file->locked), after = mode_perms(mode);
+	struct perms more = perms_without(after, before);
+	int r;
 
+	if (mode == VHD_LOCK_WRITE && (fcntl(file->fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+		return -EBADF;
+	r = lock_perms(file->fd, F_RDLCK, more);
 	if (r == 0)
-		r = lock_set(fd, LOCK_DENIES, denies);
-	if (r == 0)
-		r = lock_check(fd, LOCK_USES, denies);
-	if (r == 0)
-		r = lock_check(fd, LOCK_DENIES, uses[mode]);
-	if (r < 0 && mode != VHD_LOCK_NONE)
-		(void)file_lock(store, VHD_LOCK_NONE);
-	return r;
+		r = lock_conflict(file->fd, more);
+	if (r < 0) {
+		(void)lock_perms(file->fd, F_UNLCK, more);
+		return r;
+	}
+	file->locked = mode;
+	return lock_perms(file->fd, F_UNLCK, perms_without(before, after));
+}
+
+/* Clean pages are dropped, so that what is read next comes from the device: after a failed sync the
+ * page cache holds what the device has not. What is still dirty is written first; if that fails
+ * nothing is known. */
+static int file_reread(void *store)
+{
+	int fd = file_fd(store);
+	int r;
+
+	if (fdatasync(fd) < 0)
+		return -errno;
+	r = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return -r;
 }
 
 static const struct vhd_io_ops file_ops = {
@@ -246,6 +293,7 @@ static const struct vhd_io_ops file_ops = {
 	.punch = file_punch,
 	.allocate = file_allocate,
 	.flush = file_flush,
+	.reread = file_reread,
 	.lock = file_lock,
 	.identity = file_identity,
 	.close = file_close,
@@ -262,7 +310,10 @@ int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err)
 		return vhd_fail_sys(err, -errno, "ask what the file is");
 	if (!S_ISREG(st.st_mode))
 		return vhd_fail(err, VHD_E_FORBIDDEN, "not a regular file");
-	file->fd = fd;
-	*ret_io = (struct vhd_io){&file_ops, STEAL(file)};
+	if (fcntl(fd, F_GETFL) & O_APPEND)
+		return vhd_fail(err, VHD_E_INVALID,
+				"a file opened for appending cannot be written at places");
+	*file = (struct file){.fd = fd, .locked = VHD_LOCK_NONE};
+	*ret_io = (struct vhd_io){.ops = &file_ops, .store = STEAL(file)};
 	return 0;
 }

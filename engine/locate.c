@@ -8,7 +8,7 @@
 #include "read.h"
 #include "writer.h"
 
-enum { WALK_RUNS = 64 };
+enum { WALK_RUNS = 64, NOWAIT_LOOKS = 256 };
 
 static int check_sector(const struct image *image, uint64_t sector, struct vhd_error *err)
 {
@@ -72,12 +72,15 @@ static int walk_runs(struct walk *walk, struct vhd_error *err)
 {
 	uint64_t first = walk->sector;
 
-	while (walk->sector < walk->end) {
+	for (unsigned looks = 0; walk->sector < walk->end; looks++) {
 		struct vhd_run runs[WALK_RUNS];
 		struct vhd_run_list found = {.runs = runs, .max = WALK_RUNS};
 		int r = find_runs(walk->image, walk->sector, walk->end - walk->sector, walk->flags,
 				  &found, err);
 
+		/* A polling thread has more to do: a short answer is one too. */
+		if (walk->flags & VHD_NOWAIT && looks == NOWAIT_LOOKS)
+			return 0;
 		if (r < 0)
 			return r == VHD_E_AGAIN && walk->sector > first ? 0 : r;
 		for (size_t i = 0; i < found.n; i++) {

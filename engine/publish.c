@@ -70,12 +70,8 @@ int vhd_create_dynamic(struct vhd_engine *engine, const struct vhd_paths *paths,
 static int parent_modified(struct vhd *parent, int fd, uint32_t *ret_timestamp,
 			   struct vhd_error *err)
 {
-	struct vhd_state state;
-	int r = 0;
+	int r = vhd_flush(parent, 0, err); /* another handle may be writing it */
 
-	vhd_state(parent, &state);
-	if (state.writable && !state.frozen)
-		r = vhd_flush(parent, 0, err);
 	return r < 0 ? r : path_modified(fd, ret_timestamp, err);
 }
 

@@ -12,6 +12,7 @@
 /* What the file should end with, and where, by the table; `end` 0 for a fixed disk. */
 struct plan {
 	struct footer footer;
+	uint8_t raw[FOOTER_SIZE];
 	uint64_t end;
 };
 
@@ -27,10 +28,11 @@ static int newer_tail(const struct vhd_io *io, struct plan *plan, uint64_t size,
 	if (!range_ok(plan->end, FOOTER_SIZE, size))
 		return 0;
 	r = io_read(io, raw, sizeof raw, plan->end, err);
-	if (r == 0 && footer_decode(raw, &tail, NULL) == 0 &&
-	    footer_same_disk(&tail, &plan->footer))
-		plan->footer = tail;
-	return r;
+	if (r < 0 || footer_decode(raw, &tail, NULL) < 0 || !footer_same_disk(&tail, &plan->footer))
+		return r;
+	plan->footer = tail;
+	memcpy(plan->raw, raw, sizeof raw);
+	return 0;
 }
 
 static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_error *err)
@@ -40,10 +42,12 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 	struct image *image;
 	int r;
 
-	cache_init(&engine.cache, 0);
+	cache_init(&engine.units, 0);
+	cache_init(&engine.tables, 0);
 	r = image_load(&engine, &borrowed, VHD_NO_PARENT | VHD_RECOVER, &image, err);
 	if (r == 0) {
 		plan->footer = image->footer;
+		memcpy(plan->raw, image->footer_raw, FOOTER_SIZE);
 		if (!image_flat(image))
 			r = blocks_check(image, &plan->end, err);
 		if (r == 0 && !image_flat(image))
@@ -51,7 +55,8 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 		image->io = (struct vhd_io){0}; /* the caller's */
 		image_free(image);
 	}
-	cache_fini(&engine.cache);
+	cache_fini(&engine.units);
+	cache_fini(&engine.tables);
 	return r;
 }
 
@@ -105,16 +110,18 @@ static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], st
 
 int recover_image(const struct vhd_io *io, struct vhd_error *err)
 {
-	uint8_t raw[FOOTER_SIZE];
 	struct plan plan = {0};
-	int r = make_plan(io, &plan, err);
+	/* After a failed sync memory may show what the device never got: R12. */
+	int r = io_reread(io, err);
+
+	if (r == 0)
+		r = make_plan(io, &plan, err);
 
 	/* A fixed disk never grows: it has nothing to mend. */
 	if (r == 0 && plan.footer.type != VHD_FIXED) {
-		footer_encode(&plan.footer, raw);
-		r = mend_tail(io, raw, plan.end, err);
+		r = mend_tail(io, plan.raw, plan.end, err);
 		if (r == 0)
-			r = mend_head(io, raw, err);
+			r = mend_head(io, plan.raw, err);
 	}
 	return r < 0 ? vhd_wrap(err, r, "recover") : 0;
 }

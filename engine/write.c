@@ -9,6 +9,8 @@
 #include "read.h"
 #include "writer.h"
 
+enum { BITS_CHUNK = 512 };
+
 /* A cursor over the caller's buffers. */
 struct source {
 	const struct iovec *iov;
@@ -112,27 +114,54 @@ static int write_fresh(struct part *part, struct vhd_error *err)
 	}
 	dirty_mark(image, dirty, part_in_block(part), part->count);
 	/* In a disk without parent the whole block is there now. */
-	index_forget(image, part->sector - part_in_block(part), image->block_sectors);
+	if (image->info.type == VHD_DYNAMIC)
+		index_forget(image, part->sector - part_in_block(part), image->block_sectors);
 	return 0;
 }
 
-/* Whether the image itself has every sector of the range. */
-static int all_own(struct image *image, uint64_t sector, uint64_t count, bool *ret_own,
-		   struct vhd_error *err)
+/* Whether `count` bits of a block's bitmap are set, from bit `first` on. `at` names the block. */
+static int bits_set(struct image *image, const struct bits_at *at, uint32_t first, uint32_t count,
+		    bool *ret_set, struct vhd_error *err)
 {
-	bool own = true;
+	uint8_t bits[BITS_CHUNK];
 
-	while (count > 0 && own) {
-		struct vhd_run run;
-		int r = index_find_one(image, sector, count, 0, &run, err);
+	*ret_set = true;
+	while (count > 0 && *ret_set) {
+		uint32_t in_chunk = first % (BITS_CHUNK * 8), left = BITS_CHUNK * 8 - in_chunk;
+		uint32_t n = count < left ? count : left;
+		struct bits_at piece = {at->block, at->start, (first - in_chunk) / 8,
+					(uint32_t)div_up(in_chunk + n, 8)};
+		int r = block_bits(image, &piece, 0, bits, err);
 
 		if (r < 0)
 			return r;
-		own = run.where == VHD_DATA && run.level == 0;
-		sector += run.count;
-		count -= run.count;
+		for (uint32_t i = in_chunk; i < in_chunk + n && *ret_set; i++)
+			*ret_set = bits[i / 8] & 0x80 >> i % 8;
+		first += n;
+		count -= n;
 	}
-	*ret_own = own;
+	return 0;
+}
+
+/* Whether the image itself has every sector of the part. The index knows where it was built;
+ * elsewhere the block's own bits tell, as the rest of the chain does not matter. */
+static int all_own(const struct part *part, uint64_t start, bool *ret_own, struct vhd_error *err)
+{
+	struct image *image = part->image;
+	uint64_t sector = part->sector, end = part->sector + part->count;
+
+	*ret_own = true;
+	while (sector < end && *ret_own) {
+		struct vhd_run run;
+
+		if (index_find_one(image, sector, end - sector, VHD_NOWAIT, &run, NULL) < 0)
+			return bits_set(
+				image, &(struct bits_at){.block = part_block(part), .start = start},
+				(uint32_t)(sector % image->block_sectors), (uint32_t)(end - sector),
+				ret_own, err);
+		*ret_own = run.where == VHD_DATA && run.level == 0;
+		sector += run.count;
+	}
 	return 0;
 }
 
@@ -144,7 +173,7 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	uint64_t at = (image_data_sector(image, start) + part_in_block(part)) * VHD_SECTOR;
 	struct dirty_block *dirty = NULL;
 	bool own;
-	int r = all_own(image, part->sector, part->count, &own, err);
+	int r = all_own(part, start, &own, err);
 
 	if (r == 0 && own)
 		return io_writev(&image->io, part->iov, part->n, at, err);
@@ -233,6 +262,8 @@ static int zero_sectors(struct image *image, uint64_t sector, uint64_t count, st
 		return io_zero(&image->io, count * VHD_SECTOR, sector * VHD_SECTOR, err);
 	z.block = (uint32_t)(sector / image->block_sectors);
 	r = block_lookup(image, z.block, 0, &z.start, err);
+	if (r == 0 && z.start == 0 && image->info.type == VHD_DYNAMIC)
+		return 0; /* nobody has anything there */
 	while (r == 0 && count > 0) {
 		struct vhd_run run;
 
@@ -300,12 +331,12 @@ static int change(struct image *image, struct source *from, size_t len, uint64_t
 /* Memory stays bounded even when nobody flushes. */
 static int bound_dirty(struct image *image, struct vhd_error *err)
 {
-	uint32_t dirty;
+	uint64_t bytes;
 
 	pthread_mutex_lock(&image->writer->lock);
-	dirty = image->writer->dirty_blocks;
+	bytes = image->writer->dirty_blocks * (sizeof(struct dirty_block) + image->bitmap_size);
 	pthread_mutex_unlock(&image->writer->lock);
-	return dirty < WRITER_DIRTY_MAX ? 0 : writer_flush(image, 0, err);
+	return bytes < WRITER_DIRTY_MAX ? 0 : writer_flush(image, 0, err);
 }
 
 static int begin(const struct vhd *disk, uint64_t off, uint64_t len, struct vhd_error *err)
@@ -331,9 +362,9 @@ int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off, u
 	while (r == 0 && len > 0) {
 		size_t part = (size_t)block_part(disk->image, off, len);
 
-		r = change(disk->image, &from, part, off, &epoch, err);
+		r = bound_dirty(disk->image, err);
 		if (r == 0)
-			r = bound_dirty(disk->image, err);
+			r = change(disk->image, &from, part, off, &epoch, err);
 		off += part;
 		len -= part;
 	}
@@ -374,10 +405,10 @@ int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 		const struct iovec iov = io_buffer(zeroes, (size_t)part);
 		struct source from = {&iov, 0};
 
-		r = change(disk->image, part < VHD_SECTOR ? &from : NULL, (size_t)part, off, &epoch,
-			   err);
+		r = bound_dirty(disk->image, err);
 		if (r == 0)
-			r = bound_dirty(disk->image, err);
+			r = change(disk->image, part < VHD_SECTOR ? &from : NULL, (size_t)part, off,
+				   &epoch, err);
 		off += part;
 		len -= part;
 	}

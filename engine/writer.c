@@ -31,6 +31,7 @@ int writer_new(const struct image *image, struct writer **ret_writer, struct vhd
 		init_rwlock(&writer->stripes[i]);
 	pthread_mutex_init(&writer->flush_lock, NULL);
 	pthread_mutex_init(&writer->lock, NULL);
+	pthread_mutex_init(&writer->grow_lock, NULL);
 	writer->end = image->file_size - FOOTER_SIZE;
 	writer->epoch_open = 1;
 	writer->bitmap_size = image->bitmap_size;
@@ -49,6 +50,7 @@ void writer_free(struct writer *writer)
 		pthread_rwlock_destroy(&writer->stripes[i]);
 	pthread_mutex_destroy(&writer->flush_lock);
 	pthread_mutex_destroy(&writer->lock);
+	pthread_mutex_destroy(&writer->grow_lock);
 	free(writer);
 }
 
@@ -99,6 +101,17 @@ bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start)
 		*ret_start = dirty->start;
 	pthread_mutex_unlock(&writer->lock);
 	return dirty;
+}
+
+uint32_t writer_next(struct writer *writer, uint32_t block, uint32_t limit)
+{
+	if (writer->pending == 0)
+		return limit;
+	pthread_mutex_lock(&writer->lock);
+	limit = dirty_next(writer->dirty, block, limit);
+	limit = dirty_next(writer->flushing, block, limit);
+	pthread_mutex_unlock(&writer->lock);
+	return limit;
 }
 
 bool writer_bits(struct writer *writer, const struct bits_at *at, uint8_t *ret_bits)

@@ -4,7 +4,8 @@
  * Rules R1 to R7: data first, then (after a barrier) the metadata that makes it visible; what a
  * flush writes is the state frozen at its start.
  *
- * Lock order: flush_lock, gate, stripe, lock, then image->meta.lock.
+ * Lock order: flush_lock, gate, stripe, grow_lock, lock, then image->meta.lock. `lock` is never
+ * held over I/O.
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -13,8 +14,8 @@
 
 enum {
 	WRITER_STRIPES = 64,
-	WRITER_DIRTY_MAX = 8192, /* dirty blocks at which a write flushes by itself, so that memory
-				    stays bounded */
+	WRITER_DIRTY_MAX = 8 << 20, /* bytes of dirty metadata at which a write flushes first:
+				       memory stays bounded */
 };
 
 /* Metadata of one block that the file does not have yet. */
@@ -32,16 +33,17 @@ struct writer {
 	pthread_rwlock_t
 		stripes[WRITER_STRIPES]; /* by block: shared by readers, alone for a write */
 	pthread_mutex_t flush_lock;      /* one flush at a time */
-	pthread_mutex_t lock;            /* guards what follows */
-	void *dirty, *flushing;          /* tsearch trees of struct dirty_block by block */
-	atomic_uint pending;             /* blocks in both; 0: the file knows everything */
-	uint64_t end; /* bytes: where the tail footer is and the next block may start */
+	pthread_mutex_t grow_lock;       /* guards `end`, and the length of the file */
+	uint64_t end;           /* bytes: where the tail footer is and the next block may start */
+	pthread_mutex_t lock;   /* guards what follows */
+	void *dirty, *flushing; /* tsearch trees of struct dirty_block by block */
+	atomic_uint pending;    /* blocks in both; 0: the file knows everything */
 	uint64_t epoch_open, epoch_written, epoch_durable;
 	uint64_t dirty_bytes;
 	uint32_t dirty_blocks, allocated;
 	uint64_t changes;
 	bool frozen;
-	atomic_bool failed;   /* written with the lock held */
+	atomic_bool failed;
 	uint32_t bitmap_size; /* of the image, never changes */
 };
 
@@ -57,6 +59,8 @@ void writer_unshare(const struct image *image, uint64_t sector);
 /* What is not in the file yet: where a block was put, and its bits. False: the file knows better.
  */
 bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start);
+/* The first block from `block` on and below `limit` of which that is so. */
+uint32_t writer_next(struct writer *writer, uint32_t block, uint32_t limit);
 bool writer_bits(struct writer *writer, const struct bits_at *at, uint8_t *ret_bits);
 
 /* dirty.c: the trees; writer->lock is held. */
@@ -64,6 +68,8 @@ struct dirty_block *dirty_find(void *tree, uint32_t block);
 int dirty_insert(void **tree, struct dirty_block *dirty, struct vhd_error *err);
 void dirty_forget(void **tree, struct dirty_block *dirty); /* it is the caller's again */
 void dirty_free(void **tree);
+/* The first one from `block` on, below `limit`; `limit` when there is none. */
+uint32_t dirty_next(const void *tree, uint32_t block, uint32_t limit);
 /* In ascending order of blocks. */
 int dirty_list(void *tree, struct dirty_block ***ret_list, size_t *ret_n, struct vhd_error *err);
 

@@ -107,6 +107,8 @@ struct vhd_io_ops {
 		     uint64_t len); /* make a hole that reads as zeroes; may be NULL */
 	int (*allocate)(void *store, uint64_t off, uint64_t len); /* reserve space; may be NULL */
 	int (*flush)(void *store); /* 0 = data and size are on stable storage */
+	/* Forgets what only memory has, so that reads tell what the device holds; may be NULL. */
+	int (*reread)(void *store);
 	int (*lock)(void *store,
 		    enum vhd_lock mode); /* replaces the lock held; -EAGAIN; may be NULL */
 	int (*identity)(void *store, uint64_t ret_id[2]); /* equal ids = same file; may be NULL */
@@ -115,6 +117,10 @@ struct vhd_io_ops {
 struct vhd_io {
 	const struct vhd_io_ops *ops;
 	void *store;
+	/* VHD_IS_FIXED or VHD_NOT_FIXED when the caller knows it from elsewhere, else 0: a guest
+	 * can write what looks like the metadata of the other kind, and a file that could be both
+	 * is refused. */
+	unsigned hint;
 };
 
 /* A regular file. Takes over `fd` on success. Locks are QEMU-compatible OFD byte-range locks. */
@@ -154,8 +160,10 @@ enum vhd_flags {
 		1 << 3, /* without VHD_WRITE: look at a file that somebody else may be writing */
 	VHD_RAW_PARENT =
 		1 << 4, /* a zero parent id means a raw file (blktap); refused without this flag */
-	VHD_BROKEN = 1 << 6, /* for reading: a parent that cannot be found leaves VHD_UNKNOWN, not
-				an error */
+	VHD_BROKEN = 1 << 6,   /* for reading: a parent that cannot be found leaves VHD_UNKNOWN, not
+				  an error */
+	VHD_IS_FIXED = 1 << 7, /* hints of struct vhd_io, not flags of an open */
+	VHD_NOT_FIXED = 1 << 8,
 	VHD_NOWAIT =
 		1 << 5, /* reads and lookups: answer from memory or say VHD_E_AGAIN, never block */
 };
@@ -179,6 +187,7 @@ struct vhd_parent_ref {
 	unsigned level; /* how many levels below the leaf the parent is: 1, 2, ... */
 };
 /* Opens the store of the parent for reading. Its error goes to the caller of vhd_open. */
+/* It is called with the engine locked: it must not open or close images of the same engine. */
 typedef int vhd_resolve_fn(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 			   struct vhd_error *err);
 struct vhd_resolver {

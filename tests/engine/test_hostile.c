@@ -402,8 +402,8 @@ static void spoil(const struct row *row, struct builder *builder, struct memio *
 }
 
 /* Opens and reads everything there is to know. */
-static int use(struct memio *file, unsigned flags, unsigned *ret_footers, uint8_t *ret_content,
-	       struct vhd_error *err)
+static int use_as(struct memio *file, unsigned hint, unsigned flags, unsigned *ret_footers,
+		  uint8_t *ret_content, struct vhd_error *err)
 {
 	struct vhd_engine_args args = {.cache_size = 64 << 10};
 	struct vhd_engine *engine;
@@ -412,6 +412,7 @@ static int use(struct memio *file, unsigned flags, unsigned *ret_footers, uint8_
 	struct vhd_locator locators[VHD_LOCATORS];
 	int r;
 
+	io.hint = hint;
 	assert_int_equal(vhd_engine_new(&args, &engine, NULL), 0);
 	r = vhd_open(engine, &io, flags, NULL, &disk, err);
 	if (r == 0) {
@@ -424,6 +425,12 @@ static int use(struct memio *file, unsigned flags, unsigned *ret_footers, uint8_
 	vhd_io_close(&io);
 	vhd_engine_free(engine);
 	return r;
+}
+
+static int use(struct memio *file, unsigned flags, unsigned *ret_footers, uint8_t *ret_content,
+	       struct vhd_error *err)
+{
+	return use_as(file, 0, flags, ret_footers, ret_content, err);
 }
 
 /* What comes from an image may not drive a terminal, and is one line. */
@@ -476,8 +483,9 @@ static void refuses_what_is_damaged(void **state)
 	printf("%d damaged images\n", ROWS);
 }
 
-/* A fixed disk is the guest's from its first byte on, whatever that looks like. */
-static void believes_the_end_of_a_fixed_disk(void **state)
+/* The guest of a fixed disk may write a whole dynamic disk into it. Who knows that it is fixed says
+ * so; nobody guesses. */
+static void asks_when_a_file_could_be_fixed_or_growing(void **state)
 {
 	struct builder_args args = {.type = 2, .size = DISK, .id = 0x33};
 	struct builder fixed, inner;
@@ -492,9 +500,11 @@ static void believes_the_end_of_a_fixed_disk(void **state)
 	build(&inner, 0);
 	memio_poke(file, inner.head, 512, 0);
 	memio_poke(file, inner.header, 1024, 512);
-	assert_int_equal(use(file, VHD_WRITE, &footers, got, &err), 0);
+	assert_int_equal(use_as(file, VHD_IS_FIXED, VHD_WRITE, &footers, got, &err), 0);
 	assert_memory_equal(got, inner.head, 512);
 	assert_memory_equal(got + 512, inner.header, 1024);
+	assert_int_equal(use(file, VHD_WRITE, &footers, got, &err), VHD_E_CORRUPT);
+	assert_non_null(strstr(err.text, "only who made it knows which it is"));
 	builder_fini(&inner);
 	builder_fini(&fixed);
 	memio_free(file);
@@ -562,7 +572,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_what_is_damaged),
-		cmocka_unit_test(believes_the_end_of_a_fixed_disk),
+		cmocka_unit_test(asks_when_a_file_could_be_fixed_or_growing),
 		cmocka_unit_test(refuses_parents_that_do_not_fit),
 	};
 
