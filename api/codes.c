@@ -56,6 +56,9 @@ static const struct code_info codes[CODES] = {
 	[CODE_POOL_NOT_FOUND] = {404, false, "pool-not-found", "There is no such pool",
 				 "The configuration has no pool of that name.",
 				 "Leave 'pool' out to use the default one."},
+	[CODE_FIELD_NOT_FOUND] = {404, false, "field-not-found", "There is no such field",
+				  "The image has no field of that name: a root has no locators.",
+				  "List what there is: GET /v1/images/{image}/fields"},
 	[CODE_ROUTE_NOT_FOUND] = {404, false, "route-not-found", "There is nothing at this path",
 				  "No resource of the API has this path.",
 				  "See GET /v1 for links, GET /v1/openapi.json for all paths."},
@@ -103,7 +106,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_IMAGE_FAILED] =
 		{409, false, "image-failed", "The image has failed",
 		 "An earlier write could not be made durable, so what the disk holds is uncertain.",
-		 "Repair the storage, then restart the daemon, which recovers the image."},
+		 "Repair the storage, then: POST /v1/images/{image}/actions/recover"},
 	[CODE_IMAGE_BUSY] = {409, true, "image-busy", "The image is busy",
 			     "Another request or another program holds it.",
 			     "Try again in a moment."},
@@ -211,6 +214,7 @@ enum code codes_of_service(enum service_code code)
 	case SERVICE_NOT_SUPPORTED: return CODE_NOT_SUPPORTED;
 	case SERVICE_IMAGE_NOT_FOUND: return CODE_IMAGE_NOT_FOUND;
 	case SERVICE_POOL_NOT_FOUND: return CODE_POOL_NOT_FOUND;
+	case SERVICE_FIELD_NOT_FOUND: return CODE_FIELD_NOT_FOUND;
 	case SERVICE_NAME_EXISTS: return CODE_NAME_EXISTS;
 	case SERVICE_DUPLICATE_UUID: return CODE_DUPLICATE_UUID;
 	case SERVICE_IMAGE_HAS_CHILDREN: return CODE_IMAGE_HAS_CHILDREN;

@@ -9,14 +9,34 @@
 
 /* Additions to the API are announced here; names are never taken back. */
 static const char *const features[] = {
-	"images",        "images.fixed",  "images.differencing",
-	"images.put",    "images.patch",  "images.freeze",
-	"preconditions", "snapshots",     "chain",
-	"children",      "lists.filters", "lists.sort",
-	"lists.fields",  "lists.formats", "data.range",
-	"data.ranges",   "data.put",      "data.patch",
-	"data.compare",  "data.flush",    "data.detect_zeroes",
-	"sectors",       "sectors.list",  "extents",
+	"images",
+	"images.fixed",
+	"images.differencing",
+	"images.put",
+	"images.patch",
+	"images.freeze",
+	"preconditions",
+	"images.recover",
+	"fields",
+	"layout",
+	"pools",
+	"snapshots",
+	"chain",
+	"children",
+	"lists.filters",
+	"lists.sort",
+	"lists.fields",
+	"lists.formats",
+	"data.range",
+	"data.ranges",
+	"data.put",
+	"data.patch",
+	"data.compare",
+	"data.flush",
+	"data.detect_zeroes",
+	"sectors",
+	"sectors.list",
+	"extents",
 };
 
 static json_t *feature_list(void)
@@ -33,6 +53,7 @@ static struct out links(void)
 	struct out out = out_object();
 
 	out_text(&out, "images", "/v1/images");
+	out_text(&out, "pools", "/v1/pools");
 	out_text(&out, "openapi", "/v1/openapi.json");
 	out_text(&out, "health", "/healthz");
 	out_text(&out, "ready", "/readyz");

@@ -12,6 +12,20 @@ void service_image_fini(struct service_image *image)
 	memset(image, 0, sizeof *image);
 }
 
+void service_fields_fini(struct service_fields *fields)
+{
+	for (size_t i = 0; i < fields->n; i++)
+		free(fields->items[i].text);
+	free(fields->items);
+	memset(fields, 0, sizeof *fields);
+}
+
+void service_pools_fini(struct service_pools *pools)
+{
+	free(pools->items);
+	memset(pools, 0, sizeof *pools);
+}
+
 void service_images_fini(struct service_images *images)
 {
 	for (size_t i = 0; i < images->n; i++)

@@ -84,24 +84,27 @@ static void parse_frozen(struct fields *fields, struct service_update *update)
 			     "can only become true; actions/thaw undoes it");
 }
 
+static enum api_step answer(struct api_call *call, struct service_image *image)
+{
+	enum api_step step = call_json(call, 200, image_json(image));
+
+	call_header(call, "ETag", "\"m%" PRIu64 "\"", image->meta_version);
+	service_image_fini(image);
+	return step;
+}
+
 /* Asks the daemon for the change, and answers with what the image is then. */
 static enum api_step apply(struct api_call *call, struct service_update *update)
 {
 	struct service_image image = {.id = ""};
 	enum service_code code = image_guard(call, &update->version);
-	enum api_step step;
 
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
 	if (code == SERVICE_OK)
 		code = service_image_update(call->api->service, call->ref, update, &image,
 					    &call->err);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
-	step = call_json(call, 200, image_json(&image));
-	call_header(call, "ETag", "\"m%" PRIu64 "\"", image.meta_version);
-	service_image_fini(&image);
-	return step;
+	return code == SERVICE_OK ? answer(call, &image) : call_refused(call, code);
 }
 
 enum api_step update_image(struct api_call *call)
@@ -142,4 +145,17 @@ enum api_step update_thaw(struct api_call *call)
 	struct service_update update = {.thaw = true};
 
 	return act(call, &update);
+}
+
+enum api_step update_recover(struct api_call *call)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+	struct service_image image = {.id = ""};
+	enum service_code code;
+
+	fields_finish(&fields);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	code = service_image_recover(call->api->service, call->ref, &image, &call->err);
+	return code == SERVICE_OK ? answer(call, &image) : call_refused(call, code);
 }

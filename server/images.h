@@ -86,6 +86,10 @@ void images_discard(struct image *image);
 /* Flushes, closes and marks the image clean; it stays held. */
 int images_close(struct image *image, struct vhd_error *err);
 
+/* Gives up what a failed image holds in memory: it is closed, and repaired when it is opened next.
+ * One that has not failed is left alone. */
+int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+
 /* Opens and pins a parent for a child; no writer is left. `froze`: it could be written until now.
  */
 int images_seal(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,

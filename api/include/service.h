@@ -45,6 +45,7 @@ enum service_code {
 	SERVICE_NOT_SUPPORTED,
 	SERVICE_IMAGE_NOT_FOUND, /* also: spec->parent names nothing */
 	SERVICE_POOL_NOT_FOUND,
+	SERVICE_FIELD_NOT_FOUND,
 	SERVICE_NAME_EXISTS,
 	SERVICE_DUPLICATE_UUID,
 	SERVICE_IMAGE_HAS_CHILDREN, /* `related` names some of them */
@@ -288,6 +289,70 @@ struct service_update {
 enum service_code service_image_update(struct service *service, const char *ref,
 				       const struct service_update *update,
 				       struct service_image *ret_image, struct service_error *err);
+
+/* Makes a failed image usable again: what was not durable is given up, and the file is repaired and
+ * read anew. An image that has not failed stays as it is. */
+enum service_code service_image_recover(struct service *service, const char *ref,
+					struct service_image *ret_image, struct service_error *err);
+
+/* ---- the file of an image
+ * ------------------------------------------------------------------------------- */
+
+struct service_field {
+	const char *name; /* lives for ever */
+	char *text;       /* heap; one line of UTF-8 */
+};
+struct service_fields {
+	struct service_field *items; /* heap */
+	size_t n;
+};
+void service_fields_fini(struct service_fields *fields); /* defined in api/service.c */
+
+/* The fields of footer and header under their names in the reference library ("current-size"), in
+ * its order: that one, or all that the image has when `name` is NULL. In `name` '-' and '_' are
+ * alike, as the reference has both. */
+enum service_code service_image_fields(struct service *service, const char *ref, const char *name,
+				       struct service_fields *ret_fields,
+				       struct service_error *err);
+
+/* One piece of the file. */
+struct service_region {
+	const char *kind; /* lives for ever: "header", "block", "gap", ... */
+	uint64_t offset, length;
+	bool has_index;
+	uint32_t index; /* of the block, or of the locator */
+	bool has_bitmap;
+	uint32_t bitmap_length, present; /* bytes, and sectors whose bit is set */
+};
+struct service_region_list {
+	struct service_region *regions; /* the caller's, room for `max` */
+	size_t max, n;
+	bool more;
+};
+/* Regions in the order of the file, but for the first `skip`. */
+enum service_code service_image_layout(struct service *service, const char *ref, uint64_t skip,
+				       struct service_region_list *ret_list,
+				       struct service_error *err);
+
+/* ---- pools
+ * --------------------------------------------------------------------------------------------- */
+
+struct service_pool {
+	char name[SERVICE_NAME];
+	char path[1200];
+	bool online;
+	char why[160];       /* "" when it is */
+	uint64_t size, free; /* of the file system; 0 when it is not online */
+};
+struct service_pools {
+	struct service_pool *items; /* heap */
+	size_t n;
+};
+void service_pools_fini(struct service_pools *pools); /* defined in api/service.c */
+
+/* In the order of the configuration, the default one first. */
+enum service_code service_pools(struct service *service, struct service_pools *ret_pools,
+				struct service_error *err);
 
 /* ---- data
  * ---------------------------------------------------------------------------------------------- */

@@ -40,12 +40,24 @@ grep -q 'sync failed' "$work/log" || fail "the log does not say so"
 # Others are not touched.
 image other 1M
 expect 200 /v1/images/other/data -T "$work/new"
+
+# Recovery reads what the disk really holds.
+verifier=$(header X-Write-Verifier)
+expect 200 /v1/images/disk/actions/recover -X POST
+check '.state == "ready" and .writable'
+expect 206 /v1/images/disk/data -r 0-4999
+same "$work/old" "$body" 'after the recovery'
+expect 200 /v1/images/disk/data -I
+[ "$(header X-Write-Verifier)" != "$verifier" ] || fail "the write verifier outlives a recovery"
+expect 200 '/v1/images/disk/data?offset=4M' -T "$work/new"
 stop_vhdd
 [ "$stopped" -eq 0 ] || fail "status $stopped"
 
 start_vhdd
 expect 206 /v1/images/disk/data -r 0-4999
 same "$work/old" "$body" 'after the restart'
+expect 206 /v1/images/disk/data -r 4194304-4199303
+same "$work/new" "$body" 'written after the recovery'
 expect 200 '/v1/images/disk/data?offset=8M' -T "$work/new"
 expect 206 /v1/images/disk/data -r 8388608-8393607
 same "$work/new" "$body" 'written again'

@@ -645,3 +645,97 @@ enum service_code service_data_extents(struct service_data *data, uint64_t start
 	ret_extents->n = list.n;
 	return code;
 }
+
+/* ---- file, pools
+ * --------------------------------------------------------------------------------------- */
+
+enum service_code service_image_recover(struct service *service, const char *ref,
+					struct service_image *ret_image, struct service_error *err)
+{
+	enum service_code code = busy(service, 0, err);
+	struct fake_image *image = find(service, ref);
+
+	if (code != SERVICE_OK)
+		return code;
+	if (!image)
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	image->state = SERVICE_READY;
+	describe(service, image, ret_image);
+	return SERVICE_OK;
+}
+
+static bool alike(const char *a, const char *b)
+{
+	while (*a != '\0' && (*a == *b || (*a == '_' && *b == '-'))) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+enum service_code service_image_fields(struct service *service, const char *ref, const char *name,
+				       struct service_fields *ret_fields, struct service_error *err)
+{
+	static const char *const names[] = {"cookie", "current-size"};
+	enum service_code code = busy(service, 0, err);
+	struct service_fields fields = {.n = 0};
+
+	if (code != SERVICE_OK)
+		return code;
+	if (!find(service, ref))
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	fields.items = calloc(2, sizeof *fields.items);
+	for (size_t i = 0; fields.items && i < 2; i++) {
+		if (name && !alike(name, names[i]))
+			continue;
+		fields.items[fields.n].name = names[i];
+		fields.items[fields.n++].text = strdup(i == 0 ? "conectix" : "65536");
+	}
+	for (size_t i = 0; i < fields.n; i++)
+		code = fields.items[i].text ? code : SERVICE_INTERNAL;
+	if (!fields.items || fields.n == 0)
+		code = fields.items ? SERVICE_FIELD_NOT_FOUND : SERVICE_INTERNAL;
+	if (code == SERVICE_OK)
+		*ret_fields = fields;
+	else
+		service_fields_fini(&fields);
+	return code == SERVICE_OK ? code : refuse(err, code, "no field is called that");
+}
+
+enum service_code service_image_layout(struct service *service, const char *ref, uint64_t skip,
+				       struct service_region_list *ret_list,
+				       struct service_error *err)
+{
+	static const struct service_region regions[] = {
+		{"footer-copy", 0, 512, false, 0, false, 0, 0},
+		{"locator", 2048, 512, true, 1, false, 0, 0},
+		{"block", 4096, 4608, true, 3, true, 512, 8},
+	};
+	enum service_code code = busy(service, 0, err);
+	size_t left = skip < 3 ? 3 - (size_t)skip : 0;
+
+	if (code != SERVICE_OK)
+		return code;
+	if (!find(service, ref))
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	ret_list->n = left < ret_list->max ? left : ret_list->max;
+	ret_list->more = left > ret_list->n;
+	if (left > 0)
+		memcpy(ret_list->regions, regions + skip, ret_list->n * sizeof *regions);
+	return SERVICE_OK;
+}
+
+enum service_code service_pools(struct service *service, struct service_pools *ret_pools,
+				struct service_error *err)
+{
+	enum service_code code = busy(service, 0, err);
+	struct service_pool *items = code == SERVICE_OK ? calloc(2, sizeof *items) : NULL;
+
+	if (!items)
+		return code != SERVICE_OK ? code : refuse(err, SERVICE_INTERNAL, "no memory");
+	items[0] = (struct service_pool){
+		.name = "default", .path = "/images", .online = true, .size = 1000, .free = 900};
+	items[1] = (struct service_pool){.name = "fast", .path = "/fast", .why = "not mounted"};
+	*ret_pools = (struct service_pools){.items = items, .n = 2};
+	return SERVICE_OK;
+}

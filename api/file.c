@@ -1,0 +1,121 @@
+/* file.c - what the file of an image holds: its fields, as vhd-tool names them, and its layout. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "call.h"
+#include "handlers.h"
+#include "out.h"
+#include "scope.h"
+#include "view.h"
+
+enum { REGIONS_MAX = 10000 };
+
+/* ---- fields
+ * -------------------------------------------------------------------------------------------- */
+
+/* Text unless JSON is asked for: what is wanted in a script is the value. False: problem set. */
+static bool wants_json(struct api_call *call, bool *ret_json)
+{
+	const char *format = query_get(&call->query, "format");
+	const char *accept = http_header(call->request, "Accept");
+
+	*ret_json = format ? strcmp(format, "json") == 0 : accept && strcasestr(accept, "json");
+	if (!format || *ret_json || strcmp(format, "text") == 0)
+		return true;
+	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE, "must be json or text");
+	return false;
+}
+
+static enum api_step answer_fields(struct api_call *call, const struct service_fields *fields,
+				   bool json)
+{
+	struct out out = out_object();
+	struct buf buf = {0};
+
+	for (size_t i = 0; i < fields->n; i++) {
+		if (!call->arg[0])
+			buf_printf(&buf, "%s: ", fields->items[i].name);
+		buf_printf(&buf, "%s\n", fields->items[i].text);
+		out_text(&out, fields->items[i].name, fields->items[i].text);
+	}
+	if (!json) {
+		json_decref(out_take(&out));
+		return call_text(call, 200, "text/plain; charset=utf-8", &buf);
+	}
+	buf_fini(&buf);
+	return call_json(call, 200, out_take(&out));
+}
+
+enum api_step file_fields(struct api_call *call)
+{
+	CLEANUP(service_fields_fini) struct service_fields fields = {0};
+	enum service_code code;
+	bool json = false;
+
+	if (!wants_json(call, &json))
+		return API_REPLY;
+	code = service_image_fields(call->api->service, call->ref, call->arg[0] ? call->arg : NULL,
+				    &fields, &call->err);
+	return code == SERVICE_OK ? answer_fields(call, &fields, json) : call_refused(call, code);
+}
+
+/* ---- layout
+ * -------------------------------------------------------------------------------------------- */
+
+static json_t *region_json(const struct service_region *region)
+{
+	struct out out = out_object();
+
+	out_number(&out, "offset", region->offset);
+	out_number(&out, "length", region->length);
+	out_text(&out, "kind", region->kind);
+	if (region->has_index)
+		out_number(&out, "index", region->index);
+	if (region->has_bitmap) {
+		out_number(&out, "bitmap_length", region->bitmap_length);
+		out_number(&out, "present", region->present);
+	}
+	return out_take(&out);
+}
+
+static enum api_step answer_layout(struct api_call *call, const struct view *view, uint64_t start,
+				   const struct service_region_list *list)
+{
+	static const char columns[] = "offset length kind index bitmap_length present";
+	struct out items = out_array();
+	struct out rest = out_object();
+
+	for (size_t i = 0; i < list->n; i++)
+		out_add(&items, region_json(&list->regions[i]));
+	if (list->more)
+		out_number(&rest, "next", start + list->n);
+	else
+		out_json(&rest, "next", json_null());
+	return view_list(call, view, out_take(&items), out_take(&rest), columns);
+}
+
+enum api_step file_layout(struct api_call *call)
+{
+	const char *accept = http_header(call->request, "Accept");
+	CLEANUP(freep) struct service_region *regions = NULL;
+	struct service_region_list list = {.n = 0};
+	struct view view = {.format = VIEW_NDJSON};
+	uint64_t limit = REGIONS_MAX;
+	uint64_t start = 0;
+	enum service_code code;
+
+	query_size(&call->query, "start", &start, &call->problem);
+	query_limit(&call->query, "limit", REGIONS_MAX, &limit, &call->problem);
+	if (query_get(&call->query, "format") || (accept && !strstr(accept, "*/*")))
+		(void)view_parse_format(call, &view);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	regions = malloc((size_t)limit * sizeof *regions);
+	if (!regions)
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	list = (struct service_region_list){.regions = regions, .max = (size_t)limit};
+	code = service_image_layout(call->api->service, call->ref, start, &list, &call->err);
+	return code == SERVICE_OK ? answer_layout(call, &view, start, &list)
+				  : call_refused(call, code);
+}

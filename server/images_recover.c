@@ -1,0 +1,31 @@
+/* images_recover.c - the way back of an image whose sync has failed. */
+#include "images_table.h"
+
+static void draw_verifier(struct images *images)
+{
+	(void)pthread_mutex_lock(&images->lock);
+	images_open_draw_verifier(images);
+	(void)pthread_mutex_unlock(&images->lock);
+}
+
+int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	struct images_view view;
+	struct image *image;
+	int r;
+
+	images_look(images, id, &view);
+	if (!view.failed)
+		return 0;
+	r = images_hold(images, id, &image, err);
+	if (r < 0)
+		return r;
+	/* Nothing is flushed: the catalog knows it as dirty, so the next open reads what the disk
+	 * holds and repairs it. */
+	images_discard(image);
+	draw_verifier(images);
+	r = images_pin(images, id, IMAGES_READ, 0, &image, err);
+	if (r == 0)
+		images_unpin(image, IMAGES_READ);
+	return r;
+}

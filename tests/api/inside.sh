@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What the files hold: fields and layout; and the pools they lie in.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+mkdir "$work/fast"
+printf '[pool fast]\npath = %s\n' "$work/fast" >"$work/vhdd.conf"
+start_vhdd --config "$work/vhdd.conf"
+image base 8M
+id=$(jq -r .id "$body")
+random 4096 "$work/bytes"
+expect 200 '/v1/images/base/data?offset=2M' -T "$work/bytes"
+expect 201 /v1/images -d name=kid -d parent=base -d pool=fast
+expect 201 /v1/images -d name=flat -d kind=fixed -d size=1M
+
+# ---- fields
+expect 200 /v1/images/base/fields/current-size
+[ "$(cat "$body")" = 8388608 ] || fail "current-size is '$(cat "$body")'"
+expect_header Content-Type 'text/plain; charset=utf-8'
+expect 200 '/v1/images/base/fields/uuid?format=json'
+check ".uuid == \"$id\""
+expect 200 /v1/images/kid/fields/parent_unique_id
+[ "$(cat "$body")" = "$id" ] || fail "the parent is '$(cat "$body")'"
+expect 200 /v1/images/kid/fields
+grep -q '^disk-type: Differencing_hard_disk$' "$body" || fail "no type: $(cat "$body")"
+expect 200 /v1/images/kid/fields/creator-version
+[ "$(cat "$body")" = 655360 ] || fail "the version is '$(cat "$body")'"
+expect 200 /v1/images/flat/fields
+expect_problem 404 field-not-found /v1/images/flat/fields/table-offset
+expect_problem 404 field-not-found /v1/images/base/fields/colour
+
+# ---- layout: from the first byte to the last, without a hole
+expect 200 /v1/images/base/layout
+tail -n 1 "$body" | jq -e '.end and .next == null' >/dev/null || fail "no end: $(tail -n 1 "$body")"
+jq -s 'map(select(.kind)) | {first: .[0].kind, last: .[-1].kind, end: (.[-1].offset + .[-1].length),
+	blocks: map(select(.kind == "block")), holes: [range(1; length) as $i
+	| select(.[$i].offset != .[$i - 1].offset + .[$i - 1].length)]}' "$body" >"$work/layout"
+mv "$work/layout" "$body"
+size=$(stat -c %s "$state/images/$id.vhd")
+check ".first == \"footer-copy\" and .last == \"footer\" and .end == $size and .holes == []" 'the layout'
+check '.blocks | length == 1 and .[0].index == 1 and .[0].present == 4096'
+expect 200 '/v1/images/base/layout?limit=1&format=json'
+check '.items == [{"offset":0,"length":512,"kind":"footer-copy"}] and .next == 1'
+expect 200 '/v1/images/base/layout?start=1&limit=1&format=json'
+check '.items[0].kind == "header" and .next == 2'
+
+# ---- pools
+expect 200 /v1/pools
+check '[.items[].name] == ["default","fast"] and .items[0].default and .items[1].state == "online"'
+check '.items[0].capacity | .size == .free + .used'
+expect 200 /v1/pools/fast
+check ".path == \"$work/fast\""
+expect_problem 404 pool-not-found /v1/pools/slow
+expect 200 '/v1/images?pool=fast&fields=name'
+check '[.items[].name] == ["kid"]'
+
+# ---- one that has not failed is left as it is
+expect 200 /v1/images/base/actions/recover -X POST
+check '.state == "ready"'
+
+finish
