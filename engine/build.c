@@ -25,7 +25,8 @@ struct builder {
 
 size_t unit_bytes(const struct unit *unit)
 {
-	return sizeof *unit + unit->n * sizeof unit->extents[0] + sizeof unit; /* and its bucket */
+	return sizeof *unit + unit->n * sizeof unit->extents[0] +
+	       sizeof(void *); /* and its bucket */
 }
 
 static bool needs_nothing(const struct builder *b)

@@ -126,7 +126,7 @@ static int resolve_parent(const struct opening *opening, const struct image *chi
 				"header: parent id 0 at 40: a raw parent, which is not followed");
 	if (!opening->resolver)
 		return vhd_fail(err, VHD_E_PARENT_MISSING, "nobody knows where it is");
-	image_locators(child, locators);
+	(void)image_locators(child, locators, NULL); /* a hint: the unique id decides */
 	r = opening->resolver->open(opening->resolver->ctx, &ref, &io, err);
 	return r < 0 ? r : load_parent(child->engine, &io, ref.id, opening->flags, ret_parent, err);
 }

@@ -110,8 +110,13 @@ int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX
 /* Where what belongs to the metadata ends, with the room that locators reserve. */
 uint64_t image_metadata_end(const struct image *image);
 
-/* The locators as texts, read from the file; one that cannot be read has an empty text. */
-void image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS]);
+/* The locators as texts; one that makes no sense has an empty text. After a failed read the others
+ * are there. */
+int image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS],
+		   struct vhd_error *err);
+one that cannot be read has an empty text.* /
+	void image_locators(const struct image *image,
+			    struct vhd_locator ret_locators[VHD_LOCATORS]);
 
 /* RFC 4122 text of an id. */
 enum { ID_TEXT = 37 };

@@ -21,36 +21,46 @@ const char *vhd_parent_name(const struct vhd *disk)
 	return disk->image->info.type == VHD_DIFF ? disk->image->header.parent_name : "";
 }
 
-static void read_locator(const struct image *image, const struct locator_entry *entry,
-			 struct vhd_locator *ret)
+static int read_locator(const struct image *image, const struct locator_entry *entry,
+			struct vhd_locator *ret, struct vhd_error *err)
 {
 	uint8_t data[LOCATOR_DATA_MAX];
+	int r;
 
 	*ret = (struct vhd_locator){.code = entry->code,
 				    .data_space = entry->data_space,
 				    .data_length = entry->data_length,
 				    .data_offset = entry->data_offset};
-	/* What cannot be read has no text; the parent is found by its unique id all the same. */
 	if (entry->data_length > sizeof data || entry->data_length > locator_space(entry) ||
-	    io_read(&image->io, data, entry->data_length, entry->data_offset, NULL) < 0)
-		return;
-	locator_decode(entry->code, data, entry->data_length, ret->text);
+	    !range_ok(entry->data_offset, entry->data_length, image->file_size))
+		return 0;
+	r = io_read(&image->io, data, entry->data_length, entry->data_offset, err);
+	if (r == 0)
+		locator_decode(entry->code, data, entry->data_length, ret->text);
+	return r;
 }
 
-void image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS])
+int image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS],
+		   struct vhd_error *err)
 {
+	int r = 0;
+
 	memset(ret_locators, 0, VHD_LOCATORS * sizeof *ret_locators);
-	for (int i = 0; i < VHD_LOCATORS && image->info.type == VHD_DIFF; i++)
+	for (int i = 0; i < VHD_LOCATORS && image->info.type == VHD_DIFF; i++) {
+		int one = 0;
+
 		if (image->header.locators[i].code != 0)
-			read_locator(image, &image->header.locators[i], &ret_locators[i]);
+			one = read_locator(image, &image->header.locators[i], &ret_locators[i],
+					   err);
+		r = one < 0 ? vhd_wrap(err, one, "parent locator %d", i) : r;
+	}
+	return r;
 }
 
 int vhd_locators(const struct vhd *disk, struct vhd_locator ret_locators[VHD_LOCATORS],
 		 struct vhd_error *err)
 {
-	(void)err;
-	image_locators(disk->image, ret_locators);
-	return 0;
+	return image_locators(disk->image, ret_locators, err);
 }
 
 int vhd_file_size(const struct vhd *disk, uint64_t *ret_size, struct vhd_error *err)

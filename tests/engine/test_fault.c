@@ -400,6 +400,33 @@ static void forgets_a_block_that_found_no_room(void **state)
 	}
 }
 
+/* After a failed sync the cache may have what the device has not, and no later sync says so:
+ * recovery goes by the device. */
+static void recovery_believes_the_device(void **state)
+{
+	static uint8_t got[WORLD_SIZE];
+	static const enum world_file targets[] = {BASE, LEAF, FIXED};
+	struct world *world = &the_world;
+	struct vhd_error err;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		world_init(world, targets[i]);
+		assert_int_equal(world_open(world, targets[i], VHD_WRITE, &world->disk, &err), 0);
+		assert_int_equal(world_write(world, 1024, 512, 0x73, &err), 0);
+		world->faults = (struct faults){.ops = FAULT_FLUSH, .sys = EIO};
+		assert_int_equal(world_flush(world, &err), VHD_E_IO);
+		assert_int_equal(world_flush(world, &err), VHD_E_FAILED);
+		vhd_close(world->disk);
+		assert_int_equal(
+			world_open(world, targets[i], VHD_WRITE | VHD_RECOVER, &world->disk, &err),
+			0);
+		assert_int_equal(vhd_read(world->disk, got, WORLD_SIZE, 0, 0, &err), 0);
+		assert_memory_equal(got, world->before, WORLD_SIZE);
+		world_fini(world);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -420,6 +447,7 @@ int main(void)
 		cmocka_unit_test(survives_a_failing_store),
 		cmocka_unit_test(survives_lack_of_memory),
 		cmocka_unit_test(forgets_a_block_that_found_no_room),
+		cmocka_unit_test(recovery_believes_the_device),
 	};
 
 	return cmocka_run_group_tests_name("fault", tests, setup, teardown);

@@ -102,6 +102,13 @@ static int op_flush(void *store)
 	return r < 0 ? r : below(store)->ops->flush(below(store)->store);
 }
 
+static int op_reread(void *store)
+{
+	int r = fault(store, FAULT_REREAD);
+
+	return r < 0 ? r : below(store)->ops->reread(below(store)->store);
+}
+
 static int op_lock(void *store, enum vhd_lock mode)
 {
 	int r = fault(store, FAULT_LOCK);
@@ -131,6 +138,7 @@ struct vhd_io faultio_wrap(struct vhd_io io, struct faults *faults)
 		.punch = op_punch,
 		.allocate = op_allocate,
 		.flush = op_flush,
+		.reread = op_reread,
 		.lock = op_lock,
 		.identity = op_identity,
 		.close = op_close,
@@ -138,5 +146,7 @@ struct vhd_io faultio_wrap(struct vhd_io io, struct faults *faults)
 	struct faultio *faultio = must_alloc(sizeof *faultio);
 
 	*faultio = (struct faultio){io, faults};
-	return (struct vhd_io){&ops, faultio};
+	io.ops = &ops;
+	io.store = faultio;
+	return io;
 }

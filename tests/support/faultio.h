@@ -13,7 +13,8 @@ enum fault_op {
 	FAULT_ALLOCATE = 1 << 5,
 	FAULT_FLUSH = 1 << 6,
 	FAULT_LOCK = 1 << 7,
-	FAULT_ALL = (1 << 8) - 1,
+	FAULT_REREAD = 1 << 8,
+	FAULT_ALL = (1 << 9) - 1,
 };
 
 /* Shared by all the stores of a test; fields may be set between calls. */

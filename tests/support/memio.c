@@ -27,6 +27,7 @@ struct memio {
 	struct memjournal *journal;
 	unsigned number;
 	bool cold;
+	struct memio *device;      /* what was flushed; NULL: everything */
 	unsigned readers, writers; /* handles that hold a lock */
 };
 
@@ -129,6 +130,7 @@ void memio_free(struct memio *file)
 {
 	if (!file)
 		return;
+	memio_free(file->device);
 	pages_free(&file->pages);
 	(void)pthread_rwlock_destroy(&file->lock);
 	must_free(file);
@@ -287,6 +289,8 @@ static int op_flush(void *store)
 	struct memio *file = file_of(store);
 	size_t covers;
 
+	if (file->device)
+		memio_use_device(file);
 	if (!file->journal)
 		return 0;
 	covers = memjournal_length(file->journal);
@@ -294,6 +298,20 @@ static int op_flush(void *store)
 		file->journal->hook(file->journal->hook_ctx, file->number);
 	(void)pthread_rwlock_wrlock(&file->lock);
 	journal_add(file, (struct mem_event){.kind = MEM_FLUSH, .covers = covers});
+	(void)pthread_rwlock_unlock(&file->lock);
+	return 0;
+}
+
+static int op_reread(void *store)
+{
+	struct memio *file = file_of(store);
+
+	if (!file->device)
+		return 0;
+	(void)pthread_rwlock_wrlock(&file->lock);
+	pages_free(&file->pages);
+	pages_copy(&file->pages, &file->device->pages);
+	file->size = file->device->size;
 	(void)pthread_rwlock_unlock(&file->lock);
 	return 0;
 }
@@ -348,6 +366,7 @@ struct vhd_io memio_io(struct memio *file)
 		.punch = op_punch,
 		.allocate = op_allocate,
 		.flush = op_flush,
+		.reread = op_reread,
 		.lock = op_lock,
 		.identity = op_identity,
 		.close = op_close,
@@ -355,7 +374,7 @@ struct vhd_io memio_io(struct memio *file)
 	struct handle *handle = must_alloc(sizeof *handle);
 
 	handle->file = file;
-	return (struct vhd_io){&ops, handle};
+	return (struct vhd_io){.ops = &ops, .store = handle};
 }
 
 /* ---- for the tests ---- */
@@ -363,6 +382,14 @@ struct vhd_io memio_io(struct memio *file)
 void memio_set_cold(struct memio *file, bool cold)
 {
 	__atomic_store_n(&file->cold, cold, __ATOMIC_RELAXED);
+}
+
+void memio_use_device(struct memio *file)
+{
+	struct memio *device = memio_clone(file, NULL);
+
+	memio_free(file->device);
+	file->device = device;
 }
 
 unsigned memio_number(const struct memio *file)

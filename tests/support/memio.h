@@ -47,6 +47,10 @@ struct vhd_io memio_io(struct memio *file);
 /* Reads that may not block fail while this is set, as on a file that is not in the page cache. */
 void memio_set_cold(struct memio *file, bool cold);
 
+/* From now on the file is a cache over a device: what was not flushed is gone when it is read
+ * again. */
+void memio_use_device(struct memio *file);
+
 unsigned memio_number(const struct memio *file); /* in its journal */
 uint64_t memio_size(struct memio *file);
 size_t memio_pages(struct memio *file); /* pages in memory */
