@@ -8,17 +8,19 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "log.h"
 
 struct key {
 	const char *section, *name;
 	size_t offset;
 	uint64_t standard, min, max;
 	const char *help;
+	const char *const *words; /* what the value counts; NULL: a number */
 };
 
-#define KEY(section, name, field, standard, min, max, help)                             \
-	{                                                                               \
-		section, name, offsetof(struct config, field), standard, min, max, help \
+#define KEY(section, name, field, standard, min, max, help)                                   \
+	{                                                                                     \
+		section, name, offsetof(struct config, field), standard, min, max, help, NULL \
 	}
 
 static const struct key keys[] = {
@@ -30,6 +32,9 @@ static const struct key keys[] = {
 	    "blocks with unflushed metadata that start a flush"),
 	KEY("flush", "ms", flush_ms, 5000, 10, 3600000,
 	    "age of unflushed data that starts a flush"),
+	{"log", "level", offsetof(struct config, log_level), LOG_LEVEL_INFO, 0, 0,
+	 "the least important lines that are written: error, warning, info or debug",
+	 log_level_names},
 	KEY("limits", "workers", workers, 8, 1, 256, "threads for what may block"),
 	KEY("limits", "connections", connections, 1200, 1, 100000,
 	    "open connections; more are answered 503"),
@@ -93,6 +98,24 @@ static int parse_number(const char *text, uint64_t *ret_value)
 		return -1;
 	*ret_value = value << shift;
 	return 0;
+}
+
+int config_word(const char *const *words, const char *text, uint64_t *ret_value)
+{
+	for (uint64_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*ret_value = i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int set_word(const struct reading *reading, const struct key *key, const char *text)
+{
+	if (config_word(key->words, text, value_of(reading->config, key)) == 0)
+		return 1;
+	return refuse(reading, key->section, key->name, key->help);
 }
 
 static int set_number(const struct reading *reading, const struct key *key, const char *text)
@@ -173,7 +196,8 @@ static int on_value(void *ctx, const char *section, const char *name, const char
 
 	for (size_t i = 0; i < N_KEYS; i++) {
 		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
-			return set_number(reading, &keys[i], value);
+			return keys[i].words ? set_word(reading, &keys[i], value)
+					     : set_number(reading, &keys[i], value);
 	}
 	if (strcmp(section, "pool") == 0 && strcmp(name, "roots") == 0)
 		return set_roots(reading, value);
@@ -211,7 +235,11 @@ void config_print(const struct config *config, FILE *out)
 		if (strcmp(section, keys[i].section) != 0)
 			(void)fprintf(out, "%s[%s]\n", i ? "\n" : "", keys[i].section);
 		section = keys[i].section;
-		(void)fprintf(out, "; %s\n%s = %" PRIu64 "\n", keys[i].help, keys[i].name, value);
+		(void)fprintf(out, "; %s\n%s = ", keys[i].help, keys[i].name);
+		if (keys[i].words)
+			(void)fprintf(out, "%s\n", keys[i].words[value]);
+		else
+			(void)fprintf(out, "%" PRIu64 "\n", value);
 	}
 	(void)fprintf(out, "\n[pool]\n; folders that adopted images may lie in, a colon between\n");
 	for (size_t i = 0; i < config->n_roots; i++)

@@ -24,6 +24,7 @@ struct config {
 	uint64_t flush_bytes;    /* dirty bytes of an image that start a flush */
 	uint64_t flush_blocks;   /* dirty blocks of an image that start a flush */
 	uint64_t flush_ms;       /* age of the oldest dirty byte that starts a flush */
+	uint64_t log_level;      /* enum log_level */
 	uint64_t workers;        /* threads that may block */
 	uint64_t connections;    /* beyond this many: 503 */
 	uint64_t header_seconds; /* for the headers of a request */
@@ -41,6 +42,8 @@ void config_init(struct config *ret_config);
 /* Lays the file over `config`. -1 and a line in `ret_why` when it cannot be read or says what is
  * not known. */
 int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY]);
+/* Which of `words`, NULL at the end, `text` is. -1: none. */
+int config_word(const char *const *words, const char *text, uint64_t *ret_value);
 /* As a configuration file with comments. */
 void config_print(const struct config *config, FILE *out);
 

@@ -26,6 +26,7 @@ enum {
 	HTTPD_IDLE_SECONDS = 60, /* a connection without request */
 	HTTPD_GRACE_MS = 10000,  /* for requests under way when the daemon stops */
 	HTTPD_ID = 32,
+	HTTPD_PEER = 72,
 	HTTPD_DROP = 64 << 10, /* bytes of a refused body that are read for the next request */
 };
 
@@ -33,6 +34,8 @@ enum {
 struct httpd_connection {
 	struct httpd *httpd;
 	int fd;
+	char name[HTTPD_PEER];       /* address and port, or who is behind a Unix socket */
+	uint64_t sent;               /* bytes of the body of the answer under way */
 	_Atomic int64_t deadline_ms; /* 0 = the daemon is the one that waits */
 	struct httpd_connection *next,
 		*previous; /* guarded by watch_lock, as is the life of `fd` */
@@ -107,6 +110,7 @@ struct httpd_request {
 	bool cut; /* close the connection without a response */
 	uint64_t dropped;
 	uint64_t moved; /* bytes of the body since the deadline was set */
+	uint64_t received;
 	struct httpd_upload *upload;
 	int64_t started_ms;
 };
@@ -135,6 +139,10 @@ void httpd_request_resume(struct httpd_request *request);
 /* httpd_lines.c: whether the lines of the head, in the library's buffer, can be read in one way
  * only. `version` is the end of the first line. */
 bool httpd_lines_ok(const struct http_request *head, const char *version);
+
+/* httpd_access.c: who is at the other end, and the line about a request that has ended. */
+void httpd_access_peer(struct httpd_connection *peer);
+void httpd_access_log(const struct httpd_request *request, bool cut);
 
 /* httpd_reply.c: makes `response` and `status` of what the call has to say, or `cut`. False: only
  * with nowait, ask again on a worker. */

@@ -97,10 +97,11 @@ static ssize_t read_stream(void *ctx, uint64_t offset, char *buf, size_t max)
 		length = stream->block_length < max ? stream->block_length : max;
 		memcpy(buf, stream->block, length);
 		stream->block_length = 0;
+		stream->peer->sent += length;
 		return (ssize_t)length;
 	}
 	switch (stream->source.read(stream->source.ctx, offset, buf, length, true)) {
-	case HTTP_READ_OK: return (ssize_t)length;
+	case HTTP_READ_OK: stream->peer->sent += length; return (ssize_t)length;
 	case HTTP_READ_AGAIN: return wait_for_block(stream, offset, length);
 	case HTTP_READ_FAILED: break;
 	}
@@ -193,6 +194,7 @@ static void convert(struct httpd_request *request, struct http_response *from)
 	}
 	request->response = response;
 	request->status = from ? from->status : 0;
+	request->peer->sent = from && request->head.method != HTTP_HEAD ? from->body_length : 0;
 	request->cut = response == NULL;
 }
 

@@ -49,6 +49,7 @@ struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connec
 	}
 	request->httpd = httpd;
 	request->peer = peer;
+	peer->sent = 0;
 	request->connection = connection;
 	request->started_ms = clock_monotonic_ms();
 	(void)snprintf(request->id, sizeof request->id, "%s%08llx", httpd->id_prefix,

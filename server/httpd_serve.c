@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "log.h"
 
 enum {
@@ -34,6 +33,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 			return; /* its requests are cut */
 		peer->httpd = listener->httpd;
 		peer->fd = info->connect_fd;
+		httpd_access_peer(peer);
 		httpd_watch_within(peer, listener->httpd->config->header_seconds);
 		httpd_watch_add(peer);
 		return;
@@ -180,20 +180,29 @@ static bool upload(struct httpd_request *request, const char *piece, size_t *len
 	return drop(request, rest);
 }
 
+static bool give_piece(struct httpd_request *request, const char *piece, size_t *len)
+{
+	if (request->step == API_COLLECT)
+		return collect(request, piece, len);
+	if (request->step == API_UPLOAD)
+		return upload(request, piece, len);
+	*len = 0; /* refused, and dropped */
+	return true;
+}
+
 static bool take_piece(struct httpd_request *request, const char *piece, size_t *len)
 {
-	request->moved += *len;
+	size_t offered = *len;
+	bool ok;
+
+	request->moved += offered;
 	if (request->moved >= HTTPD_PIECE) {
 		request->moved = 0;
 		httpd_watch_within(request->peer, request->httpd->config->body_seconds);
 	}
-	if (request->step == API_REPLY) {
-		*len = 0;
-		return true;
-	}
-	if (request->step == API_COLLECT)
-		return collect(request, piece, len);
-	return upload(request, piece, len);
+	ok = give_piece(request, piece, len);
+	request->received += offered - *len;
+	return ok;
 }
 
 static bool end_of_body(struct httpd_request *request)
@@ -235,21 +244,6 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 /* ---- the end ---- */
 
-static void log_end(const struct httpd_request *request)
-{
-	const char *code = request->call ? api_call_code(request->call) : NULL;
-	int64_t ms = clock_monotonic_ms() - request->started_ms;
-
-	log_set_request(request->call ? api_call_id(request->call) : request->id);
-	if (request->status >= 500)
-		log_warning("%s %s: %u %s in %lld ms", http_method_name(request->head.method),
-			    request->head.path, request->status, code ? code : "", (long long)ms);
-	else
-		log_debug("%s %s: %u %s in %lld ms", http_method_name(request->head.method),
-			  request->head.path, request->status, code ? code : "", (long long)ms);
-	log_set_request(NULL);
-}
-
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **state,
 			 enum MHD_RequestTerminationCode why)
 {
@@ -257,13 +251,12 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 
 	(void)ctx;
 	(void)connection;
-	(void)why;
 	if (!request)
 		return;
 	*state = NULL;
+	httpd_access_log(request, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (request->upload && !httpd_upload_abandon(request))
 		return;
-	log_end(request);
 	httpd_watch_within(request->peer,
 			   HTTPD_IDLE_SECONDS + request->httpd->config->header_seconds);
 	httpd_request_free(request);

@@ -110,6 +110,7 @@ static int run(struct options *options)
 	sigset_t ends;
 	int status;
 
+	log_start((enum log_level)options->config.log_level);
 	raise_limits();
 	block_signals(&ends);
 	(void)umask(0077);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
+
 const char options_help[] =
 	"Usage: vhdd [OPTION]...\n"
 	"Keeps VHD disk images and serves them over HTTP.\n"
@@ -15,6 +17,8 @@ const char options_help[] =
 	"                       port 0 picks one (default: 127.0.0.1:8080 and\n"
 	"                       unix:DIR/vhdd.sock)\n"
 	"  --config FILE        read limits and pools from FILE\n"
+	"  --log-level LEVEL    write lines that matter at least this much: error, warning,\n"
+	"                       info or debug (default: info)\n"
 	"  --print-config       print the configuration in force, as such a file\n"
 	"  --rebuild-catalog    make a lost catalog anew from the image files\n"
 	"  --version            print the version\n"
@@ -27,6 +31,7 @@ enum {
 	OPT_STATE_DIR = 1,
 	OPT_LISTEN,
 	OPT_CONFIG,
+	OPT_LOG_LEVEL,
 	OPT_PRINT_CONFIG,
 	OPT_REBUILD,
 	OPT_VERSION,
@@ -37,6 +42,7 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"config", required_argument, NULL, OPT_CONFIG},
+	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
 	{"rebuild-catalog", no_argument, NULL, OPT_REBUILD},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -71,6 +77,16 @@ static int set_state_dir(struct options *options, const char *text, char *why)
 	return 0;
 }
 
+static int set_log_level(struct options *options, const char *text, char *why)
+{
+	options->has_log_level = config_word(log_level_names, text, &options->log_level) == 0;
+	if (options->has_log_level)
+		return 0;
+	(void)snprintf(why, OPTIONS_WHY, "--log-level %.100s is not error, warning, info or debug",
+		       text);
+	return -1;
+}
+
 static int one_option(struct options *options, int option, const char *value, char *why)
 {
 	char reason[CONFIG_WHY];
@@ -83,6 +99,7 @@ static int one_option(struct options *options, int option, const char *value, ch
 			return 0;
 		(void)snprintf(why, OPTIONS_WHY, "--config %s", reason);
 		return -1;
+	case OPT_LOG_LEVEL: return set_log_level(options, value, why);
 	case OPT_PRINT_CONFIG: options->action = OPTIONS_PRINT_CONFIG; return 0;
 	case OPT_REBUILD: options->action = OPTIONS_REBUILD_CATALOG; return 0;
 	case OPT_VERSION: options->action = OPTIONS_VERSION; return 0;
@@ -133,5 +150,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 			       "%.200s: vhdd takes options only; see vhdd --help", argv[optind]);
 		return -1;
 	}
+	if (ret_options->has_log_level)
+		ret_options->config.log_level = ret_options->log_level;
 	return default_listen(ret_options, ret_why);
 }

@@ -2,6 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "address.h"
@@ -22,6 +23,8 @@ struct options {
 	char state_dir[CONFIG_PATH];
 	struct address listen[OPTIONS_LISTEN_MAX];
 	size_t n_listen;
+	bool has_log_level;
+	uint64_t log_level; /* over what the file says, wherever it stands */
 	struct config config;
 };
 

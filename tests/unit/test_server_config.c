@@ -57,6 +57,8 @@ static void refuses_what_it_does_not_know(void **state)
 		{"[cache]\nsize = 99999999999999999999\n", "line 2: [cache] size: not a number"},
 		{"[cache]\nsize = 99999999999T\n", "line 2: [cache] size: not a number"},
 		{"[cache]\nsize = 1MB\n", "line 2: [cache] size: not a number"},
+		{"[log]\nlevel = loud\n", "line 2: [log] level: the least important lines"},
+		{"[log]\nlevel = 1\n", "line 2: [log] level: the least important lines"},
 		{"[pool]\nroots = srv\n", "line 2: [pool] srv: not an absolute path"},
 		{"[pool default]\npath = /x\n", "line 2: [pool default] path: the default pool"},
 		{"[pool fast]\nsize = 1\n", "line 2: [pool fast] size: no such key"},
@@ -84,8 +86,9 @@ static void prints_what_it_reads(void **state)
 	(void)state;
 	assert_non_null(out);
 	assert_int_equal(
-		read_text("[limits]\ndepth = 99\n[pool]\nroots = /a:/b\n[pool x]\npath = /x\n",
-			  &first, why),
+		read_text(
+			"[limits]\ndepth = 99\n[log]\nlevel = debug\n[pool]\nroots = /a:/b\n[pool x]\npath = /x\n",
+			&first, why),
 		0);
 	config_print(&first, out);
 	(void)fclose(out);

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The log: a line for each request, that no byte of a client can break.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq python3 script
+here=$(dirname "$0")
+
+# Prints the lines about requests for PATH, when there are as many as COUNT.
+lines() { # COUNT PATH
+	local try
+	for try in $(seq 100); do
+		jq -c "select(.message == \"request\" and .path == \"$2\")" "$work/log" >"$work/lines"
+		[ "$(wc -l <"$work/lines")" -lt "$1" ] || break
+		sleep 0.02
+	done
+	[ "$(wc -l <"$work/lines")" -eq "$1" ] || fail "not $1 lines about $2 after $try looks"
+	cat "$work/lines"
+}
+line() { # FILTER: of the last such line
+	tail -n 1 "$work/lines" | jq -e "$1" >/dev/null || fail "$1 is not so: $(cat "$work/lines")"
+}
+
+# ---- what a line says
+start_vhdd --listen 127.0.0.1:0
+find_port
+image disk 1M
+expect 200 /v1/images/disk -H 'X-Request-Id: mine'
+lines 1 /v1/images/disk >/dev/null
+line '.request_id == "mine" and .method == "GET" and .route == "/v1/images/{ref}" and .status == 200'
+line ".sent == $(stat -c %s "$body") and .received == 0 and .level == \"info\" and .ms >= 0"
+line '.peer | startswith("unix:uid=")'
+random 70000 "$work/bytes"
+expect 200 /v1/images/disk/data -T "$work/bytes"
+lines 1 /v1/images/disk/data >/dev/null
+line '.received == 70000 and .method == "PUT"'
+expect 200 /v1/images/disk/data
+expect 200 /v1/images/disk/data -I
+lines 3 /v1/images/disk/data >/dev/null
+line '.method == "HEAD" and .sent == 0'
+sed -i 3d "$work/lines"
+line '.sent == 1048576'
+curl -sS -o "$body" "http://127.0.0.1:$port/nowhere"
+lines 1 /nowhere >/dev/null
+line '.status == 404 and .code == "route-not-found" and .route == "-" and (.peer | startswith("127.0.0.1:"))'
+
+# ---- every byte
+python3 "$here/log.py" "$socket" "$work/log" JSON || fail "the log in JSON"
+stop_vhdd
+: >"$work/log"
+: >"$work/typescript"
+# A terminal of its own, for that is where text goes.
+script -qefc "exec '$VHDD' --state-dir '$state' --listen 'unix:$socket'" "$work/typescript" >/dev/null 2>&1 </dev/null &
+terminal=$!
+until curl -s --fail --unix-socket "$socket" http://localhost/readyz >"$body" 2>&1; do
+	kill -0 "$terminal" 2>/dev/null || die "vhdd does not start on a terminal"
+	sleep 0.02
+done
+pid=$(pgrep -P "$terminal")
+python3 "$here/log.py" "$socket" "$work/typescript" TEXT || fail "the log as text"
+kill "$pid"
+wait "$terminal" || fail "vhdd on a terminal ended with $?"
+pid=
+
+# ---- what is written
+quiet() { # OPTION...: no line about a request, but one about the start or the end
+	: >"$work/log"
+	start_vhdd "$@"
+	expect 404 /nowhere
+	stop_vhdd
+	! grep -q '"request"' "$work/log" || fail "$*: $(cat "$work/log")"
+}
+quiet --log-level warning
+printf '[log]\nlevel = error\n' >"$work/conf"
+quiet --config "$work/conf"
+[ ! -s "$work/log" ] || fail "lines below the level: $(cat "$work/log")"
+: >"$work/log"
+start_vhdd --log-level info --config "$work/conf"
+expect 404 /nowhere
+lines 1 /nowhere >/dev/null
+stop_vhdd
+if "$VHDD" --log-level loud --state-dir "$state" 2>"$work/error"; then fail "a level that there is not"; fi
+grep -q 'loud is not error, warning, info or debug' "$work/error" || fail "$(cat "$work/error")"
+finish
