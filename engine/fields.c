@@ -162,10 +162,13 @@ static int say_locator(const struct image *image, size_t slot, const struct text
 {
 	CLEANUP(freep) struct vhd_locator *locators = calloc(VHD_LOCATORS, sizeof *locators);
 	const struct locator_entry *entry = &image->header.locators[slot];
+	int r;
 
 	if (!locators)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
-	image_locators(image, locators);
+	r = image_locators(image, locators, err);
+	if (r < 0)
+		return r;
 	return say(out, "(%s %" PRIx64 " %" PRIx32 ", %" PRIu32 ", 0x%" PRIx64 ", %s)",
 		   code_name(entry->code), locator_space(entry), entry->data_space,
 		   entry->data_length, entry->data_offset, locators[slot].text);

@@ -114,9 +114,6 @@ uint64_t image_metadata_end(const struct image *image);
  * are there. */
 int image_locators(const struct image *image, struct vhd_locator ret_locators[VHD_LOCATORS],
 		   struct vhd_error *err);
-one that cannot be read has an empty text.* /
-	void image_locators(const struct image *image,
-			    struct vhd_locator ret_locators[VHD_LOCATORS]);
 
 /* RFC 4122 text of an id. */
 enum { ID_TEXT = 37 };
