@@ -127,6 +127,7 @@ int catalog_get(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* The little that decides who may do what; copies nothing. False: there is no such image. */
 struct catalog_brief {
 	enum catalog_state state;
+	enum catalog_kind kind;
 	bool frozen, dirty;
 	uint64_t generation, children, blocks;
 	uint8_t parent_id[IDS_SIZE];

@@ -46,6 +46,7 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	node = catalog_index_find(&catalog->index, id);
 	if (node) {
 		ret_brief->state = node->image.state;
+		ret_brief->kind = node->image.kind;
 		ret_brief->frozen = node->image.frozen;
 		ret_brief->dirty = node->image.dirty;
 		ret_brief->generation = node->image.generation;

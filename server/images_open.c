@@ -37,9 +37,12 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 	r = pool_open_image(pool, id, write, &fd, err);
 	if (r == 0)
 		r = vhd_io_from_fd(fd, ret_io, err);
-	if (r == 0)
-		fd = -1; /* the store owns it */
-	return r;
+	if (r < 0)
+		return r;
+	fd = -1; /* the store owns it */
+	/* A guest can write what looks like metadata; the catalog knows better. */
+	ret_io->hint = brief.kind == CATALOG_FIXED ? VHD_IS_FIXED : VHD_NOT_FIXED;
+	return 0;
 }
 
 static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
