@@ -59,6 +59,13 @@ static const struct code_info codes[CODES] = {
 	[CODE_FIELD_NOT_FOUND] = {404, false, "field-not-found", "There is no such field",
 				  "The image has no field of that name: a root has no locators.",
 				  "List what there is: GET /v1/images/{image}/fields"},
+	[CODE_SOURCE_NOT_FOUND] = {404, false, "source-not-found", "There is no such file",
+				   "Neither the path nor a folder of the search path leads to it.",
+				   "Give the absolute path of the file on the host of the daemon."},
+	[CODE_PATH_OUTSIDE_POOL] =
+		{403, false, "path-outside-pool", "The path lies outside the allowed folders",
+		 "Only regular files below the roots of the configuration are opened, whatever a file says of its parent.",
+		 "Move the file below such a root, or add its folder to [pool] roots."},
 	[CODE_ROUTE_NOT_FOUND] = {404, false, "route-not-found", "There is nothing at this path",
 				  "No resource of the API has this path.",
 				  "See GET /v1 for links, GET /v1/openapi.json for all paths."},
@@ -235,6 +242,8 @@ enum code codes_of_service(enum service_code code)
 	case SERVICE_CORRUPT_IMAGE: return CODE_CORRUPT_IMAGE;
 	case SERVICE_NOT_A_VHD: return CODE_NOT_A_VHD;
 	case SERVICE_UNSUPPORTED_VHD: return CODE_UNSUPPORTED_VHD;
+	case SERVICE_SOURCE_NOT_FOUND: return CODE_SOURCE_NOT_FOUND;
+	case SERVICE_PATH_OUTSIDE_POOL: return CODE_PATH_OUTSIDE_POOL;
 	case SERVICE_POOL_OFFLINE: return CODE_POOL_OFFLINE;
 	case SERVICE_NO_SPACE: return CODE_NO_SPACE;
 	case SERVICE_CATALOG_BUSY: return CODE_CATALOG_BUSY;

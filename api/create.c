@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "fields.h"
+#include "labels.h"
 #include "number.h"
 #include "out.h"
 #include "scope.h"
@@ -167,48 +168,6 @@ static void parse_origin(struct fields *fields, struct service_create *spec)
 			       creator);
 }
 
-static void parse_labels(struct fields *fields, struct draft *draft)
-{
-	json_t *object = fields_get(fields, "labels");
-	const char *key;
-	json_t *value;
-
-	if (!object)
-		return;
-	if (json_typeof(object) != JSON_OBJECT || json_object_size(object) > SERVICE_LABELS_MAX) {
-		fields_error(fields, "labels", CODE_INVALID_VALUE,
-			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
-		return;
-	}
-	draft->labels = calloc(json_object_size(object) + 1, sizeof *draft->labels);
-	if (!draft->labels) {
-		problem_set(fields->problem, CODE_INTERNAL, "no memory");
-		return;
-	}
-	draft->spec.labels = draft->labels;
-	json_object_foreach (object, key, value) {
-		struct service_label *label = &draft->labels[draft->spec.n_labels++];
-
-		if (!image_label_ok(key, value)) {
-			fields_error(
-				fields, "labels", CODE_INVALID_VALUE,
-				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
-				key);
-			continue;
-		}
-		(void)snprintf(label->key, sizeof label->key, "%s", key);
-		(void)snprintf(label->value, sizeof label->value, "%s", json_string_value(value));
-	}
-}
-
-static void parse_source(struct fields *fields)
-{
-	if (fields_get(fields, "source"))
-		fields_error(fields, "source", CODE_NOT_SUPPORTED, "is not supported yet");
-	if (fields_get(fields, "new_uuid"))
-		fields_error(fields, "new_uuid", CODE_NOT_SUPPORTED, "is not supported yet");
-}
-
 static void parse_pool(struct fields *fields, struct service_create *spec)
 {
 	fields_text(fields, "pool", SIZE_MAX, &spec->pool);
@@ -288,7 +247,8 @@ static void parse_common(struct fields *fields, struct draft *draft)
 	parse_origin(fields, spec);
 	parse_pool(fields, spec);
 	fields_text(fields, "description", SERVICE_DESCRIPTION, &spec->description);
-	parse_labels(fields, draft);
+	draft->labels = labels_parse(fields, &spec->n_labels);
+	spec->labels = draft->labels;
 }
 
 /* The whole body; `named`: the name is in the path. */
@@ -302,7 +262,8 @@ static bool parse(struct api_call *call, struct draft *draft, bool named)
 		fields_error(&fields, "name", CODE_INVALID_VALUE, "is in the path already");
 	parse_common(&fields, draft);
 	parse_preallocation(&fields, &draft->spec);
-	parse_source(&fields);
+	if (fields_get(&fields, "new_uuid"))
+		fields_error(&fields, "new_uuid", CODE_NOT_SUPPORTED, "is not supported yet");
 	fields_finish(&fields);
 	return call->problem.code == CODE_NONE;
 }
@@ -311,6 +272,8 @@ enum api_step create_image(struct api_call *call)
 {
 	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
 
+	if (json_object_get(call->body, "source"))
+		return adopt_file(call);
 	if (!parse(call, &draft, false))
 		return API_REPLY;
 	return create(call, &draft.spec, true);

@@ -9,6 +9,7 @@ route_fn index_root, index_v1, index_problem, index_openapi;
 route_fn health_live, health_ready;
 route_fn images_get, images_delete, images_chain;
 route_fn list_images, list_children;
+route_fn adopt_file; /* of create_image, when there is a source */
 route_fn create_image, create_snapshot, create_named;
 route_fn update_image, update_freeze, update_thaw, update_recover;
 route_fn file_fields, file_layout;

@@ -2,7 +2,6 @@
 #include "image.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "number.h"
 #include "out.h"
@@ -180,16 +179,6 @@ bool image_healthy(const struct service_image *image)
 bool image_writable(const struct service_image *image)
 {
 	return image->frozen == SERVICE_NOT_FROZEN && image->state == SERVICE_READY;
-}
-
-bool image_label_ok(const char *key, const json_t *value)
-{
-	static const char chars[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
-	size_t len = strlen(key);
-
-	return len > 0 && len < SERVICE_LABEL_KEY && strspn(key, chars) == len &&
-	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
 }
 
 json_t *image_sample(void)

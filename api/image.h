@@ -17,9 +17,6 @@ bool image_writable(const struct service_image *image);
 const char *image_state_name(enum service_state state);
 const char *image_kind_name(enum service_kind kind);
 
-/* May an image have this label? */
-bool image_label_ok(const char *key, const json_t *value);
-
 /* If-Match and If-None-Match against the image of the path, when there are any: with a problem in
  * call->problem the answer is there; else `ret_version` is what a change must find, or 0. */
 enum service_code image_guard(struct api_call *call, uint64_t *ret_version);

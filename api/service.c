@@ -12,6 +12,13 @@ void service_image_fini(struct service_image *image)
 	memset(image, 0, sizeof *image);
 }
 
+void service_adopted_fini(struct service_adopted *adopted)
+{
+	service_images_fini(&adopted->images);
+	service_images_fini(&adopted->known);
+	adopted->n_warnings = 0;
+}
+
 void service_fields_fini(struct service_fields *fields)
 {
 	for (size_t i = 0; i < fields->n; i++)

@@ -6,6 +6,7 @@
 #include "fields.h"
 #include "handlers.h"
 #include "image.h"
+#include "labels.h"
 
 static void parse_name(struct fields *fields, struct service_update *update)
 {
@@ -43,7 +44,7 @@ static void parse_labels(struct fields *fields, struct service_update *update,
 		return;
 	}
 	json_object_foreach (object, key, value) {
-		if (!json_is_null(value) && !image_label_ok(key, value))
+		if (!json_is_null(value) && !labels_ok(key, value))
 			fields_error(
 				fields, "labels", CODE_INVALID_VALUE,
 				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",

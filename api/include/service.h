@@ -66,6 +66,8 @@ enum service_code {
 	SERVICE_CORRUPT_IMAGE,
 	SERVICE_NOT_A_VHD,
 	SERVICE_UNSUPPORTED_VHD,
+	SERVICE_SOURCE_NOT_FOUND,  /* adopt: there is no such file */
+	SERVICE_PATH_OUTSIDE_POOL, /* adopt: the file lies below no root, or is no regular file */
 	SERVICE_POOL_OFFLINE,
 	SERVICE_NO_SPACE,
 	SERVICE_CATALOG_BUSY,
@@ -259,6 +261,40 @@ enum service_code service_image_list(struct service *service, const struct servi
  * item's parent has then an id that is not listed). */
 enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
 				      struct service_images *ret_images, struct service_error *err);
+
+enum service_adopt_mode {
+	SERVICE_ADOPT, /* the daemon owns the file */
+	SERVICE_LINK,  /* it is never removed or renamed */
+};
+/* A file that lies below one of the roots of the configuration; strings are borrowed. */
+struct service_adopt {
+	const char *path;          /* absolute, or looked for in `search` */
+	const char *const *search; /* absolute folders; none: those of the pools */
+	size_t n_search;
+	bool chain;     /* its ancestors too; else the image may lack its parent */
+	bool read_only; /* the image is frozen */
+	bool strict;    /* what else would be a warning is an error */
+	enum service_adopt_mode mode;
+	const char *name; /* NULL: the daemon makes one; ancestors always get one made */
+	const char *description;
+	const struct service_label *labels;
+	size_t n_labels;
+};
+enum { SERVICE_ADOPT_WARNINGS = 16 };
+struct service_adopted {
+	struct service_images images; /* leaf first, that entered the catalog */
+	struct service_images known;  /* ancestors that were in it already */
+	char warnings[SERVICE_ADOPT_WARNINGS][256];
+	size_t n_warnings;
+};
+void service_adopted_fini(struct service_adopted *adopted); /* defined in api/service.c */
+
+/* Takes an image file as it lies into the catalog, with its chain, all or nothing; the file is not
+ * changed. Parents are found as vhd_open_chain does, and their unique ids must match. Durable when
+ * it answers. */
+enum service_code service_image_adopt(struct service *service, const struct service_adopt *spec,
+				      struct service_adopted *ret_adopted,
+				      struct service_error *err);
 
 struct service_delete {
 	bool keep_file;   /* forget the image and leave its file */

@@ -739,3 +739,31 @@ enum service_code service_pools(struct service *service, struct service_pools *r
 	*ret_pools = (struct service_pools){.items = items, .n = 2};
 	return SERVICE_OK;
 }
+
+enum service_code service_image_adopt(struct service *service, const struct service_adopt *spec,
+				      struct service_adopted *ret_adopted,
+				      struct service_error *err)
+{
+	enum { ROOM = sizeof service->adopt_texts[0] };
+	enum service_code code = busy(service, 0, err);
+	const char *folder = spec->n_search > 0 ? spec->search[spec->n_search - 1] : "-";
+	struct service_adopted adopted = {.n_warnings = 1};
+
+	service->adopt = *spec;
+	(void)snprintf(service->adopt_texts[0], ROOM, "%s", spec->path);
+	(void)snprintf(service->adopt_texts[1], ROOM, "%s", spec->name ? spec->name : "-");
+	(void)snprintf(service->adopt_texts[2], ROOM, "%s", folder);
+	if (code != SERVICE_OK)
+		return code;
+	if (strncmp(spec->path, "/srv/", 5) != 0)
+		return refuse(err, SERVICE_PATH_OUTSIDE_POOL, "it lies below no root");
+	(void)snprintf(adopted.warnings[0], sizeof adopted.warnings[0], "the parent is younger");
+	if (!push(&adopted.images, service,
+		  fake_add(service, spec->name ? spec->name : "img-00000002", 65536, "base")) ||
+	    !push(&adopted.known, service, find(service, "base"))) {
+		service_adopted_fini(&adopted);
+		return refuse(err, SERVICE_INTERNAL, "no memory");
+	}
+	*ret_adopted = adopted;
+	return SERVICE_OK;
+}

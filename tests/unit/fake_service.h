@@ -43,6 +43,8 @@ struct service {
 	char texts[5][256];
 	struct service_update update; /* of the last update, without its strings */
 	char update_texts[2 + 4][64]; /* name, description, labels as "key=value" or "key" */
+	struct service_adopt adopt;   /* of the last adoption, without its strings */
+	char adopt_texts[3][64];      /* path, name, last folder */
 	bool race;                    /* somebody changes everything just before we do */
 	bool locked;
 	service_done_fn *done;

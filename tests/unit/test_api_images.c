@@ -174,8 +174,8 @@ static void refuses_bad_fields(void **state)
 		 "/labels: 'a b' is not a key of up to 63 bytes with a string of up to 255"},
 		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
 		 "/labels: 'a' is not a key of up to 63 bytes with a string of up to 255"},
-		{"{\"size\":512,\"source\":{\"image\":\"x\"}}", 501, "not-supported",
-		 "/source: is not supported yet"},
+		{"{\"source\":{\"image\":\"x\"}}", 501, "not-supported",
+		 "/source/image: is not supported yet"},
 		{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
 		{"parent=nobody", 409, "parent-missing", "there is no such parent"},
 	};

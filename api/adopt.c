@@ -1,0 +1,143 @@
+/* adopt.c - images out of files that are there already: POST with "source". */
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "fields.h"
+#include "handlers.h"
+#include "image.h"
+#include "labels.h"
+#include "out.h"
+#include "scope.h"
+
+enum { PATH_MAX_BYTES = 1024, SEARCH_MAX = 16 };
+
+struct adoption {
+	struct service_adopt spec;
+	const char *search[SEARCH_MAX];
+	struct service_label *labels; /* heap */
+};
+
+static void adoption_fini(struct adoption *adoption)
+{
+	free(adoption->labels);
+}
+
+static void add_folder(struct fields *fields, const json_t *folder, struct adoption *adoption)
+{
+	const char *path = json_string_value(folder);
+
+	if (!path || path[0] != '/' || json_string_length(folder) >= PATH_MAX_BYTES)
+		fields_error(fields, "search_path", CODE_INVALID_VALUE,
+			     "must be absolute folders, %d at most", SEARCH_MAX);
+	else
+		adoption->search[adoption->spec.n_search++] = path;
+}
+
+static void parse_search(struct fields *fields, struct adoption *adoption)
+{
+	json_t *list = fields_get(fields, "search_path");
+
+	adoption->spec.search = adoption->search;
+	if (list && (!json_is_array(list) || json_array_size(list) > SEARCH_MAX)) {
+		fields_error(fields, "search_path", CODE_INVALID_VALUE,
+			     "must be absolute folders, %d at most", SEARCH_MAX);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(list); i++)
+		add_folder(fields, json_array_get(list, i), adoption);
+}
+
+static void parse_mode(struct fields *fields, struct service_adopt *spec)
+{
+	static const char *const modes[] = {"adopt", "link", "copy"};
+	unsigned mode = SERVICE_ADOPT;
+
+	fields_choice(fields, "mode", modes, 3, &mode);
+	if (mode > SERVICE_LINK)
+		fields_error(fields, "mode", CODE_NOT_SUPPORTED, "\"copy\" is not supported yet");
+	spec->mode = (enum service_adopt_mode)mode;
+}
+
+static void parse_source(struct fields *fields, struct adoption *adoption)
+{
+	static const char *const checks[] = {"quick"};
+	struct service_adopt *spec = &adoption->spec;
+	unsigned check = 0;
+	bool write = true;
+
+	if (fields_get(fields, "image"))
+		fields_error(fields, "image", CODE_NOT_SUPPORTED, "is not supported yet");
+	fields_text(fields, "path", PATH_MAX_BYTES, &spec->path);
+	if ((!spec->path || !*spec->path) && !json_object_get(fields->object, "image"))
+		fields_error(fields, "path", CODE_INVALID_VALUE, "is required");
+	parse_search(fields, adoption);
+	spec->chain = true;
+	fields_bool(fields, "chain", &spec->chain);
+	fields_bool(fields, "strict", &spec->strict);
+	fields_bool(fields, "rw", &write);
+	spec->read_only = !write;
+	parse_mode(fields, spec);
+	fields_choice(fields, "check", checks, 1, &check);
+	fields_finish(fields);
+}
+
+static bool parse(struct api_call *call, struct adoption *adoption)
+{
+	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
+	struct fields source = {.object = fields_get(&fields, "source"),
+				.problem = &call->problem,
+				.path = "/source"};
+	struct service_adopt *spec = &adoption->spec;
+
+	if (!json_is_object(source.object))
+		fields_error(&fields, "source", CODE_INVALID_VALUE, "must be an object");
+	else
+		parse_source(&source, adoption);
+	fields_text(&fields, "name", SIZE_MAX, &spec->name);
+	if (spec->name && !gate_name(spec->name))
+		fields_error(&fields, "name", CODE_INVALID_NAME, "'%.130s' is not a name",
+			     spec->name);
+	fields_text(&fields, "description", SERVICE_DESCRIPTION, &spec->description);
+	adoption->labels = labels_parse(&fields, &spec->n_labels);
+	spec->labels = adoption->labels;
+	fields_finish(&fields);
+	return call->problem.code == CODE_NONE;
+}
+
+static json_t *adopted_json(const struct service_adopted *adopted)
+{
+	struct out warnings = out_array();
+	struct out out = out_object();
+
+	for (size_t i = 0; i < adopted->n_warnings; i++)
+		out_add_text(&warnings, adopted->warnings[i]);
+	out_json(&out, "image", image_json(&adopted->images.items[0]));
+	out_json(&out, "adopted", image_array(&adopted->images));
+	out_json(&out, "already_known", image_array(&adopted->known));
+	out_json(&out, "warnings", out_take(&warnings));
+	return out_take(&out);
+}
+
+enum api_step adopt_file(struct api_call *call)
+{
+	CLEANUP(adoption_fini) struct adoption adoption = {.labels = NULL};
+	struct service_adopted adopted = {.n_warnings = 0};
+	const struct service_image *leaf;
+	enum service_code code;
+	enum api_step step;
+
+	if (!parse(call, &adoption))
+		return API_REPLY;
+	code = service_image_adopt(call->api->service, &adoption.spec, &adopted, &call->err);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	if (adopted.images.n == 0)
+		return call_fail(call, CODE_INTERNAL, "nothing was adopted");
+	leaf = adopted.images.items;
+	step = call_json(call, 201, adopted_json(&adopted));
+	call_header(call, "Location", "/v1/images/%s", leaf->id);
+	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)leaf->meta_version);
+	service_adopted_fini(&adopted);
+	return step;
+}
