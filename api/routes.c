@@ -32,6 +32,8 @@ static const struct route routes[] = {
 	 .body = ROUTE_COLLECT, .later = "dry_run"},
 	{HTTP_DELETE, "/v1/images/{ref}", images_delete, .tagged = true, .kind = ROUTE_WORK,
 	 .parameters = "keep_file missing_ok", .later = "merge recursive confirm dry_run wait"},
+	{HTTP_GET, "/v1/images/{ref}/snapshots", list_children, .tagged = true, .kind = ROUTE_TRY,
+	 .parameters = LIST_PARAMETERS, .later = "embed since"},
 	{HTTP_POST, "/v1/images/{ref}/snapshots", create_snapshot, .tagged = true,
 	 .kind = ROUTE_WORK, .body = ROUTE_COLLECT, .later = "dry_run wait"},
 	{HTTP_POST, "/v1/images/{ref}/actions/freeze", update_freeze, .tagged = true,

@@ -178,6 +178,10 @@ static void lists_children(void **state)
 	exchange_send(*state, &exchange);
 	assert_string_equal(exchange.text, "{\"items\":[],\"next\":null,\"revision\":881}\n");
 	exchange_fini(&exchange);
+	exchange.target = "/v1/images/base/snapshots?fields=name&limit=1&format=csv";
+	exchange_send(*state, &exchange);
+	assert_string_equal(exchange.text, "name\r\nweb-1\r\n");
+	exchange_fini(&exchange);
 	exchange.target = "/v1/images/nobody/children";
 	exchange_problem(*state, &exchange, 404, "image-not-found", "no image is called that");
 }

@@ -300,6 +300,84 @@ static void database_refuses_cycles(void **state)
 	(void)sqlite3_close(db);
 }
 
+/* A copy of the row, to be changed. */
+static struct catalog_image row_of(struct world *world, uint8_t n)
+{
+	struct catalog_image row = {.version = 0};
+
+	assert_int_equal(catalog_get(world->catalog, id_of(n), &row, &world->err), 0);
+	return row;
+}
+
+static void check_changed(struct world *world)
+{
+	struct catalog_image row = row_of(world, 1);
+	uint8_t id[IDS_SIZE];
+
+	assert_string_equal(row.name, "renamed");
+	assert_string_equal(row.description, "text");
+	assert_int_equal(row.n_labels, 1);
+	assert_string_equal(row.labels[0].key, "role");
+	assert_string_equal(row.labels[0].value, "db");
+	assert_true(row.frozen);
+	assert_false(row.dirty);
+	assert_int_equal(row.version, 4);
+	assert_int_equal(catalog_id_of(world->catalog, "renamed", id, &world->err), 0);
+	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err),
+			 CATALOG_E_NOT_FOUND);
+	catalog_image_fini(&row);
+}
+
+static void changes_what_is_told_of_an_image(void **state)
+{
+	struct catalog_label labels[] = {{"env", "prod"}, {"role", "web"}};
+	struct world *world = *state;
+	struct catalog_image row;
+	uint64_t generation;
+
+	assert_int_equal(create(world, 1, 0), 0);
+	assert_int_equal(catalog_mark_dirty(world->catalog, id_of(1), &generation, &world->err), 0);
+	row = row_of(world, 1);
+	row.labels = labels;
+	row.n_labels = 2;
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
+	row = row_of(world, 1);
+	assert_int_equal(row.n_labels, 2);
+	assert_true(row.dirty);
+	(void)strcpy(row.name, "renamed");
+	row.description = strdup("text");
+	(void)strcpy(row.labels[0].key, "role");
+	(void)strcpy(row.labels[0].value, "db");
+	row.n_labels = 1;
+	row.frozen = true;
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
+	check_changed(world);
+	/* It is not the row that was looked at any more. */
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), CATALOG_E_CHANGED);
+	catalog_image_fini(&row);
+	check_changed(reopen(state));
+}
+
+static void refuses_changes(void **state)
+{
+	struct world *world = *state;
+	struct catalog_image row;
+
+	assert_int_equal(create(world, 1, 0), 0);
+	assert_int_equal(create(world, 2, 0), 0);
+	row = row_of(world, 1);
+	(void)strcpy(row.name, "image-2");
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), CATALOG_E_NAME_EXISTS);
+	assert_string_equal(world->err.text, "an image 'image-2' exists");
+	memcpy(row.id, id_of(3), IDS_SIZE);
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), CATALOG_E_NOT_FOUND);
+	assert_int_equal(insert(world, 3, 0), 0);
+	row.version = 1;
+	(void)strcpy(row.name, "image-3");
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), CATALOG_E_STATE);
+	catalog_image_fini(&row);
+}
+
 static void refuses_other_databases(void **state)
 {
 	static const struct {
@@ -336,6 +414,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lists_by_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(is_one_daemons_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(database_refuses_cycles, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changes_what_is_told_of_an_image, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(refuses_changes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_other_databases, set_up, tear_down),
 	};
 
