@@ -38,15 +38,28 @@ static bool parse_port(const char *text, in_port_t *ret_port)
 	return true;
 }
 
+static const char *check(const struct address *address)
+{
+	const void *name = &address->name;
+	bool loopback = true;
+
+	if (address->name.ss_family == AF_INET)
+		loopback = ntohl(((const struct sockaddr_in *)name)->sin_addr.s_addr) >> 24 == 127;
+	else if (address->name.ss_family == AF_INET6)
+		loopback = IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)name)->sin6_addr);
+	else if (address->name.ss_family != AF_UNIX)
+		return "is neither IPv4 nor IPv6 nor a Unix socket";
+	return loopback ? NULL
+			: "is not a loopback address; without authentication only 127.0.0.1, "
+			  "[::1] and unix:PATH are allowed";
+}
+
 static const char *parse_v4(const char *host, in_port_t port, struct address *address)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = port};
 
 	if (inet_pton(AF_INET, host, &name.sin_addr) != 1)
 		return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
-	if (ntohl(name.sin_addr.s_addr) >> 24 != 127)
-		return "is not a loopback address; without authentication only 127.0.0.1, [::1] and "
-		       "unix:PATH are allowed";
 	memcpy(&address->name, &name, sizeof name);
 	address->length = sizeof name;
 	return NULL;
@@ -58,9 +71,6 @@ static const char *parse_v6(const char *host, in_port_t port, struct address *ad
 
 	if (inet_pton(AF_INET6, host, &name.sin6_addr) != 1)
 		return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
-	if (!IN6_IS_ADDR_LOOPBACK(&name.sin6_addr))
-		return "is not a loopback address; without authentication only 127.0.0.1, [::1] and "
-		       "unix:PATH are allowed";
 	memcpy(&address->name, &name, sizeof name);
 	address->length = sizeof name;
 	return NULL;
@@ -99,6 +109,27 @@ const char *address_parse(const char *text, struct address *ret_address)
 		why = parse_unix(text + 5, &address);
 	else
 		why = parse_inet(text, &address);
+	if (!why)
+		why = check(&address);
+	if (why)
+		return why;
+	address_refresh(&address);
+	*ret_address = address;
+	return NULL;
+}
+
+const char *address_inherit(int fd, struct address *ret_address)
+{
+	struct address address = {.length = sizeof address.name, .inherited = fd};
+	int type = 0, listens = 0;
+	socklen_t length = sizeof(int);
+	const char *why;
+
+	if (getsockname(fd, (struct sockaddr *)(void *)&address.name, &address.length) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+		return "is not a listening stream socket";
+	why = check(&address);
 	if (why)
 		return why;
 	address_refresh(&address);

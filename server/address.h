@@ -11,10 +11,14 @@ struct address {
 	struct sockaddr_storage name;
 	socklen_t length;
 	char text[ADDRESS_TEXT]; /* as --listen takes it */
+	int inherited;           /* the listening socket, opened by somebody else; 0: by us */
 };
 
 /* NULL, or why `text` is not an address that may be listened on. */
 const char *address_parse(const char *text, struct address *ret_address);
+
+/* The same for a listening socket that was opened by somebody else. */
+const char *address_inherit(int fd, struct address *ret_address);
 
 bool address_is_unix(const struct address *address);
 /* The path of a Unix socket. */

@@ -66,6 +66,15 @@ int httpd_start(const struct api *api, const struct config *config, struct addre
 	return 0;
 }
 
+void httpd_state(const struct httpd *httpd, struct httpd_state *ret_state)
+{
+	*ret_state = (struct httpd_state){
+		.connections = atomic_load(&httpd->n_connections),
+		.requests = atomic_load(&httpd->in_flight),
+		.stuck_ms = pulse_longest(&httpd->pulse, clock_monotonic_ms()),
+	};
+}
+
 /* True when `count` came down to 0 in time. The library tells of ends by calls that cannot wake us,
  * so this looks every few milliseconds. */
 static bool wait_for_none(const atomic_uint *count, int64_t ms)

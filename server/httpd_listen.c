@@ -48,7 +48,7 @@ static int bind_unix(int fd, const struct address *address)
 	return r;
 }
 
-int httpd_listen(struct address *address, char ret_why[HTTPD_WHY])
+static int open_socket(struct address *address, char ret_why[HTTPD_WHY])
 {
 	CLEANUP(closep) int fd = socket(address->name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof address->name;
@@ -67,8 +67,13 @@ int httpd_listen(struct address *address, char ret_why[HTTPD_WHY])
 	return STEAL_FD(fd);
 }
 
+int httpd_listen(struct address *address, char ret_why[HTTPD_WHY])
+{
+	return address->inherited ? address->inherited : open_socket(address, ret_why);
+}
+
 void httpd_listen_end(const struct address *address)
 {
-	if (address_is_unix(address))
+	if (address_is_unix(address) && !address->inherited)
 		pool_socket_remove(address_path(address));
 }

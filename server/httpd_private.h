@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "httpd.h"
+#include "pulse.h"
 #include "workers.h"
 
 struct MHD_Connection;
@@ -55,6 +56,7 @@ struct httpd {
 	struct httpd_listener listeners[16];
 	size_t n_listeners;
 	char id_prefix[9];
+	struct pulse pulse;       /* of the polling threads and the watch */
 	atomic_ullong n_requests; /* ever */
 	atomic_uint n_connections;
 	atomic_uint in_flight; /* requests whose end the library has not told yet */

@@ -84,9 +84,8 @@ static ssize_t wait_for_block(struct stream *stream, uint64_t offset, size_t len
 	return 0;
 }
 
-static ssize_t read_stream(void *ctx, uint64_t offset, char *buf, size_t max)
+static ssize_t next_bytes(struct stream *stream, uint64_t offset, char *buf, size_t max)
 {
-	struct stream *stream = ctx;
 	size_t length = max < HTTPD_BLOCK ? max : HTTPD_BLOCK;
 
 	if (stream->failed)
@@ -106,6 +105,18 @@ static ssize_t read_stream(void *ctx, uint64_t offset, char *buf, size_t max)
 	case HTTP_READ_FAILED: break;
 	}
 	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static ssize_t read_stream(void *ctx, uint64_t offset, char *buf, size_t max)
+{
+	struct stream *stream = ctx;
+	struct pulse *pulse = &stream->httpd->pulse;
+	ssize_t n;
+
+	pulse_begin(pulse);
+	n = next_bytes(stream, offset, buf, max);
+	pulse_end(pulse);
+	return n;
 }
 
 static struct MHD_Response *from_stream(struct httpd_request *request, struct http_stream *source)

@@ -223,14 +223,15 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 				  const char *method, const char *version, const char *piece,
 				  size_t *len, void **state)
 {
+	struct httpd_listener *listener = ctx;
 	struct httpd_request *request = *state;
 	bool ok;
 
-	(void)ctx;
 	(void)connection;
 	(void)url;
 	if (!request)
 		return MHD_NO;
+	pulse_begin(&listener->httpd->pulse);
 	if (!request->begun)
 		ok = begin(request, method, version);
 	else if (request->phase == HTTPD_BODY && *len)
@@ -239,6 +240,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		ok = end_of_body(request);
 	else
 		ok = httpd_steps_go(request);
+	pulse_end(&listener->httpd->pulse);
 	return ok ? MHD_YES : MHD_NO;
 }
 

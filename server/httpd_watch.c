@@ -72,7 +72,9 @@ static void *watch(void *ctx)
 	while (!httpd->watch_ends) {
 		struct timespec deadline = clock_deadline(PAUSE_MS);
 
+		pulse_begin(&httpd->pulse);
 		cut_late(httpd, clock_monotonic_ms());
+		pulse_end(&httpd->pulse);
 		(void)pthread_cond_timedwait(&httpd->watch_wakes, &httpd->watch_lock, &deadline);
 	}
 	(void)pthread_mutex_unlock(&httpd->watch_lock);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "attend.h"
 #include "cleanup.h"
 #include "httpd.h"
 #include "log.h"
@@ -69,7 +70,8 @@ static void announce(const struct options *options)
 	if (isatty(STDERR_FILENO))
 		print_tries(base);
 	(void)fflush(stdout);
-	notify_ready(first->text);
+	(void)snprintf(base, sizeof base, "listening on %s", first->text);
+	notify_ready(base);
 }
 
 static const char *unix_socket(const struct options *options)
@@ -94,7 +96,7 @@ static int serve(struct options *options, struct service *service, const sigset_
 		return EXIT_CANNOT;
 	}
 	announce(options);
-	(void)sigwait(ends, &sign);
+	sign = attend(ends, httpd);
 	log_info("stopping on signal %d", sign);
 	notify_stopping();
 	httpd_stop(httpd);
@@ -114,6 +116,10 @@ static int run(struct options *options)
 	raise_limits();
 	block_signals(&ends);
 	(void)umask(0077);
+	if (options_inherit(options, NOTIFY_FIRST_SOCKET, notify_sockets(), why) < 0) {
+		log_error("%s", why);
+		return EXIT_CANNOT;
+	}
 	if (pool_state_open(options->state_dir, &state, path, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_CANNOT;

@@ -112,7 +112,8 @@ static int default_listen(struct options *options, char *why)
 {
 	char path[CONFIG_PATH + 32];
 
-	if (options->n_listen)
+	options->has_listen = options->n_listen > 0;
+	if (options->has_listen)
 		return 0;
 	if (add_listen(options, "127.0.0.1:8080", why) < 0)
 		return -1;
@@ -153,4 +154,22 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 	if (ret_options->has_log_level)
 		ret_options->config.log_level = ret_options->log_level;
 	return default_listen(ret_options, ret_why);
+}
+
+int options_inherit(struct options *options, int first, unsigned n, char ret_why[OPTIONS_WHY])
+{
+	if (n && !options->has_listen)
+		options->n_listen = 0;
+	for (int fd = first; fd < first + (int)n; fd++) {
+		const char *reason = "is one of more than 16";
+
+		if (options->n_listen < OPTIONS_LISTEN_MAX)
+			reason = address_inherit(fd, &options->listen[options->n_listen]);
+		if (reason) {
+			(void)snprintf(ret_why, OPTIONS_WHY, "inherited socket %d %s", fd, reason);
+			return -1;
+		}
+		options->n_listen++;
+	}
+	return 0;
 }

@@ -23,6 +23,7 @@ struct options {
 	char state_dir[CONFIG_PATH];
 	struct address listen[OPTIONS_LISTEN_MAX];
 	size_t n_listen;
+	bool has_listen; /* else those are the defaults */
 	bool has_log_level;
 	uint64_t log_level; /* over what the file says, wherever it stands */
 	struct config config;
@@ -31,6 +32,10 @@ struct options {
 /* -1 and a line in `ret_why` for a person when the command line makes no sense. */
 int options_parse(int argc, char *const argv[], struct options *ret_options,
 		  char ret_why[OPTIONS_WHY]);
+
+/* The sockets `first` and following, which the service manager has opened, instead of the defaults.
+ */
+int options_inherit(struct options *options, int first, unsigned n, char ret_why[OPTIONS_WHY]);
 
 extern const char options_help[];
 

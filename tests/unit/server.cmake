@@ -1,4 +1,4 @@
 # What server/ does without a socket.
-foreach(name catalog config log_line options pool)
+foreach(name catalog config log_line options pool pulse)
 	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api PkgConfig::sqlite3)
 endforeach()

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The units are understood by systemd, and lock the daemon in as far as promised.
+# shellcheck source-path=SCRIPTDIR/../api
+. "$(dirname "$0")/../api/lib.sh"
+requires systemd-analyze systemd-sysusers systemd-tmpfiles
+source=$(realpath "$(dirname "$0")/../../systemd")
+: "${UNITS:?is the folder of the units as they are installed}"
+
+# The same units, with a program and a user that this machine has.
+cp "$UNITS/vhdd.service" "$UNITS/vhdd.socket" "$work"
+sed -i "s|^ExecStart=[^ ]*|ExecStart=$VHDD|" "$work/vhdd.service"
+systemd-analyze verify --man=no "$work/vhdd.service" "$work/vhdd.socket" >"$work/out" 2>&1 ||
+	fail "verify: $(cat "$work/out")"
+# What it only warns of ends up here too: a key that it does not know, for one.
+! grep -E "vhdd\.(service|socket)" "$work/out" || fail "verify warns"
+
+rating() {
+	systemd-analyze security --offline=true --threshold="$1" "$work/vhdd.service" >"$work/out" 2>&1
+}
+rating 12 || fail "security: $(tail -n 1 "$work/out")"
+tail -n 1 "$work/out"
+! rating 1 || fail "the threshold means nothing"
+! grep -q '^PrivateUsers=' "$work/vhdd.service" || fail "PrivateUsers hides who is behind the Unix socket"
+
+# ---- users and folders, in a root of their own
+mkdir -p "$work/root/etc"
+printf 'root:x:0:0::/:/bin/sh\n' >"$work/root/etc/passwd"
+printf 'root:x:0:\n' >"$work/root/etc/group"
+systemd-sysusers --root="$work/root" "$source/vhdd.sysusers" >"$work/out" 2>&1 ||
+	fail "sysusers: $(cat "$work/out")"
+grep -q '^vhdd:x:[0-9]*:[0-9]*:VHD disk images:/var/lib/vhdd:.*nologin$' "$work/root/etc/passwd" ||
+	fail "user: $(cat "$work/root/etc/passwd")"
+if [ "$(id -u)" -eq 0 ]; then
+	systemd-tmpfiles --create --root="$work/root" "$source/vhdd.tmpfiles" >"$work/out" 2>&1 ||
+		fail "tmpfiles: $(cat "$work/out")"
+	[ "$(stat -c %a "$work/root/var/lib/vhdd")" = 700 ] || fail "the state folder is not 0700"
+fi
+
+# ---- the configuration that is installed: every key, and nothing but defaults
+conf=$source/vhdd.conf
+"$VHDD" --print-config >"$work/default"
+"$VHDD" --print-config --config "$conf" >"$work/shipped" || fail "vhdd.conf"
+same "$work/default" "$work/shipped" "vhdd.conf changes a default"
+sed 's/^;//' "$conf" >"$work/all"
+"$VHDD" --print-config --config "$work/all" >"$work/got" || fail "the examples of vhdd.conf"
+grep -v '^roots = ' "$work/got" | sed '/^\[pool fast\]/,$d;/^$/d' | diff - <(sed '/^; roots =/d;/^$/d' "$work/default") ||
+	fail "what vhdd.conf calls a default is none"
+while read -r key _; do
+	grep -q "^;$key = " "$conf" || fail "vhdd.conf lacks $key"
+done < <(sed -n 's/^\(; \)\{0,1\}\([a-z_]*\) =.*/\2/p' "$work/default")
+finish
