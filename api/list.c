@@ -31,19 +31,23 @@ struct list {
 	/* what was found: in order, one more than a page at most */
 	struct list_item {
 		struct order_place place;
-		json_t *json; /* NULL: one beyond the page, or memory was out */
-	} * *items;           /* heap, LIST_MAX + 1 */
+		struct service_image image;
+	} * *items; /* heap, LIST_MAX + 1 */
 	size_t n;
 	uint64_t total, revision;
 	bool failed;
 };
 
+static void item_free(struct list_item *item)
+{
+	service_image_fini(&item->image);
+	free(item);
+}
+
 static void list_fini(struct list *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		json_decref(list->items[i]->json);
-		free(list->items[i]);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		item_free(list->items[i]);
 	free(list->items);
 	view_fini(&list->view);
 }
@@ -96,14 +100,8 @@ static size_t position(const struct list *list, const struct order_place *place)
 	return low;
 }
 
-static void item_free(struct list_item *item)
-{
-	json_decref(item->json);
-	free(item);
-}
-
-static void keep(struct list *list, const struct service_image *image,
-		 const struct order_place *place)
+/* Takes over what the image owns, if it belongs to the page. */
+static void keep(struct list *list, struct service_image *image, const struct order_place *place)
 {
 	size_t at = position(list, place);
 	struct list_item *item;
@@ -115,8 +113,8 @@ static void keep(struct list *list, const struct service_image *image,
 		list->failed = true;
 		return;
 	}
-	*item = (struct list_item){.place = *place, .json = image_json(image)};
-	list->failed |= !item->json;
+	*item = (struct list_item){.place = *place, .image = *image};
+	memset(image, 0, sizeof *image);
 	if (list->n > list->limit)
 		item_free(list->items[--list->n]);
 	memmove(&list->items[at + 1], &list->items[at], (list->n - at) * sizeof(void *));
@@ -124,7 +122,7 @@ static void keep(struct list *list, const struct service_image *image,
 	list->n++;
 }
 
-static void consider(struct list *list, const struct service_image *image)
+static void consider(struct list *list, struct service_image *image)
 {
 	struct order_place place;
 
@@ -161,11 +159,11 @@ static enum service_code look(struct api_call *call, struct list *list, char aft
 		return code;
 	if (list->revision == 0)
 		list->revision = images.revision;
+	if (images.n > 0)
+		memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
 	for (size_t i = 0; i < images.n && !enough(list); i++)
 		consider(list, &images.items[i]);
 	*ret_more = images.more && images.n > 0;
-	if (images.n > 0)
-		memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
 	return SERVICE_OK;
 }
 
@@ -230,7 +228,7 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
 	(void)snprintf(etag, sizeof etag, "c%" PRIu64, list->revision);
 	for (size_t i = 0; i < n; i++)
-		out_add(&items, json_incref(list->items[i]->json));
+		out_add(&items, image_json(&list->items[i]->image));
 	if (!call_etag_weak(call, etag)) {
 		json_decref(out_take(&items));
 		return API_REPLY;

@@ -89,4 +89,22 @@ expect_problem 412 precondition-failed $data -X PATCH -d 'op=zero&offset=0&lengt
 head -c 1048577 /dev/zero >"$work/large"
 expect_problem 413 body-too-large $data -T "$work/large" -H "If-Match: $(jq -r .current_etag "$body")"
 
+# ---- a counter that several count up: nothing is lost
+printf 0000 | expect 200 $data -T -
+count() { # CLIENT TIMES
+	local n=0 etag value
+	while [ "$n" -lt "$2" ]; do
+		value=$(curl -s --unix-socket "$socket" -D "$work/head-$1" -r 0-3 "http://localhost$data")
+		etag=$(sed -n 's/^etag: //Ip' "$work/head-$1" | tr -d '\r')
+		curl -s --fail -o /dev/null --unix-socket "$socket" -T - -H "If-Match: $etag" "http://localhost$data" \
+			< <(printf '%04d' $((10#$value + 1))) && n=$((n + 1))
+	done
+}
+for client in 1 2 3; do
+	count $client 10 &
+done
+wait_for_clients
+expect 206 $data -r 0-3
+[ "$(cat "$body")" = 0030 ] || fail "counted to '$(cat "$body")' instead of 30"
+
 finish
