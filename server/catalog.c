@@ -27,7 +27,7 @@ void catalog_images_fini(struct catalog_images *images)
 static int load(struct catalog *catalog, const char *path, struct catalog_error *err)
 {
 	sqlite3_stmt *stmt;
-	int r = catalog_sql_open(catalog, path, err);
+	int r = catalog_setup_open(catalog, path, err);
 
 	if (r < 0)
 		return r;
@@ -63,7 +63,7 @@ void catalog_close(struct catalog *catalog)
 {
 	if (!catalog)
 		return;
-	catalog_sql_close(catalog);
+	catalog_setup_close(catalog);
 	catalog_index_fini(&catalog->index);
 	(void)pthread_mutex_destroy(&catalog->memory);
 	(void)pthread_mutex_destroy(&catalog->writer);

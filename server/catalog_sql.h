@@ -57,10 +57,6 @@ int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const ch
 /* What the database said last. */
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err);
 
-/* Opens, sets and verifies every pragma, migrates, prepares. */
-int catalog_sql_open(struct catalog *catalog, const char *path, struct catalog_error *err);
-void catalog_sql_close(struct catalog *catalog);
-
 /* A statement with nothing bound. */
 struct sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement);
 /* Runs it to its end; a change of no row is CATALOG_E_STATE. */
@@ -76,6 +72,10 @@ int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t i
 		      struct catalog_error *err);
 
 int64_t catalog_sql_now(void); /* milliseconds since 1970 */
+
+/* catalog_setup.c: opens, sets and verifies every pragma, migrates, prepares. */
+int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err);
+void catalog_setup_close(struct catalog *catalog);
 
 /* catalog_schema.c: step i makes version i + 1 of the schema out of version i. */
 extern const char *const catalog_schema[];

@@ -1,0 +1,202 @@
+/* catalog_setup.c - opens and closes the database. Whatever the design relies on is read back, and
+ * the daemon does not start when it did not take. */
+#include "catalog_sql.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { APPLICATION_ID = 0x76686464 }; /* "vhdd" */
+
+static int execute(struct catalog *catalog, const char *sql, struct catalog_error *err)
+{
+	if (sqlite3_exec(catalog->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return catalog_sql_error(catalog, "open", err);
+	return 0;
+}
+
+/* The single value that a query answers. */
+static int query(struct catalog *catalog, const char *sql, char *ret_text, size_t size,
+		 struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = 0;
+
+	if (sqlite3_prepare_v2(catalog->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return catalog_sql_error(catalog, "open", err);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		(void)snprintf(ret_text, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	else
+		r = catalog_sql_error(catalog, "open", err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+static const struct pragma {
+	const char *set, *get, *value;
+} pragmas[] = {
+	/* The lock comes first, so that nobody else may ever open what follows. */
+	{"PRAGMA locking_mode = EXCLUSIVE", "PRAGMA locking_mode", "exclusive"},
+	{"BEGIN EXCLUSIVE; COMMIT", NULL, NULL},
+	{"PRAGMA journal_mode = PERSIST", "PRAGMA journal_mode", "persist"},
+	{"PRAGMA synchronous = EXTRA", "PRAGMA synchronous", "3"},
+	{"PRAGMA foreign_keys = ON", "PRAGMA foreign_keys", "1"},
+	{"PRAGMA trusted_schema = OFF", "PRAGMA trusted_schema", "0"},
+	{"PRAGMA cell_size_check = ON", "PRAGMA cell_size_check", "1"},
+	{"PRAGMA temp_store = MEMORY", "PRAGMA temp_store", "2"},
+	/* Has no value to read back where memory maps are compiled out. */
+	{"PRAGMA mmap_size = 0", NULL, NULL},
+};
+
+static int set_pragmas(struct catalog *catalog, struct catalog_error *err)
+{
+	char value[64];
+	int r;
+
+	for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
+		r = execute(catalog, pragmas[i].set, err);
+		if (r < 0)
+			return r;
+		if (!pragmas[i].get)
+			continue;
+		r = query(catalog, pragmas[i].get, value, sizeof value, err);
+		if (r < 0)
+			return r;
+		if (strcmp(value, pragmas[i].value) != 0)
+			return catalog_sql_fail(err, CATALOG_E_FAILED,
+						"catalog: '%s' did not take: %s", pragmas[i].set,
+						value);
+	}
+	if (sqlite3_db_config(catalog->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK)
+		return catalog_sql_error(catalog, "defensive", err);
+	(void)sqlite3_limit(catalog->db, SQLITE_LIMIT_LENGTH, 1 << 20);
+	(void)sqlite3_limit(catalog->db, SQLITE_LIMIT_SQL_LENGTH, 1 << 16);
+	(void)sqlite3_limit(catalog->db, SQLITE_LIMIT_ATTACHED, 0);
+	return 0;
+}
+
+static int number(struct catalog *catalog, const char *sql, long *ret_value,
+		  struct catalog_error *err)
+{
+	char text[64];
+	int r = query(catalog, sql, text, sizeof text, err);
+
+	if (r == 0)
+		*ret_value = strtol(text, NULL, 10);
+	return r;
+}
+
+/* One step, one transaction, with the version inside it. */
+static int migrate_step(struct catalog *catalog, int version, struct catalog_error *err)
+{
+	char sql[96];
+	int r = execute(catalog, "BEGIN IMMEDIATE", err);
+
+	if (r < 0)
+		return r;
+	r = execute(catalog, catalog_schema[version], err);
+	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
+		       version + 1, APPLICATION_ID);
+	if (r == 0)
+		r = execute(catalog, sql, err);
+	if (r == 0)
+		return execute(catalog, "COMMIT", err);
+	(void)execute(catalog, "ROLLBACK", NULL);
+	return r;
+}
+
+static int migrate(struct catalog *catalog, struct catalog_error *err)
+{
+	long version = 0, application = 0;
+	int r = number(catalog, "PRAGMA user_version", &version, err);
+
+	if (r == 0)
+		r = number(catalog, "PRAGMA application_id", &application, err);
+	if (r < 0)
+		return r;
+	if (version && application != APPLICATION_ID)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"catalog: the file is the database of another program");
+	if (version > catalog_schema_version)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"catalog: version %ld is from a newer vhdd", version);
+	for (; r == 0 && version < catalog_schema_version; version++)
+		r = migrate_step(catalog, (int)version, err);
+	return r;
+}
+
+static int prepare(struct catalog *catalog, struct catalog_error *err)
+{
+	for (int i = 0; i < SQL_STATEMENTS; i++) {
+		if (sqlite3_prepare_v3(catalog->db, catalog_statements[i], -1,
+				       SQLITE_PREPARE_PERSISTENT, &catalog->statements[i],
+				       NULL) != SQLITE_OK)
+			return catalog_sql_error(catalog, catalog_statements[i], err);
+	}
+	return 0;
+}
+
+static int set_meta(struct catalog *catalog, const char *key, int64_t value,
+		    struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_META_SET);
+
+	(void)sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(stmt, 2, value);
+	return catalog_sql_run(catalog, stmt, err);
+}
+
+static int64_t get_meta(struct catalog *catalog, const char *key, int64_t otherwise)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_META_GET);
+	int64_t value = otherwise;
+
+	(void)sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		value = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return value;
+}
+
+/* After an unclean stop the pages are looked through before anything is believed. */
+static int check(struct catalog *catalog, struct catalog_error *err)
+{
+	char text[160] = "ok";
+	int r = 0;
+
+	if (get_meta(catalog, "clean", 0) == 0)
+		r = query(catalog, "PRAGMA quick_check(1)", text, sizeof text, err);
+	if (r < 0)
+		return r;
+	if (strcmp(text, "ok") != 0)
+		return catalog_sql_fail(err, CATALOG_E_FAILED, "catalog: damaged: %s", text);
+	return set_meta(catalog, "clean", 0, err);
+}
+
+int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+		    SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+	int r;
+
+	if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK)
+		return catalog_sql_error(catalog, path, err);
+	r = set_pragmas(catalog, err);
+	if (r == 0)
+		r = migrate(catalog, err);
+	if (r == 0)
+		r = prepare(catalog, err);
+	if (r == 0)
+		r = check(catalog, err);
+	return r;
+}
+
+void catalog_setup_close(struct catalog *catalog)
+{
+	if (catalog->statements[SQL_META_SET])
+		(void)set_meta(catalog, "clean", 1, NULL);
+	for (int i = 0; i < SQL_STATEMENTS; i++)
+		(void)sqlite3_finalize(catalog->statements[i]);
+	(void)sqlite3_close(catalog->db);
+}
