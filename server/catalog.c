@@ -50,7 +50,9 @@ int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_cata
 	(void)pthread_mutex_init(&catalog->writer, NULL);
 	(void)pthread_mutex_init(&catalog->memory, NULL);
 	catalog->depth_max = depth_max;
-	r = load(catalog, path, err);
+	catalog->path = strdup(path);
+	r = catalog->path ? load(catalog, path, err)
+			  : catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
 	if (r < 0) {
 		catalog_close(catalog);
 		return r;
@@ -67,6 +69,7 @@ void catalog_close(struct catalog *catalog)
 	catalog_index_fini(&catalog->index);
 	(void)pthread_mutex_destroy(&catalog->memory);
 	(void)pthread_mutex_destroy(&catalog->writer);
+	free(catalog->path);
 	free(catalog);
 }
 
@@ -114,6 +117,33 @@ static int touch_parent(struct catalog *catalog, const struct catalog_node *pare
 	return catalog_sql_run(catalog, stmt, err);
 }
 
+/* `seal` may be NULL: the parent has one already. */
+static int seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		    const struct catalog_seal *seal, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = use_id(catalog, SQL_IMAGE_SEAL, id);
+
+	if (seal) {
+		(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)seal->file_bytes);
+		(void)sqlite3_bind_int64(stmt, 3, seal->mtime_ns);
+		(void)sqlite3_bind_int64(stmt, 4, (sqlite3_int64)seal->ino);
+		(void)sqlite3_bind_blob(stmt, 5, seal->sha256, sizeof seal->sha256, SQLITE_STATIC);
+	}
+	return catalog_sql_run(catalog, stmt, err);
+}
+
+static void sealed(struct catalog_node *parent, const struct catalog_seal *seal)
+{
+	if (!parent)
+		return;
+	parent->image.dirty = false;
+	if (!seal)
+		return;
+	parent->image.sealed = true;
+	parent->image.seal = *seal;
+	parent->image.usage.file_bytes = seal->file_bytes;
+}
+
 static void touched(struct catalog_node *parent, int64_t now)
 {
 	if (!parent)
@@ -154,23 +184,6 @@ static int may_insert(const struct catalog *catalog, const struct catalog_image 
 	return 0;
 }
 
-static int insert_rows(struct catalog *catalog, const struct catalog_image *image,
-		       struct catalog_error *err)
-{
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_INSERT);
-	int r;
-
-	catalog_row_bind(stmt, image);
-	r = catalog_sql_run(catalog, stmt, err);
-	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
-		stmt = use_id(catalog, SQL_LABEL_INSERT, image->id);
-		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
-		r = catalog_sql_run(catalog, stmt, err);
-	}
-	return r;
-}
-
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err)
 {
@@ -185,7 +198,7 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 	if (r == 0)
 		r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
-		r = insert_rows(catalog, &row, err);
+		r = catalog_row_insert(catalog, &row, err);
 		r = catalog_sql_end(catalog, r, err);
 	}
 	if (r == 0) {
@@ -201,10 +214,11 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 }
 
 static int finish_rows(struct catalog *catalog, struct catalog_node *node,
-		       const struct catalog_image *row, struct catalog_error *err)
+		       const struct catalog_image *row, const struct catalog_seal *parent_seal,
+		       struct catalog_error *err)
 {
 	sqlite3_stmt *stmt;
-	int r = catalog_sql_begin(catalog, err);
+	int r = catalog_sql_begin_closing(catalog, err);
 
 	if (r < 0)
 		return r;
@@ -215,8 +229,7 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 	if (r == 0)
 		r = touch_parent(catalog, node->parent, row->updated_at, err);
 	if (r == 0 && node->parent)
-		r = catalog_sql_run(catalog,
-				    use_id(catalog, SQL_IMAGE_SEAL, node->parent->image.id), err);
+		r = seal_row(catalog, node->parent->image.id, parent_seal, err);
 	if (r == 0)
 		r = catalog_sql_event(catalog, "image.created", row->id, err);
 	return catalog_sql_end(catalog, r, err);
@@ -224,7 +237,7 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 
 int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
-			  struct catalog_error *err)
+			  const struct catalog_seal *parent_seal, struct catalog_error *err)
 {
 	struct catalog_image row;
 	struct catalog_node *node = enter(catalog, id, err);
@@ -238,14 +251,38 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	row.state = CATALOG_READY;
 	row.version++;
 	row.updated_at = catalog_sql_now();
-	r = finish_rows(catalog, node, &row, err);
+	r = finish_rows(catalog, node, &row, parent_seal, err);
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		row.children = node->image.children;
 		node->image = row;
 		touched(node->parent, row.updated_at);
-		if (node->parent)
-			node->parent->image.dirty = false;
+		sealed(node->parent, parent_seal);
+		(void)pthread_mutex_unlock(&catalog->memory);
+	}
+	leave(catalog);
+	return r;
+}
+
+int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		 const struct catalog_seal *seal, struct catalog_error *err)
+{
+	struct catalog_node *node = enter(catalog, id, err);
+	int r;
+
+	if (!node)
+		return CATALOG_E_NOT_FOUND;
+	if (!node->image.children || node->image.sealed || node->image.dirty)
+		r = catalog_sql_fail(err, CATALOG_E_STATE, "the image is not to be sealed");
+	else
+		r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		r = seal_row(catalog, id, seal, err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	if (r == 0) {
+		(void)pthread_mutex_lock(&catalog->memory);
+		sealed(node, seal);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
 	leave(catalog);
@@ -267,7 +304,7 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	if (node->image.children)
 		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
 	else
-		r = catalog_sql_begin(catalog, err);
+		r = catalog_sql_begin_closing(catalog, err);
 	if (r == 0) {
 		stmt = use_id(catalog, SQL_IMAGE_DELETING, id);
 		(void)sqlite3_bind_int64(stmt, 2, now);
@@ -288,16 +325,24 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	return r;
 }
 
+static bool is_last_child(const struct catalog_node *node)
+{
+	return node->parent && node->parent->image.children == 1;
+}
+
 static int forget_rows(struct catalog *catalog, const struct catalog_node *node, int64_t now,
 		       struct catalog_error *err)
 {
-	int r = catalog_sql_begin(catalog, err);
+	int r = catalog_sql_begin_closing(catalog, err);
 
 	if (r < 0)
 		return r;
 	r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_FORGET, node->image.id), err);
 	if (r == 0)
 		r = touch_parent(catalog, node->parent, now, err);
+	if (r == 0 && is_last_child(node))
+		r = catalog_sql_run(catalog,
+				    use_id(catalog, SQL_IMAGE_UNSEAL, node->parent->image.id), err);
 	if (r == 0 && node->image.state == CATALOG_READY)
 		r = catalog_sql_event(catalog, "image.deleted", node->image.id, err);
 	return catalog_sql_end(catalog, r, err);
@@ -318,6 +363,8 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct c
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		touched(node->parent, now);
+		if (is_last_child(node))
+			node->parent->image.sealed = false;
 		catalog_index_remove(&catalog->index, node);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
@@ -343,6 +390,7 @@ int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		node->image.dirty = true;
+		node->image.sealed = false;
 		*ret_generation = ++node->image.generation;
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
@@ -359,7 +407,7 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
-	r = catalog_sql_begin(catalog, err);
+	r = catalog_sql_begin_closing(catalog, err);
 	if (r == 0) {
 		stmt = use_id(catalog, SQL_IMAGE_CLEAN, id);
 		(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)usage->file_bytes);

@@ -36,8 +36,10 @@ enum catalog_code {
 	CATALOG_E_NOSPC = -9,
 	CATALOG_E_NOMEM = -10,
 	CATALOG_E_BUSY = -11,    /* another daemon holds the catalog */
-	CATALOG_E_FAILED = -12,  /* damaged, or the disk failed */
+	CATALOG_E_FAILED = -12,  /* not what it should be, or the disk failed */
 	CATALOG_E_CHANGED = -13, /* the row is not of the version that was looked at */
+	CATALOG_E_DAMAGED = -14,
+	CATALOG_E_NEWER = -15, /* written by a newer vhdd */
 };
 
 struct catalog_error {
@@ -73,6 +75,14 @@ struct catalog_usage {
 	int64_t measured_at;
 };
 
+/* What the file of an image was when it got its first child: from then on nobody may change it. */
+struct catalog_seal {
+	uint64_t file_bytes;
+	int64_t mtime_ns; /* since 1970 */
+	uint64_t ino;
+	uint8_t sha256[32]; /* of its footers, its header and its block table */
+};
+
 struct catalog_image {
 	uint8_t id[IDS_SIZE];
 	uint8_t parent_id[IDS_SIZE]; /* all zero: a root */
@@ -84,6 +94,8 @@ struct catalog_image {
 	uint64_t generation; /* counts the times it was opened and then written */
 	struct catalog_vhd vhd;
 	struct catalog_usage usage;
+	bool sealed; /* `seal` says something */
+	struct catalog_seal seal;
 	char pool[CATALOG_NAME];
 	char *description;            /* heap; NULL = "" */
 	struct catalog_label *labels; /* heap */
@@ -112,13 +124,24 @@ void catalog_images_fini(struct catalog_images *images);
 
 struct catalog;
 
-/* `depth_max`: images of one chain. */
+/* `depth_max`: images of one chain. All that is in the database is looked through first. An older
+ * one is brought up to date, after a backup. */
 int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_catalog,
 		 struct catalog_error *err);
 void catalog_close(struct catalog *catalog);
 
-/* Whether the last commit went well; if not, why. Never blocks. */
+/* Whether the last commit went well; if not, why. Never blocks. When the disk fails in a commit,
+ * nobody knows whether it is durable: the process ends at once with status 70, and the next start
+ * finds out. */
 bool catalog_healthy(struct catalog *catalog, char ret_why[CATALOG_WHY]);
+/* When the disk is full, a ballast beside the catalog is given up so that what was begun can end,
+ * and all that begins something new is refused (CATALOG_E_NOSPC). This makes the ballast and ends
+ * that when there is room. True: all is well. Once at the start, and now and then. */
+bool catalog_keep_room(struct catalog *catalog);
+/* A copy beside the catalog; the last seven are kept. */
+int catalog_backup(struct catalog *catalog, struct catalog_error *err);
+/* Whether the newest one is older than a day. */
+bool catalog_backup_due(struct catalog *catalog);
 
 /* ---- from memory ---- */
 
@@ -128,9 +151,10 @@ int catalog_get(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 struct catalog_brief {
 	enum catalog_state state;
 	enum catalog_kind kind;
-	bool frozen, dirty;
-	uint64_t generation, children, blocks;
+	bool frozen, dirty, sealed;
+	uint64_t generation, children, blocks, size, file_bytes;
 	uint8_t parent_id[IDS_SIZE];
+	struct catalog_seal seal;
 	char pool[CATALOG_NAME];
 };
 bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
@@ -161,24 +185,37 @@ int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool 
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err);
 /* The file is complete and durable: CREATING becomes READY, and the parent is clean, for it was
- * flushed when it was frozen. */
+ * flushed when it was frozen. `parent_seal`: of a parent that was not sealed, else NULL. */
 int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
-			  struct catalog_error *err);
+			  const struct catalog_seal *parent_seal, struct catalog_error *err);
+/* Of an image with children that has come without one. */
+int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		 const struct catalog_seal *seal, struct catalog_error *err);
 /* READY becomes DELETING; refused while it has children. */
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			 struct catalog_error *err);
-/* The row goes, in any state; refused while it has children. */
+/* The row goes, in any state; refused while it has children. The last child takes the seal of its
+ * parent along. */
 int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err);
 /* Name, description, labels and `frozen` become those of `image`, whose version must be that of the
  * row. One that becomes frozen is clean: it has been flushed. */
 int catalog_update(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err);
-/* Before the first write after an open: `dirty`, and a new generation. */
+/* Before the first write after an open: `dirty`, a new generation, and no seal. */
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err);
 /* After the last flush and close. */
 int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       const struct catalog_usage *usage, struct catalog_error *err);
+
+/* ---- when a catalog was lost ---- */
+
+/* All of them in one transaction, as they are; a parent comes before its children. */
+int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		    struct catalog_error *err);
+/* What a catalog or a backup says of images that no file says: id, name, pool, description, labels
+ * and whether it was frozen. Read without a change to it; a damaged one is refused. */
+int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

@@ -50,6 +50,10 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->frozen = node->image.frozen;
 		ret_brief->dirty = node->image.dirty;
 		ret_brief->generation = node->image.generation;
+		ret_brief->size = node->image.vhd.size;
+		ret_brief->file_bytes = node->image.usage.file_bytes;
+		ret_brief->sealed = node->image.sealed;
+		ret_brief->seal = node->image.seal;
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;
 		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);

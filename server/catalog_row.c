@@ -54,6 +54,17 @@ static void put_usage(struct binding *to, const struct catalog_usage *usage)
 	put_number(to, (uint64_t)usage->measured_at);
 }
 
+static void put_seal(struct binding *to, const struct catalog_image *image)
+{
+	if (!image->sealed)
+		return; /* what is not bound is NULL */
+	put_number(to, image->seal.file_bytes);
+	put_number(to, (uint64_t)image->seal.mtime_ns);
+	put_number(to, image->seal.ino);
+	(void)sqlite3_bind_blob(to->stmt, to->column++, image->seal.sha256,
+				sizeof image->seal.sha256, SQLITE_STATIC);
+}
+
 void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image)
 {
 	struct binding to = {statement, 1};
@@ -73,6 +84,25 @@ void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image
 	put_number(&to, image->version);
 	put_number(&to, (uint64_t)image->created_at);
 	put_number(&to, (uint64_t)image->updated_at);
+	put_seal(&to, image);
+}
+
+int catalog_row_insert(struct catalog *catalog, const struct catalog_image *image,
+		       struct catalog_error *err)
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_INSERT);
+	int r;
+
+	catalog_row_bind(stmt, image);
+	r = catalog_sql_run(catalog, stmt, err);
+	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
+		stmt = catalog_sql_use(catalog, SQL_LABEL_INSERT);
+		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
+		r = catalog_sql_run(catalog, stmt, err);
+	}
+	return r;
 }
 
 void catalog_row_bind_facts(sqlite3_stmt *statement, const struct catalog_vhd *vhd,
@@ -123,6 +153,20 @@ static void get_vhd(struct binding *from, struct catalog_vhd *vhd)
 	vhd->temporary = get_number(from) != 0;
 }
 
+static void get_seal(struct binding *from, struct catalog_image *image)
+{
+	int at = from->column;
+	const void *sha256 = sqlite3_column_blob(from->stmt, at + 3);
+
+	if (!sha256 || sqlite3_column_bytes(from->stmt, at + 3) != sizeof image->seal.sha256)
+		return;
+	image->sealed = true;
+	memcpy(image->seal.sha256, sha256, sizeof image->seal.sha256);
+	image->seal.file_bytes = get_number(from);
+	image->seal.mtime_ns = (int64_t)get_number(from);
+	image->seal.ino = get_number(from);
+}
+
 /* Everything but the labels. */
 static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 {
@@ -146,6 +190,7 @@ static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 	image->version = get_number(&from);
 	image->created_at = (int64_t)get_number(&from);
 	image->updated_at = (int64_t)get_number(&from);
+	get_seal(&from, image);
 	if (!description || !*description)
 		return 0;
 	image->description = strdup((const char *)description);

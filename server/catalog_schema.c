@@ -76,14 +76,20 @@ static const char version_1[] =
 	"  SELECT RAISE(ABORT, 'an id is for ever');"
 	"END;";
 
-const char *const catalog_schema[] = {version_1};
+static const char version_2[] =
+	"ALTER TABLE image ADD COLUMN seal_bytes INTEGER;"
+	"ALTER TABLE image ADD COLUMN seal_mtime INTEGER;"
+	"ALTER TABLE image ADD COLUMN seal_ino INTEGER;"
+	"ALTER TABLE image ADD COLUMN seal_sha256 BLOB CHECK (length(seal_sha256) = 32);";
+
+const char *const catalog_schema[] = {version_1, version_2};
 const int catalog_schema_version = sizeof catalog_schema / sizeof *catalog_schema;
 
 #define IMAGE_COLUMNS                                                                           \
 	"id, parent_id, name, kind, state, frozen, dirty, generation, size, block_size, "       \
 	"timestamp, parent_timestamp, creator_version, creator, creator_os, cylinders, heads, " \
 	"sectors, saved_state, temporary, file_bytes, blocks, measured_at, pool, description, " \
-	"version, created_at, updated_at"
+	"version, created_at, updated_at, seal_bytes, seal_mtime, seal_ino, seal_sha256"
 
 const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -92,7 +98,7 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_INSERT] =
 		"INSERT INTO image (" IMAGE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
 		"?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "
-		"?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+		"?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
 	[SQL_LABEL_INSERT] = "INSERT INTO label (image_id, key, value) VALUES (?1, ?2, ?3)",
 	[SQL_EVENT_INSERT] = "INSERT INTO event (time, type, image_id) VALUES (?1, ?2, ?3)",
 	[SQL_IMAGE_FINISH] =
@@ -104,19 +110,27 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_DELETING] = "UPDATE image SET state = 2, version = version + 1, updated_at = ?2 "
 			       "WHERE id = ?1 AND state = 1",
 	[SQL_IMAGE_FORGET] = "DELETE FROM image WHERE id = ?1",
-	[SQL_IMAGE_DIRTY] = "UPDATE image SET dirty = 1, generation = generation + 1 WHERE id = ?1",
+	[SQL_IMAGE_DIRTY] = "UPDATE image SET dirty = 1, generation = generation + 1, "
+			    "seal_bytes = NULL, seal_mtime = NULL, seal_ino = NULL, "
+			    "seal_sha256 = NULL WHERE id = ?1",
 	[SQL_IMAGE_CLEAN] = "UPDATE image SET dirty = 0, file_bytes = ?2, blocks = ?3, "
 			    "measured_at = ?4 WHERE id = ?1",
 	/* A parent got or lost a child: what is told of it changes. */
 	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, updated_at = ?2 WHERE id = ?1",
 	/* Freezing it for its first child has flushed it. */
-	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0 WHERE id = ?1",
+	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0, seal_bytes = coalesce(?2, seal_bytes), "
+			   "seal_mtime = coalesce(?3, seal_mtime), "
+			   "seal_ino = coalesce(?4, seal_ino), "
+			   "seal_sha256 = coalesce(?5, seal_sha256), "
+			   "file_bytes = coalesce(?2, file_bytes) WHERE id = ?1",
 	[SQL_IMAGE_UPDATE] = "UPDATE image SET name = ?2, description = ?3, "
 			     /* Freezing it has flushed it. */
 			     "dirty = CASE WHEN ?4 > frozen THEN 0 ELSE dirty END, frozen = ?4, "
 			     "version = version + 1, updated_at = ?5 "
 			     "WHERE id = ?1 AND version = ?6 AND state = 1",
 	[SQL_LABEL_CLEAR] = "DELETE FROM label WHERE image_id = ?1",
+	[SQL_IMAGE_UNSEAL] = "UPDATE image SET seal_bytes = NULL, seal_mtime = NULL, "
+			     "seal_ino = NULL, seal_sha256 = NULL WHERE id = ?1",
 	/* Parents before their children. */
 	[SQL_IMAGE_LOAD] =
 		"WITH RECURSIVE tree (node, level) AS ("
@@ -132,7 +146,4 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_COUNT] = "SELECT count(*) FROM image WHERE state <> 2",
 	[SQL_IMAGE_IN_STATE] = "SELECT id FROM image WHERE state = ?1",
 	[SQL_REVISION] = "SELECT coalesce(max(seq), 0) FROM event",
-	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
-	[SQL_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
-			 "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 };

@@ -7,14 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APPLICATION_ID = 0x76686464 }; /* "vhdd" */
+#include "pool_backup.h"
 
-static int execute(struct catalog *catalog, const char *sql, struct catalog_error *err)
-{
-	if (sqlite3_exec(catalog->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return catalog_sql_error(catalog, "open", err);
-	return 0;
-}
+enum { APPLICATION_ID = 0x76686464 }; /* "vhdd" */
 
 /* The single value that a query answers. */
 static int query(struct catalog *catalog, const char *sql, char *ret_text, size_t size,
@@ -55,7 +50,7 @@ static int set_pragmas(struct catalog *catalog, struct catalog_error *err)
 	int r;
 
 	for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
-		r = execute(catalog, pragmas[i].set, err);
+		r = catalog_sql_execute(catalog, pragmas[i].set, err);
 		if (r < 0)
 			return r;
 		if (!pragmas[i].get)
@@ -91,19 +86,30 @@ static int number(struct catalog *catalog, const char *sql, long *ret_value,
 static int migrate_step(struct catalog *catalog, int version, struct catalog_error *err)
 {
 	char sql[96];
-	int r = execute(catalog, "BEGIN IMMEDIATE", err);
+	int r = catalog_sql_execute(catalog, "BEGIN IMMEDIATE", err);
 
 	if (r < 0)
 		return r;
-	r = execute(catalog, catalog_schema[version], err);
+	r = catalog_sql_execute(catalog, catalog_schema[version], err);
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
 		       version + 1, APPLICATION_ID);
 	if (r == 0)
-		r = execute(catalog, sql, err);
+		r = catalog_sql_execute(catalog, sql, err);
 	if (r == 0)
-		return execute(catalog, "COMMIT", err);
-	(void)execute(catalog, "ROLLBACK", NULL);
+		return catalog_sql_execute(catalog, "COMMIT", err);
+	(void)catalog_sql_execute(catalog, "ROLLBACK", NULL);
 	return r;
+}
+
+static int refuse_newer(const struct catalog *catalog, long version, struct catalog_error *err)
+{
+	char backup[POOL_BACKUP_PATH] = "none";
+
+	(void)pool_backup_newest(catalog->path, backup);
+	return catalog_sql_fail(err, CATALOG_E_NEWER,
+				"catalog: version %ld is from a newer vhdd, this one knows %d; "
+				"newest backup: %.120s",
+				version, catalog_schema_version, backup);
 }
 
 static int migrate(struct catalog *catalog, struct catalog_error *err)
@@ -119,8 +125,9 @@ static int migrate(struct catalog *catalog, struct catalog_error *err)
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
 					"catalog: the file is the database of another program");
 	if (version > catalog_schema_version)
-		return catalog_sql_fail(err, CATALOG_E_FAILED,
-					"catalog: version %ld is from a newer vhdd", version);
+		return refuse_newer(catalog, version, err);
+	if (version && version < catalog_schema_version)
+		r = catalog_backup_write(catalog, err);
 	for (; r == 0 && version < catalog_schema_version; version++)
 		r = migrate_step(catalog, (int)version, err);
 	return r;
@@ -137,41 +144,19 @@ static int prepare(struct catalog *catalog, struct catalog_error *err)
 	return 0;
 }
 
-static int set_meta(struct catalog *catalog, const char *key, int64_t value,
-		    struct catalog_error *err)
-{
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_META_SET);
-
-	(void)sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(stmt, 2, value);
-	return catalog_sql_run(catalog, stmt, err);
-}
-
-static int64_t get_meta(struct catalog *catalog, const char *key, int64_t otherwise)
-{
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_META_GET);
-	int64_t value = otherwise;
-
-	(void)sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		value = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_reset(stmt);
-	return value;
-}
-
-/* After an unclean stop the pages are looked through before anything is believed. */
+/* Every page, row and index is looked at before anything is believed: a flipped bit that made a
+ * wrong parent out of a right one, or a deletion out of an image, is in one place only. */
 static int check(struct catalog *catalog, struct catalog_error *err)
 {
-	char text[160] = "ok";
-	int r = 0;
+	char text[160] = "";
+	int r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
 
-	if (get_meta(catalog, "clean", 0) == 0)
-		r = query(catalog, "PRAGMA quick_check(1)", text, sizeof text, err);
 	if (r < 0)
 		return r;
+	text[strcspn(text, "\n")] = '\0';
 	if (strcmp(text, "ok") != 0)
-		return catalog_sql_fail(err, CATALOG_E_FAILED, "catalog: damaged: %s", text);
-	return set_meta(catalog, "clean", 0, err);
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %s", text);
+	return 0;
 }
 
 int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
@@ -184,18 +169,16 @@ int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog
 		return catalog_sql_error(catalog, path, err);
 	r = set_pragmas(catalog, err);
 	if (r == 0)
+		r = check(catalog, err);
+	if (r == 0)
 		r = migrate(catalog, err);
 	if (r == 0)
 		r = prepare(catalog, err);
-	if (r == 0)
-		r = check(catalog, err);
 	return r;
 }
 
 void catalog_setup_close(struct catalog *catalog)
 {
-	if (catalog->statements[SQL_META_SET])
-		(void)set_meta(catalog, "clean", 1, NULL);
 	for (int i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(catalog->statements[i]);
 	(void)sqlite3_close(catalog->db);

@@ -5,7 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "pool_ballast.h"
+
+static const char full[] =
+	"the disk of the catalog is full: nothing new is begun until there is room";
 
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 {
@@ -38,6 +46,8 @@ static enum catalog_code code_of(int result, const char *message)
 	case SQLITE_NOMEM: return CATALOG_E_NOMEM;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED: return CATALOG_E_BUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return CATALOG_E_DAMAGED;
 	default: return CATALOG_E_FAILED;
 	}
 }
@@ -98,16 +108,51 @@ static int run_plain(struct catalog *catalog, enum catalog_statement statement, 
 	return r;
 }
 
-int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err)
+int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err)
+{
+	if (sqlite3_exec(catalog->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return catalog_sql_error(catalog, "execute", err);
+	return 0;
+}
+
+int catalog_sql_begin_closing(struct catalog *catalog, struct catalog_error *err)
 {
 	return run_plain(catalog, SQL_BEGIN, "begin", err);
+}
+
+int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err)
+{
+	if (catalog->full)
+		return catalog_sql_fail(err, CATALOG_E_NOSPC, "%s", full);
+	return catalog_sql_begin_closing(catalog, err);
 }
 
 static void note_health(struct catalog *catalog, const char *why)
 {
 	(void)pthread_mutex_lock(&catalog->memory);
-	(void)snprintf(catalog->sick, sizeof catalog->sick, "%s", why);
+	(void)snprintf(catalog->sick, sizeof catalog->sick, "%s", catalog->full ? full : why);
 	(void)pthread_mutex_unlock(&catalog->memory);
+}
+
+static void note_full(struct catalog *catalog)
+{
+	if (!catalog->full)
+		log_warning("%s", full);
+	(void)pthread_mutex_lock(&catalog->memory);
+	catalog->full = true;
+	(void)pthread_mutex_unlock(&catalog->memory);
+	note_health(catalog, full);
+	pool_ballast_drop(catalog->path);
+}
+
+/* The pages may be on the disk or not: going on with either belief could lose what was answered, or
+ * answer what is lost. */
+static void end_if_uncertain(const struct catalog *catalog, const struct catalog_error *why)
+{
+	if ((sqlite3_extended_errcode(catalog->db) & 0xff) != SQLITE_IOERR)
+		return;
+	log_error("%s; the next start finds out whether it is durable", why->text);
+	_exit(EX_SOFTWARE);
 }
 
 int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err)
@@ -116,6 +161,8 @@ int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err)
 
 	if (r == 0) {
 		r = run_plain(catalog, SQL_COMMIT, "commit", &commit);
+		if (r < 0)
+			end_if_uncertain(catalog, &commit);
 		note_health(catalog, r < 0 ? commit.text : "");
 		if (r < 0 && err)
 			*err = commit;
@@ -123,6 +170,8 @@ int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err)
 	/* Some errors have rolled back already; then there is nothing to do. */
 	if (r < 0 && !sqlite3_get_autocommit(catalog->db))
 		(void)run_plain(catalog, SQL_ROLLBACK, "rollback", NULL);
+	if (r == CATALOG_E_NOSPC)
+		note_full(catalog);
 	return r;
 }
 

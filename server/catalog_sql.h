@@ -26,6 +26,7 @@ enum catalog_statement {
 	SQL_IMAGE_SEAL,
 	SQL_IMAGE_UPDATE,
 	SQL_LABEL_CLEAR,
+	SQL_IMAGE_UNSEAL,
 	SQL_IMAGE_LOAD,
 	SQL_LABEL_LOAD,
 	SQL_IMAGE_LIST,
@@ -33,8 +34,6 @@ enum catalog_statement {
 	SQL_ROW_COUNT,
 	SQL_IMAGE_IN_STATE,
 	SQL_REVISION,
-	SQL_META_GET,
-	SQL_META_SET,
 	SQL_STATEMENTS,
 };
 
@@ -44,12 +43,14 @@ struct catalog {
 	struct sqlite3 *db;
 	struct sqlite3_stmt *statements[SQL_STATEMENTS];
 	uint64_t revision;
-	uint32_t depth_max;
+	uint32_t depth_max; /* constant, as is the next one */
+	char *path;
 
 	pthread_mutex_t
 		memory; /* guards the index and what follows; never held over a system call */
 	struct catalog_index index;
 	char sick[CATALOG_WHY]; /* why the last commit failed; "" when it did not */
+	bool full;              /* the disk is; changes with `writer` held as well */
 };
 
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
@@ -63,7 +64,9 @@ struct sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_state
 int catalog_sql_run(struct catalog *catalog, struct sqlite3_stmt *statement,
 		    struct catalog_error *err);
 
+/* Refused while the disk is full; the second one is for what ends something or makes room. */
 int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err);
+int catalog_sql_begin_closing(struct catalog *catalog, struct catalog_error *err);
 /* Commits when r is 0, else rolls back; answers r, or why the commit failed. */
 int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err);
 
@@ -72,6 +75,12 @@ int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t i
 		      struct catalog_error *err);
 
 int64_t catalog_sql_now(void); /* milliseconds since 1970 */
+
+/* Statements without parameters, whose answers are of no interest. */
+int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err);
+
+/* catalog_backup.c, with `writer` held. */
+int catalog_backup_write(struct catalog *catalog, struct catalog_error *err);
 
 /* catalog_setup.c: opens, sets and verifies every pragma, migrates, prepares. */
 int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err);
@@ -86,6 +95,8 @@ extern const char *const catalog_statements[SQL_STATEMENTS];
 void catalog_row_bind_facts(struct sqlite3_stmt *statement, const struct catalog_vhd *vhd,
 			    const struct catalog_usage *usage); /* from ?2 on */
 void catalog_row_bind(struct sqlite3_stmt *statement, const struct catalog_image *image);
+int catalog_row_insert(struct catalog *catalog, const struct catalog_image *image,
+		       struct catalog_error *err); /* with its labels */
 int catalog_row_load(struct catalog *catalog,
 		     struct catalog_error *err); /* all rows into the index */
 

@@ -13,11 +13,7 @@
 #include <sys/syscall.h>
 
 #include "cleanup.h"
-
-struct pool_dir {
-	int fd;
-	char *path;
-};
+#include "pool_private.h"
 
 static const char new_prefix[] = ".new-";
 
@@ -55,7 +51,7 @@ static enum vhd_code code_of(int sys)
 	}
 }
 
-static int fail_sys(struct vhd_error *err, const char *what, const char *name)
+int pool_fail_sys(struct vhd_error *err, const char *what, const char *name)
 {
 	int sys = errno;
 	char text[128];
@@ -98,15 +94,15 @@ int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *er
 	if (!pool)
 		return fail(err, VHD_E_NOMEM, 0, "pool: out of memory");
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail_sys(err, "cannot make the folder", path);
+		return pool_fail_sys(err, "cannot make the folder", path);
 	real = realpath(path, NULL);
 	if (!real)
-		return fail_sys(err, "cannot find the folder", path);
+		return pool_fail_sys(err, "cannot find the folder", path);
 	if (strlen(real) + POOL_NAME >= POOL_PATH)
 		return fail(err, VHD_E_INVALID, 0, "the path of the pool is too long");
 	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return fail_sys(err, "cannot open the folder", real);
+		return pool_fail_sys(err, "cannot open the folder", real);
 	pool->path = STEAL(real);
 	pool->fd = STEAL_FD(fd);
 	*ret_pool = STEAL(pool);
@@ -127,8 +123,7 @@ const char *pool_path(const struct pool_dir *pool)
 	return pool->path;
 }
 
-/* A name of the folder itself: no link, no other file system, whatever somebody has put there. */
-static int open_beneath(const struct pool_dir *pool, const char *name, int flags)
+int pool_open_beneath(const struct pool_dir *pool, const char *name, int flags)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK),
@@ -150,11 +145,11 @@ int pool_open_image(struct pool_dir *pool, const uint8_t id[IDS_SIZE], bool writ
 	struct stat st;
 
 	pool_file_name(id, name);
-	fd = open_beneath(pool, name, write ? O_RDWR : O_RDONLY);
+	fd = pool_open_beneath(pool, name, write ? O_RDWR : O_RDONLY);
 	if (fd < 0)
-		return fail_sys(err, "cannot open", name);
+		return pool_fail_sys(err, "cannot open", name);
 	if (fstat(fd, &st) < 0)
-		return fail_sys(err, "cannot look at", name);
+		return pool_fail_sys(err, "cannot look at", name);
 	if (!S_ISREG(st.st_mode))
 		return fail(err, VHD_E_FORBIDDEN, 0, "%s is not a regular file", name);
 	if (st.st_nlink != 1)
@@ -172,7 +167,7 @@ int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_s
 
 	pool_file_name(id, name);
 	if (fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_sys(err, "cannot look at", name);
+		return pool_fail_sys(err, "cannot look at", name);
 	*ret_seconds = st.st_mtim.tv_sec;
 	return 0;
 }
@@ -180,7 +175,7 @@ int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_s
 static int sync_folder(const struct pool_dir *pool, struct vhd_error *err)
 {
 	if (fsync(pool->fd) < 0)
-		return fail_sys(err, "cannot sync the folder", pool->path);
+		return pool_fail_sys(err, "cannot sync the folder", pool->path);
 	return 0;
 }
 
@@ -193,7 +188,7 @@ int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_
 	new_name(id, name);
 	fd = openat(pool->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail_sys(err, "cannot create", name);
+		return pool_fail_sys(err, "cannot create", name);
 	*ret_fd = fd;
 	return 0;
 }
@@ -205,14 +200,14 @@ int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_e
 	new_name(id, from);
 	pool_file_name(id, to);
 	if (linkat(pool->fd, from, pool->fd, to, 0) < 0)
-		return fail_sys(err, "cannot publish", to);
+		return pool_fail_sys(err, "cannot publish", to);
 	return sync_folder(pool, err);
 }
 
 static int remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err)
 {
 	if (unlinkat(pool->fd, name, 0) < 0 && errno != ENOENT)
-		return fail_sys(err, "cannot remove", name);
+		return pool_fail_sys(err, "cannot remove", name);
 	return 0;
 }
 
@@ -261,14 +256,7 @@ int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_er
 	return r < 0 ? r : sync_folder(pool, err);
 }
 
-static void closedirp(DIR *const *folder)
-{
-	if (*folder)
-		(void)closedir(*folder);
-}
-
-/* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
-static DIR *open_listing(const struct pool_dir *pool)
+DIR *pool_listing(const struct pool_dir *pool)
 {
 	int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
@@ -280,13 +268,13 @@ static DIR *open_listing(const struct pool_dir *pool)
 
 int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vhd_error *err)
 {
-	CLEANUP(closedirp) DIR *folder = open_listing(pool);
+	CLEANUP(pool_closedirp) DIR *folder = pool_listing(pool);
 	const struct dirent *entry;
 	uint8_t id[IDS_SIZE];
 	int r = 0;
 
 	if (!folder)
-		return fail_sys(err, "cannot list", pool->path);
+		return pool_fail_sys(err, "cannot list", pool->path);
 	for (;;) {
 		errno = 0;
 		/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
@@ -298,7 +286,7 @@ int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vh
 			r = each(ctx, id);
 	}
 	if (!entry && errno)
-		return fail_sys(err, "cannot list", pool->path);
+		return pool_fail_sys(err, "cannot list", pool->path);
 	return r;
 }
 
@@ -307,7 +295,7 @@ int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free, st
 	struct statvfs st;
 
 	if (fstatvfs(pool->fd, &st) < 0)
-		return fail_sys(err, "cannot measure", pool->path);
+		return pool_fail_sys(err, "cannot measure", pool->path);
 	*ret_size = (uint64_t)st.f_blocks * st.f_frsize;
 	*ret_free = (uint64_t)st.f_bavail * st.f_frsize;
 	return 0;

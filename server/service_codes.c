@@ -67,7 +67,9 @@ static enum service_code code_of_catalog(enum catalog_code code)
 	case CATALOG_E_NOSPC: return SERVICE_NO_SPACE;
 	case CATALOG_E_NOMEM: return SERVICE_INTERNAL;
 	case CATALOG_E_BUSY: return SERVICE_CATALOG_BUSY;
-	case CATALOG_E_FAILED: return SERVICE_INTERNAL;
+	case CATALOG_E_FAILED:
+	case CATALOG_E_DAMAGED:
+	case CATALOG_E_NEWER: return SERVICE_INTERNAL;
 	case CATALOG_E_CHANGED: return SERVICE_CHANGED;
 	}
 	return SERVICE_INTERNAL;

@@ -267,7 +267,7 @@ static enum service_code publish(struct creation *creation, struct service_error
 	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (catalog_finish_create(creation->service->catalog, creation->row.id, &facts, &usage,
-				  &catalog_why) < 0)
+				  NULL, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	creation->published = true;
 	if (pool_settle(creation->pool, creation->row.id, &why) < 0)

@@ -102,7 +102,8 @@ static int create(struct world *world, uint8_t n, uint8_t parent)
 	int r = insert(world, n, parent);
 
 	if (r == 0)
-		r = catalog_finish_create(world->catalog, id_of(n), &vhd, &usage, &world->err);
+		r = catalog_finish_create(world->catalog, id_of(n), &vhd, &usage, NULL,
+					  &world->err);
 	return r;
 }
 
@@ -382,10 +383,13 @@ static void refuses_other_databases(void **state)
 {
 	static const struct {
 		const char *sql, *why;
+		enum catalog_code code;
 	} rows[] = {
-		{"PRAGMA user_version = 99", "catalog: version 99 is from a newer vhdd"},
+		{"PRAGMA user_version = 99",
+		 "catalog: version 99 is from a newer vhdd, this one knows 2; newest backup: none",
+		 CATALOG_E_NEWER},
 		{"PRAGMA application_id = 7",
-		 "catalog: the file is the database of another program"},
+		 "catalog: the file is the database of another program", CATALOG_E_FAILED},
 	};
 	struct world *world = *state;
 	sqlite3 *db = NULL;
@@ -397,7 +401,7 @@ static void refuses_other_databases(void **state)
 		assert_int_equal(sqlite3_exec(db, rows[i].sql, NULL, NULL, NULL), SQLITE_OK);
 		(void)sqlite3_close(db);
 		assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err),
-				 CATALOG_E_FAILED);
+				 rows[i].code);
 		assert_string_equal(world->err.text, rows[i].why);
 	}
 }

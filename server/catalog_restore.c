@@ -1,0 +1,140 @@
+/* catalog_restore.c - a catalog made anew: rows as they are told, and what older copies still know.
+ */
+#include "catalog.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog_sql.h"
+#include "cleanup.h"
+
+static int insert_all(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		      struct catalog_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = catalog_row_insert(catalog, &images[i], err);
+		if (r == 0)
+			r = catalog_sql_event(catalog, "image.restored", images[i].id, err);
+	}
+	return r;
+}
+
+int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		    struct catalog_error *err)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&catalog->writer);
+	r = catalog_sql_begin(catalog, err);
+	if (r == 0) {
+		r = insert_all(catalog, images, n, err);
+		r = catalog_sql_end(catalog, r, err);
+	}
+	(void)pthread_mutex_lock(&catalog->memory);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = catalog_index_add(&catalog->index, &images[i]);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (r == CATALOG_E_NOMEM)
+		r = catalog_sql_fail(err, r, "catalog: out of memory");
+	(void)pthread_mutex_unlock(&catalog->writer);
+	return r;
+}
+
+/* ---- salvage: of any version, for what it asks for has been there from the first on ---- */
+
+static const char names_sql[] =
+	"SELECT id, name, pool, description, frozen, created_at FROM image WHERE state = 1";
+static const char labels_sql[] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key";
+
+static void copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	(void)snprintf(ret_text, size, "%s", text ? (const char *)text : "");
+}
+
+static void closep_db(sqlite3 *const *db)
+{
+	(void)sqlite3_close(*db);
+}
+
+static void finalizep(sqlite3_stmt *const *stmt)
+{
+	(void)sqlite3_finalize(*stmt);
+}
+
+static int salvage_labels(sqlite3 *db, struct catalog_image *image)
+{
+	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(db, labels_sql, -1, &stmt, NULL) != SQLITE_OK)
+		return CATALOG_E_DAMAGED;
+	image->labels = calloc(CATALOG_LABELS_MAX, sizeof *image->labels);
+	if (!image->labels)
+		return CATALOG_E_NOMEM;
+	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
+	while (image->n_labels < CATALOG_LABELS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+		struct catalog_label *label = &image->labels[image->n_labels++];
+
+		copy_text(stmt, 0, label->key, sizeof label->key);
+		copy_text(stmt, 1, label->value, sizeof label->value);
+	}
+	return 0;
+}
+
+static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, void *ctx)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image image = {.state = CATALOG_READY};
+	const void *id = sqlite3_column_blob(stmt, 0);
+	const unsigned char *description = sqlite3_column_text(stmt, 3);
+	int r;
+
+	if (!id || sqlite3_column_bytes(stmt, 0) != IDS_SIZE)
+		return CATALOG_E_DAMAGED;
+	memcpy(image.id, id, IDS_SIZE);
+	copy_text(stmt, 1, image.name, sizeof image.name);
+	copy_text(stmt, 2, image.pool, sizeof image.pool);
+	if (description && *description) {
+		image.description = strdup((const char *)description);
+		if (!image.description)
+			return CATALOG_E_NOMEM;
+	}
+	image.frozen = sqlite3_column_int(stmt, 4) != 0;
+	image.created_at = sqlite3_column_int64(stmt, 5);
+	r = salvage_labels(db, &image);
+	return r < 0 ? r : each(ctx, &image);
+}
+
+static bool is_sound(sqlite3 *db)
+{
+	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
+	const unsigned char *text;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK ||
+	    sqlite3_step(stmt) != SQLITE_ROW)
+		return false;
+	text = sqlite3_column_text(stmt, 0);
+	return text && strcmp((const char *)text, "ok") == 0;
+}
+
+int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err)
+{
+	CLEANUP(closep_db) sqlite3 *db = NULL;
+	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
+	int result, r = 0;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
+		    SQLITE_OK ||
+	    !is_sound(db) || sqlite3_prepare_v2(db, names_sql, -1, &stmt, NULL) != SQLITE_OK)
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "%.200s cannot be read", path);
+	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
+		r = salvage_row(db, stmt, each, ctx);
+	if (r == 0 && result != SQLITE_DONE)
+		r = CATALOG_E_DAMAGED;
+	return r < 0 ? catalog_sql_fail(err, (enum catalog_code)r, "%.200s cannot be read", path)
+		     : 0;
+}

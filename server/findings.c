@@ -1,0 +1,236 @@
+/* findings.c - a table of findings by image. */
+#include "findings.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { BUCKETS = 1024, MOST = 10000 };
+
+static const struct {
+	const char *name;
+	enum finding_effect effect;
+} kinds[FINDING_KINDS] = {
+	[FINDING_POOL_OFFLINE] = {"pool-offline", FINDING_MISSING},
+	[FINDING_MISSING_FILE] = {"missing-file", FINDING_MISSING},
+	[FINDING_SYMLINK] = {"symlink", FINDING_MISSING},
+	[FINDING_NOT_REGULAR] = {"not-regular", FINDING_MISSING},
+	[FINDING_HARD_LINK] = {"hard-link", FINDING_CORRUPT},
+	[FINDING_UNREADABLE] = {"unreadable", FINDING_CORRUPT},
+	[FINDING_TRUNCATED] = {"truncated", FINDING_CORRUPT},
+	[FINDING_NOT_A_VHD] = {"not-a-vhd", FINDING_CORRUPT},
+	[FINDING_DAMAGED] = {"damaged", FINDING_CORRUPT},
+	[FINDING_UNCLEAN_FOOTER] = {"unclean-footer", FINDING_CORRUPT},
+	[FINDING_WRONG_ID] = {"wrong-id", FINDING_CORRUPT},
+	[FINDING_WRONG_TYPE] = {"wrong-type", FINDING_CORRUPT},
+	[FINDING_WRONG_PARENT] = {"wrong-parent", FINDING_CORRUPT},
+	[FINDING_WRONG_SIZE] = {"wrong-size", FINDING_CORRUPT},
+	[FINDING_WRONG_BLOCK_SIZE] = {"wrong-block-size", FINDING_CORRUPT},
+	[FINDING_PARENT_CHANGED] = {"parent-changed", FINDING_CORRUPT},
+	[FINDING_PARENT_TOUCHED] = {"parent-touched", FINDING_NOTE},
+	[FINDING_WRONG_OWNER] = {"wrong-owner", FINDING_NOTE},
+	[FINDING_DUPLICATE_ID] = {"duplicate-id", FINDING_NOTE},
+	[FINDING_UNKNOWN_IMAGE] = {"unknown-image", FINDING_NOTE},
+	[FINDING_FOREIGN_FILE] = {"foreign-file", FINDING_NOTE},
+	[FINDING_LEFT_OVER] = {"left-over", FINDING_NOTE},
+};
+
+struct item {
+	struct finding finding;
+	struct item *next;
+};
+
+struct findings {
+	atomic_size_t serious;
+	pthread_mutex_t lock; /* guards what follows, and changes of `serious` */
+	size_t all;
+	struct item *buckets[BUCKETS];
+};
+
+const char *findings_name(enum finding_kind kind)
+{
+	return kinds[kind].name;
+}
+
+enum finding_effect findings_effect(enum finding_kind kind)
+{
+	return kinds[kind].effect;
+}
+
+struct findings *findings_new(void)
+{
+	struct findings *findings = calloc(1, sizeof *findings);
+
+	if (findings)
+		(void)pthread_mutex_init(&findings->lock, NULL);
+	return findings;
+}
+
+static struct item **bucket(struct findings *findings, const uint8_t id[IDS_SIZE])
+{
+	uint32_t key;
+
+	memcpy(&key, id, sizeof key);
+	return &findings->buckets[(key ^ key >> 16) % BUCKETS];
+}
+
+static void free_all(struct item *item)
+{
+	while (item) {
+		struct item *next = item->next;
+
+		free(item);
+		item = next;
+	}
+}
+
+void findings_free(struct findings *findings)
+{
+	if (!findings)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++)
+		free_all(findings->buckets[i]);
+	(void)pthread_mutex_destroy(&findings->lock);
+	free(findings);
+}
+
+static bool is_serious(const struct finding *finding)
+{
+	return findings_effect(finding->kind) != FINDING_NOTE;
+}
+
+/* With the lock: what is known of the image leaves the table, and is answered as a list. */
+static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
+{
+	struct item **at = bucket(findings, id), *list = NULL;
+
+	while (*at) {
+		struct item *item = *at;
+
+		if (!ids_equal(item->finding.id, id)) {
+			at = &item->next;
+			continue;
+		}
+		*at = item->next;
+		item->next = list;
+		list = item;
+		findings->all--;
+		if (is_serious(&item->finding))
+			findings->serious--;
+	}
+	return list;
+}
+
+static void put(struct findings *findings, const struct finding *finding)
+{
+	struct item **at = bucket(findings, finding->id);
+	struct item *item = findings->all < MOST ? calloc(1, sizeof *item) : NULL;
+
+	if (!item)
+		return;
+	item->finding = *finding;
+	while (*at)
+		at = &(*at)->next;
+	*at = item;
+	findings->all++;
+	if (is_serious(finding))
+		findings->serious++;
+}
+
+static bool is_among(const struct item *list, const struct finding *finding)
+{
+	for (; list; list = list->next) {
+		if (list->finding.kind == finding->kind &&
+		    strcmp(list->finding.text, finding->text) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void tell(const struct finding *finding)
+{
+	if (is_serious(finding))
+		log_error("%s: %s", findings_name(finding->kind), finding->text);
+	else
+		log_warning("%s: %s", findings_name(finding->kind), finding->text);
+}
+
+void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
+		  const struct finding *items, size_t n)
+{
+	struct item *old;
+
+	(void)pthread_mutex_lock(&findings->lock);
+	old = take(findings, id);
+	for (size_t i = 0; i < n; i++)
+		put(findings, &items[i]);
+	(void)pthread_mutex_unlock(&findings->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_among(old, &items[i]))
+			tell(&items[i]);
+	}
+	if (old && n == 0)
+		log_info("healthy again: %s", old->finding.text);
+	free_all(old);
+}
+
+void findings_add(struct findings *findings, const struct finding *finding)
+{
+	(void)pthread_mutex_lock(&findings->lock);
+	put(findings, finding);
+	(void)pthread_mutex_unlock(&findings->lock);
+	tell(finding);
+}
+
+bool findings_any_serious(struct findings *findings)
+{
+	return findings->serious > 0;
+}
+
+bool findings_serious(struct findings *findings, const uint8_t id[IDS_SIZE],
+		      struct finding *ret_finding)
+{
+	const struct item *item;
+
+	if (!findings_any_serious(findings))
+		return false;
+	(void)pthread_mutex_lock(&findings->lock);
+	item = *bucket(findings, id);
+	while (item && !(ids_equal(item->finding.id, id) && is_serious(&item->finding)))
+		item = item->next;
+	if (item)
+		*ret_finding = item->finding;
+	(void)pthread_mutex_unlock(&findings->lock);
+	return item != NULL;
+}
+
+static size_t copy(const struct findings *findings, bool serious, struct finding *items, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < BUCKETS && n < max; i++) {
+		const struct item *item = findings->buckets[i];
+
+		for (; item && n < max; item = item->next) {
+			if (is_serious(&item->finding) == serious)
+				items[n++] = item->finding;
+		}
+	}
+	return n;
+}
+
+size_t findings_list(struct findings *findings, struct finding *ret_items, size_t max,
+		     struct findings_count *ret_count)
+{
+	size_t n;
+
+	(void)pthread_mutex_lock(&findings->lock);
+	n = copy(findings, true, ret_items, max);
+	n += copy(findings, false, ret_items + n, max - n);
+	*ret_count = (struct findings_count){.all = findings->all, .serious = findings->serious};
+	(void)pthread_mutex_unlock(&findings->lock);
+	return n;
+}

@@ -1,0 +1,78 @@
+/* findings.h - where catalog and pools do not agree, as far as it is known: kept in memory, told in
+ * the log when it is new. Many threads may use one table. */
+#ifndef FINDINGS_H
+#define FINDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ids.h"
+
+enum finding_kind {
+	FINDING_POOL_OFFLINE,
+	FINDING_MISSING_FILE,
+	FINDING_SYMLINK,
+	FINDING_NOT_REGULAR,
+	FINDING_HARD_LINK,
+	FINDING_UNREADABLE,
+	FINDING_TRUNCATED,
+	FINDING_NOT_A_VHD,
+	FINDING_DAMAGED,
+	FINDING_UNCLEAN_FOOTER,
+	FINDING_WRONG_ID,
+	FINDING_WRONG_TYPE,
+	FINDING_WRONG_PARENT,
+	FINDING_WRONG_SIZE,
+	FINDING_WRONG_BLOCK_SIZE,
+	FINDING_PARENT_CHANGED,
+	FINDING_PARENT_TOUCHED,
+	FINDING_WRONG_OWNER,
+	FINDING_DUPLICATE_ID,
+	FINDING_UNKNOWN_IMAGE,
+	FINDING_FOREIGN_FILE,
+	FINDING_LEFT_OVER,
+	FINDING_KINDS,
+};
+
+/* What it means for the image. */
+enum finding_effect {
+	FINDING_NOTE,    /* worth a look; the image is served */
+	FINDING_MISSING, /* there is no file to serve */
+	FINDING_CORRUPT, /* there is one, and it must not be served as this image */
+};
+
+const char *findings_name(enum finding_kind kind); /* "missing-file" */
+enum finding_effect findings_effect(enum finding_kind kind);
+
+enum { FINDINGS_TEXT = 320, FINDINGS_OF_IMAGE = 4 };
+
+struct finding {
+	enum finding_kind kind;
+	uint8_t id[IDS_SIZE];     /* of an image of the catalog; all zero: of a file that is none */
+	char text[FINDINGS_TEXT]; /* a line for a person */
+};
+
+struct findings;
+
+struct findings *findings_new(void); /* NULL: out of memory */
+void findings_free(struct findings *findings);
+
+/* All that there is to say of an image now; nothing is what a healthy one has. */
+void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
+		  const struct finding *items, size_t n);
+/* One more, of a file. Beyond 10,000 they are counted only. */
+void findings_add(struct findings *findings, const struct finding *finding);
+
+/* The first finding that keeps the image from being served. Costs nothing when no image has one. */
+bool findings_serious(struct findings *findings, const uint8_t id[IDS_SIZE],
+		      struct finding *ret_finding);
+bool findings_any_serious(struct findings *findings);
+
+struct findings_count {
+	size_t all, serious;
+};
+/* Copies up to `max` of them, the serious ones first; returns how many. */
+size_t findings_list(struct findings *findings, struct finding *ret_items, size_t max,
+		     struct findings_count *ret_count);
+
+#endif

@@ -1,0 +1,183 @@
+/* pool_backup.c - names, renames and removes copies of the catalog. The time is part of the name,
+ * so that the order of names is the order of age. */
+#include "pool_backup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "clock.h"
+
+enum { STAMP = 20 };
+
+static const char suffix[] = ".bak";
+
+static void stamp(char ret_text[STAMP])
+{
+	time_t seconds = (time_t)(clock_wall_ms() / 1000);
+	struct tm utc;
+
+	(void)gmtime_r(&seconds, &utc);
+	(void)strftime(ret_text, STAMP, "%Y%m%dT%H%M%SZ", &utc);
+}
+
+/* The folder of the path, and the name in it. */
+static const char *split(const char *path, char ret_folder[POOL_BACKUP_PATH])
+{
+	const char *slash = strrchr(path, '/');
+
+	(void)snprintf(ret_folder, POOL_BACKUP_PATH, "%.*s", slash ? (int)(slash - path) : 1,
+		       slash ? path : ".");
+	return slash ? slash + 1 : path;
+}
+
+static int sync_path(const char *path, int flags)
+{
+	CLEANUP(closep) int fd = open(path, flags | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fsync(fd);
+}
+
+static int sync_folder(const char *catalog_path)
+{
+	char folder[POOL_BACKUP_PATH];
+
+	(void)split(catalog_path, folder);
+	return sync_path(folder, O_RDONLY | O_DIRECTORY);
+}
+
+int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
+{
+	(void)snprintf(ret_path, POOL_BACKUP_PATH, "%.1200s.new", catalog_path);
+	return unlink(ret_path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static bool is_backup(const char *name, const char *of)
+{
+	size_t n = strlen(of), length = strlen(name);
+
+	return length == n + 1 + STAMP - 4 + sizeof suffix - 1 && strncmp(name, of, n) == 0 &&
+	       name[n] == '.' && strcmp(name + length - (sizeof suffix - 1), suffix) == 0;
+}
+
+struct ends {
+	size_t n;
+	char oldest[NAME_MAX + 1], newest[NAME_MAX + 1];
+};
+
+static void closedirp(DIR *const *folder)
+{
+	if (*folder)
+		(void)closedir(*folder);
+}
+
+static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct ends *ret_ends)
+{
+	const char *of = split(catalog_path, folder);
+	CLEANUP(closedirp) DIR *listing = opendir(folder);
+	const struct dirent *entry;
+
+	memset(ret_ends, 0, sizeof *ret_ends);
+	if (!listing)
+		return -1;
+	/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((entry = readdir(listing)) != NULL) {
+		if (!is_backup(entry->d_name, of))
+			continue;
+		if (!ret_ends->n++ || strcmp(entry->d_name, ret_ends->oldest) < 0)
+			memcpy(ret_ends->oldest, entry->d_name, strlen(entry->d_name) + 1);
+		if (strcmp(entry->d_name, ret_ends->newest) > 0)
+			memcpy(ret_ends->newest, entry->d_name, strlen(entry->d_name) + 1);
+	}
+	return 0;
+}
+
+static int remove_old(const char *catalog_path)
+{
+	char folder[POOL_BACKUP_PATH], path[POOL_BACKUP_PATH + NAME_MAX + 2];
+	struct ends ends;
+
+	while (look(catalog_path, folder, &ends) == 0 && ends.n > POOL_BACKUPS) {
+		(void)snprintf(path, sizeof path, "%s/%s", folder, ends.oldest);
+		if (unlink(path) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int pool_backup_keep(const char *catalog_path)
+{
+	char from[POOL_BACKUP_PATH], to[POOL_BACKUP_PATH], when[STAMP];
+
+	stamp(when);
+	(void)snprintf(from, sizeof from, "%.1200s.new", catalog_path);
+	(void)snprintf(to, sizeof to, "%.1200s.%s%s", catalog_path, when, suffix);
+	if (sync_path(from, O_RDONLY) < 0 || rename(from, to) < 0 || sync_folder(catalog_path) < 0)
+		return -1;
+	return remove_old(catalog_path);
+}
+
+int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
+{
+	char folder[POOL_BACKUP_PATH];
+	struct ends ends;
+
+	if (look(catalog_path, folder, &ends) < 0 || !ends.n)
+		return -1;
+	(void)snprintf(ret_path, POOL_BACKUP_PATH, "%.1000s/%s", folder, ends.newest);
+	return 0;
+}
+
+int64_t pool_backup_time(const char *catalog_path)
+{
+	char path[POOL_BACKUP_PATH];
+	struct stat st;
+
+	if (pool_backup_newest(catalog_path, path) < 0 || stat(path, &st) < 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000;
+}
+
+/* A second name for the catalog that nothing else has. */
+static int keep_old(const char *catalog_path, char ret_old[POOL_BACKUP_PATH])
+{
+	char when[STAMP];
+
+	stamp(when);
+	(void)snprintf(ret_old, POOL_BACKUP_PATH, "%.1200s.%s.old", catalog_path, when);
+	for (int i = 1; i < 100; i++) {
+		if (link(catalog_path, ret_old) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+		(void)snprintf(ret_old, POOL_BACKUP_PATH, "%.1200s.%s-%d.old", catalog_path, when,
+			       i);
+	}
+	*ret_old = '\0';
+	return errno == ENOENT ? 0 : -1;
+}
+
+int pool_backup_replace(const char *catalog_path, const char *fresh, char ret_old[POOL_BACKUP_PATH])
+{
+	char from[POOL_BACKUP_PATH], to[POOL_BACKUP_PATH + 16];
+
+	if (sync_path(fresh, O_RDONLY) < 0 || keep_old(catalog_path, ret_old) < 0)
+		return -1;
+	/* A journal belongs to the old one, and would be played into the new one. */
+	(void)snprintf(from, sizeof from, "%.1200s-journal", catalog_path);
+	(void)snprintf(to, sizeof to, "%s-journal", ret_old);
+	if (*ret_old && rename(from, to) < 0 && errno != ENOENT)
+		return -1;
+	if (!*ret_old && unlink(from) < 0 && errno != ENOENT)
+		return -1;
+	(void)snprintf(from, sizeof from, "%.1200s-journal", fresh);
+	(void)unlink(from);
+	return rename(fresh, catalog_path) < 0 ? -1 : sync_folder(catalog_path);
+}

@@ -1,0 +1,26 @@
+/* pool_backup.h - the files beside the catalog: <catalog>.<time>.bak are backups,
+ * <catalog>.<time>.old is one that was moved out of the way. Failures are told by errno. */
+#ifndef POOL_BACKUP_H
+#define POOL_BACKUP_H
+
+#include <stdint.h>
+
+enum { POOL_BACKUP_PATH = 1200 + 64, POOL_BACKUPS = 7 };
+
+/* Where a new backup is to be written; what an interrupted one has left there is gone. -1 and
+ * errno.
+ */
+int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
+/* The backup is complete: it is made durable and gets its name; old ones go. */
+int pool_backup_keep(const char *catalog_path);
+
+/* -1: there is none. */
+int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
+int64_t pool_backup_time(const char *catalog_path); /* milliseconds since 1970; 0 = there is none */
+
+/* The file `fresh` (complete, closed) becomes the catalog. One that was there keeps its bytes, and
+ * its journal, under the name that is answered; "" = there was none. */
+int pool_backup_replace(const char *catalog_path, const char *fresh,
+			char ret_old[POOL_BACKUP_PATH]);
+
+#endif

@@ -1,0 +1,29 @@
+/* pool_private.h - what pool.c and pool_look.c share. */
+#ifndef POOL_PRIVATE_H
+#define POOL_PRIVATE_H
+
+#include <dirent.h>
+
+#include "pool.h"
+
+struct pool_dir {
+	int fd;
+	char *path;
+};
+
+/* By errno. */
+int pool_fail_sys(struct vhd_error *err, const char *what, const char *name);
+
+/* A name of the folder itself: no link, no other file system, whatever somebody has put there. */
+int pool_open_beneath(const struct pool_dir *pool, const char *name, int flags);
+
+/* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
+DIR *pool_listing(const struct pool_dir *pool);
+
+static inline void pool_closedirp(DIR *const *folder)
+{
+	if (*folder)
+		(void)closedir(*folder);
+}
+
+#endif

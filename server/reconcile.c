@@ -1,0 +1,264 @@
+/* reconcile.c - one image: its row against its file. */
+#include "reconcile.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "pool_look.h"
+#include "reconcile_private.h"
+#include "seal.h"
+
+enum { TRIES = 3 };
+
+/* What is found of one image. */
+struct report {
+	const struct catalog_image *row;
+	char file[POOL_NAME];
+	struct finding items[FINDINGS_OF_IMAGE];
+	size_t n;
+	bool serious;
+};
+
+static void find(struct report *report, enum finding_kind kind, const char *format, ...)
+	VHD_PRINTF(3, 4);
+
+static void find(struct report *report, enum finding_kind kind, const char *format, ...)
+{
+	struct finding *finding = &report->items[report->n];
+	char text[FINDINGS_TEXT];
+	va_list args;
+
+	if (report->n == FINDINGS_OF_IMAGE)
+		return;
+	report->n++;
+	report->serious = report->serious || findings_effect(kind) != FINDING_NOTE;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	*finding = (struct finding){.kind = kind};
+	memcpy(finding->id, report->row->id, IDS_SIZE);
+	(void)snprintf(finding->text, sizeof finding->text, "'%.60s': %.60s/%s %.100s",
+		       report->row->name, report->row->pool, report->file, text);
+}
+
+/* ---- the name ---- */
+
+static void look_at_name(struct report *report, struct pool_dir *pool)
+{
+	struct pool_facts facts;
+	struct vhd_error why;
+
+	if (pool_look(pool, report->file, &facts, &why) < 0) {
+		if (why.code == VHD_E_NOT_FOUND)
+			find(report, FINDING_MISSING_FILE, "is not there");
+		else
+			find(report, FINDING_UNREADABLE, "%s", why.text);
+		return;
+	}
+	if (facts.kind == POOL_SYMLINK)
+		find(report, FINDING_SYMLINK, "is a symbolic link, which is not followed");
+	else if (facts.kind != POOL_REGULAR)
+		find(report, FINDING_NOT_REGULAR, "is not a regular file");
+	else if (facts.names != 1)
+		find(report, FINDING_HARD_LINK, "has %" PRIu64 " names", facts.names);
+	if (facts.owner != geteuid())
+		find(report, FINDING_WRONG_OWNER, "belongs to user %u", facts.owner);
+	/* The length that the catalog knows was measured at a close; files only grow. */
+	if (!report->serious && !report->row->dirty && !report->row->sealed &&
+	    facts.bytes < report->row->usage.file_bytes)
+		find(report, FINDING_TRUNCATED, "has %" PRIu64 " bytes, and had %" PRIu64,
+		     facts.bytes, report->row->usage.file_bytes);
+}
+
+/* ---- the seal ---- */
+
+static void add_seal(struct reconcile *reconcile, const struct report *report, int fd)
+{
+	struct catalog_seal seal;
+	struct catalog_error why = {0};
+	struct vhd_error vhd_why = {0};
+
+	if (seal_take(fd, &seal, &vhd_why) < 0)
+		log_warning("'%s' is not sealed: %s", report->row->name, vhd_why.text);
+	else if (catalog_seal(reconcile->catalog, report->row->id, &seal, &why) < 0 &&
+		 why.code != CATALOG_E_STATE)
+		log_warning("'%s' is not sealed: %s", report->row->name, why.text);
+}
+
+static void look_at_seal(struct report *report, int fd)
+{
+	struct vhd_error why = {0};
+	int verdict = seal_check(fd, &report->row->seal, true, &why);
+
+	if (verdict == SEAL_BROKEN)
+		find(report, FINDING_PARENT_CHANGED, "%s", why.text);
+	else if (verdict == SEAL_TOUCHED)
+		find(report, FINDING_PARENT_TOUCHED,
+		     "was touched since it got its first child; it has the same content");
+	else if (verdict < 0)
+		find(report, FINDING_UNREADABLE, "%s", why.text);
+}
+
+/* ---- what the file says it is ---- */
+
+static enum finding_kind kind_of_failure(enum vhd_code code)
+{
+	if (code == VHD_E_NOT_VHD)
+		return FINDING_NOT_A_VHD;
+	return code == VHD_E_IO || code == VHD_E_NOMEM ? FINDING_UNREADABLE : FINDING_DAMAGED;
+}
+
+static enum vhd_type type_of(enum catalog_kind kind)
+{
+	switch (kind) {
+	case CATALOG_DYNAMIC: return VHD_DYNAMIC;
+	case CATALOG_FIXED: return VHD_FIXED;
+	case CATALOG_DIFFERENCING: return VHD_DIFF;
+	}
+	return VHD_RAW;
+}
+
+static void compare_ids(struct report *report, const struct vhd_info *info)
+{
+	char id[IDS_TEXT];
+
+	if (!ids_equal(info->id, report->row->id)) {
+		ids_format(info->id, id);
+		find(report, FINDING_WRONG_ID, "is the image %s", id);
+	} else if (info->type != type_of(report->row->kind)) {
+		find(report, FINDING_WRONG_TYPE, "is of type %d, not %d", info->type,
+		     type_of(report->row->kind));
+	} else if (!ids_equal(info->parent_id, report->row->parent_id)) {
+		ids_format(info->parent_id, id);
+		find(report, FINDING_WRONG_PARENT, "has the parent %s", id);
+	}
+}
+
+static void compare_sizes(struct report *report, const struct vhd_info *info)
+{
+	const struct catalog_vhd *vhd = &report->row->vhd;
+
+	if (info->size != vhd->size)
+		find(report, FINDING_WRONG_SIZE, "is a disk of %" PRIu64 " bytes, not %" PRIu64,
+		     info->size, vhd->size);
+	if (info->block_size != vhd->block_size)
+		find(report, FINDING_WRONG_BLOCK_SIZE, "has blocks of %u bytes, not %u",
+		     info->block_size, vhd->block_size);
+}
+
+static void compare_footers(struct report *report, const struct vhd_info *info)
+{
+	unsigned wanted = VHD_FOOTER_EOF | (info->type == VHD_FIXED ? 0 : VHD_FOOTER_HEAD);
+
+	if (report->row->dirty)
+		return; /* repaired when it is opened */
+	if ((info->footers & wanted) != wanted)
+		find(report, FINDING_UNCLEAN_FOOTER, "has no footer at its %s",
+		     info->footers & VHD_FOOTER_EOF ? "start" : "end");
+	else if (info->footers & VHD_FOOTER_DIFFER)
+		find(report, FINDING_UNCLEAN_FOOTER, "has two different footers");
+}
+
+static void look_inside(struct report *report, struct vhd_engine *engine, int *fd)
+{
+	struct vhd_error why = {0};
+	struct vhd *disk = NULL;
+
+	if (reconcile_open(engine, fd, &disk, &why) < 0) {
+		find(report, kind_of_failure(why.code), "%s", why.text);
+		return;
+	}
+	compare_ids(report, vhd_info(disk));
+	if (!report->serious) {
+		compare_sizes(report, vhd_info(disk));
+		compare_footers(report, vhd_info(disk));
+	}
+	vhd_close(disk);
+}
+
+static void look(struct reconcile *reconcile, struct vhd_engine *engine, struct report *report)
+{
+	const struct catalog_image *row = report->row;
+	struct pool_dir *pool = pool_set_find(reconcile->pools, row->pool);
+	CLEANUP(closep) int fd = -1, again = -1;
+	struct vhd_error why = {0};
+
+	pool_file_name(row->id, report->file);
+	if (!pool) {
+		find(report, FINDING_POOL_OFFLINE, "lies in a pool that is not there");
+		return;
+	}
+	look_at_name(report, pool);
+	if (report->serious)
+		return;
+	if (pool_look_open(pool, report->file, &fd, &why) < 0) {
+		find(report, FINDING_UNREADABLE, "%s", why.text);
+		return;
+	}
+	again = dup(fd); /* the engine takes one */
+	look_inside(report, engine, &fd);
+	if (again < 0 || report->serious)
+		return;
+	if (row->sealed)
+		look_at_seal(report, again);
+	else if (row->children && !row->dirty)
+		add_seal(reconcile, report, again);
+}
+
+/* Whether nobody has changed the image since the row was read. */
+static bool still_so(struct reconcile *reconcile, const struct catalog_image *row)
+{
+	struct catalog_brief brief;
+
+	return catalog_brief(reconcile->catalog, row->id, &brief) && brief.state == row->state &&
+	       brief.generation == row->generation && brief.dirty == row->dirty &&
+	       brief.children == row->children && brief.size == row->vhd.size;
+}
+
+void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
+		    const uint8_t id[IDS_SIZE])
+{
+	for (int i = 0; i < TRIES; i++) {
+		CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+		struct report report = {.row = &row};
+
+		if (catalog_get(reconcile->catalog, id, &row, NULL) < 0 ||
+		    row.state != CATALOG_READY) {
+			findings_set(reconcile->findings, id, NULL, 0);
+			return;
+		}
+		look(reconcile, engine, &report);
+		if (!still_so(reconcile, &row))
+			continue;
+		findings_set(reconcile->findings, id, report.items, report.n);
+		return;
+	}
+}
+
+void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
+{
+	struct vhd_engine *engine = reconcile_engine();
+
+	if (engine)
+		reconcile_with(reconcile, engine, id);
+	vhd_engine_free(engine);
+}
+
+int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
+		     const struct catalog_brief *brief, int fd, struct vhd_error *err)
+{
+	int verdict;
+
+	if (!brief->sealed || !brief->children)
+		return 0;
+	verdict = seal_check(fd, &brief->seal, false, err);
+	if (verdict == SEAL_HOLDS || verdict < 0)
+		return verdict < 0 ? verdict : 0;
+	reconcile_image(reconcile, id);
+	return verdict == SEAL_BROKEN ? VHD_E_PARENT_MISMATCH : 0;
+}

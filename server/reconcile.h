@@ -1,0 +1,34 @@
+/* reconcile.h - compares the catalog with the files of the pools. Only metadata is read, one file
+ * at a time; nothing is changed but for the seal of a parent that has none yet.
+ *
+ * What is found goes to the findings. Images may be created, written and deleted meanwhile: an
+ * image that changes while it is looked at is looked at again. */
+#ifndef RECONCILE_H
+#define RECONCILE_H
+
+#include <stdatomic.h>
+
+#include "catalog.h"
+#include "findings.h"
+#include "pool_set.h"
+#include "vhd.h"
+
+struct reconcile {
+	struct catalog *catalog;
+	const struct pool_set *pools;
+	struct findings *findings;
+	atomic_bool stop; /* ends a pass early */
+	atomic_size_t done;
+};
+
+/* One image, thoroughly. An image that is not there or not ready has no findings. */
+void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE]);
+/* All images, then all files of all pools. -1 when the catalog cannot be read. */
+int reconcile_all(struct reconcile *reconcile);
+
+/* A file that was just opened as this image, with what the catalog says of it: a parent that was
+ * changed is VHD_E_PARENT_MISMATCH, and has a finding. Cheap as long as nobody has touched it. */
+int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
+		     const struct catalog_brief *brief, int fd, struct vhd_error *err);
+
+#endif
