@@ -18,6 +18,7 @@
 #include "catalog.h"
 #include "config.h"
 #include "pool_set.h"
+#include "reconcile.h"
 #include "vhd.h"
 
 struct images;
@@ -27,7 +28,7 @@ enum { IMAGES_VERIFIER = 33 };
 
 /* Everything but `config` must outlive the table. */
 int images_new(const struct config *config, struct catalog *catalog, const struct pool_set *pools,
-	       struct images **ret_images, struct vhd_error *err);
+	       struct reconcile *reconcile, struct images **ret_images, struct vhd_error *err);
 /* When no request is left: makes all durable and closes it. NULL is fine. */
 void images_free(struct images *images);
 

@@ -36,6 +36,8 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 		return fail(err, VHD_E_NOT_FOUND, "there is no pool", brief.pool);
 	r = pool_open_image(pool, id, write, &fd, err);
 	if (r == 0)
+		r = reconcile_opened(images->reconcile, id, &brief, fd, err);
+	if (r == 0)
 		r = vhd_io_from_fd(fd, ret_io, err);
 	if (r < 0)
 		return r;
@@ -144,6 +146,21 @@ static int make_writable(struct image *image, struct vhd_error *err)
 	return r < 0 ? r : images_open_disk(image, IMAGES_WRITE, err);
 }
 
+/* Parents are compared with what their children say, by the engine; the leaf with the catalog,
+ * here. */
+static int check_identity(const struct image *image, const struct catalog_brief *brief,
+			  struct vhd *disk, struct vhd_error *err)
+{
+	const struct vhd_info *info = vhd_info(disk);
+
+	if (ids_equal(info->id, image->id) && ids_equal(info->parent_id, brief->parent_id) &&
+	    info->size == brief->size)
+		return 0;
+	vhd_close(disk);
+	reconcile_image(image->images->reconcile, image->id);
+	return fail(err, VHD_E_NOT_FOUND, "the file is not that of the image", "");
+}
+
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
 {
 	struct catalog_brief brief;
@@ -160,6 +177,8 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 		r = open_with(image, 0, &disk, err);
 	else
 		r = open_leaf(image, mode, brief.dirty, &disk, err);
+	if (r == 0)
+		r = check_identity(image, &brief, disk, err);
 	if (r < 0)
 		return r;
 	/* The catalog's number is from the last close; after a crash a pass over the table tells.
@@ -227,7 +246,7 @@ static void destroy(struct images *images)
 }
 
 int images_new(const struct config *config, struct catalog *catalog, const struct pool_set *pools,
-	       struct images **ret_images, struct vhd_error *err)
+	       struct reconcile *reconcile, struct images **ret_images, struct vhd_error *err)
 {
 	const struct vhd_engine_args args = {
 		.cache_size = config->cache_size,
@@ -240,6 +259,7 @@ int images_new(const struct config *config, struct catalog *catalog, const struc
 		return fail(err, VHD_E_NOMEM, "out of memory", "");
 	images->catalog = catalog;
 	images->pools = pools;
+	images->reconcile = reconcile;
 	images->flush_bytes = config->flush_bytes;
 	images->flush_blocks = config->flush_blocks;
 	images->flush_ms = (int64_t)config->flush_ms;

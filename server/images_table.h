@@ -50,6 +50,7 @@ struct images {
 	struct vhd_engine *engine; /* constant, as are the next ones */
 	struct catalog *catalog;
 	const struct pool_set *pools;
+	struct reconcile *reconcile;
 	uint64_t flush_bytes, flush_blocks;
 	int64_t flush_ms;
 	size_t open_max;

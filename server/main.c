@@ -124,9 +124,10 @@ static int run(struct options *options)
 		log_error("%s", err.text);
 		return EXIT_CANNOT;
 	}
-	if (service_main_open(path, &options->config, unix_socket(options), &service, why) < 0) {
+	status = service_main_open(path, &options->config, unix_socket(options), &service, why);
+	if (status != 0) {
 		log_error("%s", why);
-		return EXIT_CANNOT;
+		return status;
 	}
 	status = serve(options, service, &ends);
 	service_main_close(service);

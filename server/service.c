@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "service_keeper.h"
 #include "service_main.h"
 #include "service_private.h"
 #include "service_recover.h"
@@ -15,6 +16,20 @@
 const struct service_about *service_about(const struct service *service)
 {
 	return &service->about;
+}
+
+/* What a person can do about it. */
+static int refuse(const struct catalog_error *why, const char *path, char ret_why[SERVICE_WHY])
+{
+	if (why->code == CATALOG_E_DAMAGED) {
+		(void)snprintf(ret_why, SERVICE_WHY,
+			       "%s (%.400s); vhdd --rebuild-catalog makes a new one from the image "
+			       "files and the newest backup, and keeps the old one",
+			       why->text, path);
+		return SERVICE_MAIN_DAMAGED;
+	}
+	(void)snprintf(ret_why, SERVICE_WHY, "%s", why->text);
+	return why->code == CATALOG_E_NEWER ? SERVICE_MAIN_NEWER : SERVICE_MAIN_CANNOT;
 }
 
 static int open_parts(struct service *service, const char *state_dir, const struct config *config,
@@ -29,18 +44,32 @@ static int open_parts(struct service *service, const char *state_dir, const stru
 	r = pool_set_open(&service->pools, path, config, &why);
 	if (r < 0) {
 		(void)snprintf(ret_why, SERVICE_WHY, "%s", why.text);
-		return -1;
+		return SERVICE_MAIN_CANNOT;
 	}
 	(void)snprintf(path, sizeof path, "%s/catalog.db", state_dir);
 	r = catalog_open(path, (uint32_t)config->depth_max, &service->catalog, &catalog_why);
-	if (r < 0) {
-		(void)snprintf(ret_why, SERVICE_WHY, "%s", catalog_why.text);
-		return -1;
-	}
-	r = images_new(config, service->catalog, &service->pools, &service->images, &why);
+	if (r < 0)
+		return refuse(&catalog_why, path, ret_why);
+	service->reconcile.catalog = service->catalog;
+	service->reconcile.pools = &service->pools;
+	service->reconcile.findings = service->findings;
+	r = images_new(config, service->catalog, &service->pools, &service->reconcile,
+		       &service->images, &why);
 	if (r < 0)
 		(void)snprintf(ret_why, SERVICE_WHY, "%s", why.text);
-	return r < 0 ? -1 : 0;
+	return r < 0 ? SERVICE_MAIN_CANNOT : 0;
+}
+
+/* What was interrupted is put right before anything is compared. */
+static int look_after(struct service *service, char ret_why[SERVICE_WHY])
+{
+	if (service_recover(service, ret_why) < 0)
+		return SERVICE_MAIN_CANNOT;
+	service->keeper = service_keeper_start(service->catalog, &service->reconcile);
+	if (service->keeper)
+		return 0;
+	(void)snprintf(ret_why, SERVICE_WHY, "cannot start a thread");
+	return SERVICE_MAIN_CANNOT;
 }
 
 int service_main_open(const char *state_dir, const struct config *config, const char *unix_socket,
@@ -49,9 +78,12 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 	struct service *service = calloc(1, sizeof *service);
 	int r;
 
-	if (!service) {
+	if (service)
+		service->findings = findings_new();
+	if (!service || !service->findings) {
 		(void)snprintf(ret_why, SERVICE_WHY, "out of memory");
-		return -1;
+		free(service);
+		return SERVICE_MAIN_CANNOT;
 	}
 	service->about = (struct service_about){
 		.version = VHDD_VERSION,
@@ -62,10 +94,10 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 	};
 	r = open_parts(service, state_dir, config, ret_why);
 	if (r == 0)
-		r = service_recover(service, ret_why);
-	if (r < 0) {
+		r = look_after(service, ret_why);
+	if (r != 0) {
 		service_main_close(service);
-		return -1;
+		return r;
 	}
 	*ret_service = service;
 	return 0;
@@ -75,9 +107,11 @@ void service_main_close(struct service *service)
 {
 	if (!service)
 		return;
+	service_keeper_stop(service->keeper);
 	images_free(service->images);
 	catalog_close(service->catalog);
 	pool_set_close(&service->pools);
+	findings_free(service->findings);
 	free(service);
 }
 
@@ -99,7 +133,9 @@ void service_ready(struct service *service, struct service_ready *ret_ready)
 		pool->ok = false;
 		(void)snprintf(pool->text, sizeof pool->text, "less than 1 %% is free");
 	}
-	ret_ready->n_checks = 2;
+	/* A damaged image keeps the others from nothing. */
+	service_health_check(service, &ret_ready->checks[2]);
+	ret_ready->n_checks = 3;
 	ret_ready->ready = catalog->ok && pool->ok;
 }
 

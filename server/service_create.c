@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
+#include "seal.h"
 #include "service_private.h"
 
 enum { SECONDS_TO_2000 = 946684800 }; /* from 1970 */
@@ -21,6 +22,8 @@ struct creation {
 	struct image *held;   /* the new image, which nobody else gets before it is there */
 	struct image *parent; /* sealed */
 	struct vhd *disk;
+	struct catalog_seal seal; /* what the parent gets */
+	bool has_seal;
 	bool inserted, published;
 	bool parent_was_writable;
 	uint64_t parent_size;
@@ -145,7 +148,12 @@ static enum service_code take(struct creation *creation, struct service_error *e
 	const struct catalog_image *row = &creation->row;
 	struct vhd_error why = {0};
 
+	enum service_code code;
+
 	if (creation->spec->parent) {
+		code = service_health_chain(creation->service, row->parent_id, 0, err);
+		if (code != SERVICE_OK)
+			return code;
 		if (images_seal(images, row->parent_id, &creation->parent, &why) < 0)
 			return service_codes_image(creation->service, row->parent_id, &why, err);
 		creation->parent_was_writable = images_was_writable(creation->parent);
@@ -218,6 +226,22 @@ static int write_file(struct creation *creation, const struct vhd_create_args *a
 	return r;
 }
 
+/* The first child: what the parent is now it must stay. */
+static int seal_parent(struct creation *creation, struct pool_dir *pool,
+		       const struct catalog_brief *parent, struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (parent->sealed)
+		return 0;
+	r = pool_open_image(pool, creation->row.parent_id, false, &fd, err);
+	if (r == 0)
+		r = seal_take(fd, &creation->seal, err);
+	creation->has_seal = r == 0;
+	return r;
+}
+
 static enum service_code build(struct creation *creation, struct service_error *err)
 {
 	char child_path[POOL_PATH], parent_path[POOL_PATH];
@@ -248,6 +272,8 @@ static enum service_code build(struct creation *creation, struct service_error *
 		r = vhd_freeze(args.parent, &why);
 		if (r == 0)
 			r = pool_mtime(parent_pool, id, &mtime, &why);
+		if (r == 0)
+			r = seal_parent(creation, parent_pool, &parent, &why);
 		args.parent_timestamp = seconds_of_2000(mtime);
 	}
 	if (r == 0)
@@ -267,7 +293,7 @@ static enum service_code publish(struct creation *creation, struct service_error
 	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (catalog_finish_create(creation->service->catalog, creation->row.id, &facts, &usage,
-				  NULL, &catalog_why) < 0)
+				  creation->has_seal ? &creation->seal : NULL, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	creation->published = true;
 	if (pool_settle(creation->pool, creation->row.id, &why) < 0)

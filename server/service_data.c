@@ -46,14 +46,21 @@ enum service_code service_data_open(struct service *service, const char *ref,
 		return service_codes_catalog(&catalog_why, err);
 	if (row.state == CATALOG_CREATING)
 		return service_fail(err, SERVICE_IMAGE_BUSY, "'%s' is being created.", row.name);
+	code = service_health_chain(service, data->id, flags, err);
+	if (code != SERVICE_OK)
+		return code;
 	data->service = service;
 	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
 	why.code = (enum vhd_code)images_pin(service->images, data->id, data->mode, nowait,
 					     &data->image, &why);
 	if (why.code == VHD_E_AGAIN)
 		return SERVICE_AGAIN;
-	if (why.code != VHD_OK)
-		return service_codes_image(service, data->id, &why, err);
+	if (why.code != VHD_OK) {
+		/* The open may have found something that says more. */
+		code = service_health_chain(service, data->id, flags, err);
+		return code != SERVICE_OK ? code
+					  : service_codes_image(service, data->id, &why, err);
+	}
 	fill_info(data, &row);
 	*ret_data = STEAL(data);
 	return SERVICE_OK;

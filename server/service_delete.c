@@ -25,6 +25,7 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	struct catalog_brief brief;
 	struct catalog_error catalog_why;
 	struct vhd_error why = {0};
+	enum service_code code;
 	struct pool_dir *pool;
 
 	if (!catalog_brief(service->catalog, id, &brief))
@@ -33,6 +34,9 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (!pool)
 		return service_fail(err, SERVICE_POOL_OFFLINE, "There is no pool '%s' now.",
 				    brief.pool);
+	code = service_health_file(service, id, err);
+	if (code != SERVICE_OK)
+		return code;
 	/* From here on the image is gone for clients; what fails is finished at the next start. */
 	if (catalog_begin_delete(service->catalog, id, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);

@@ -123,6 +123,8 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	(void)snprintf(image.name, sizeof image.name, "%s", row->name);
 	image.kind = kind_of(row->kind);
 	image.state = state_of(row, &view);
+	if (image.state == SERVICE_READY)
+		service_health_state(service, row->id, &image.state);
 	image.frozen = frozen_of(row);
 	image.children_count = row->children;
 	fill_vhd(&row->vhd, &image);

@@ -6,10 +6,16 @@
 #include "config.h"
 #include "service.h"
 
-enum { SERVICE_WHY = 640 };
+enum {
+	SERVICE_WHY = 1024,
+	/* Exit statuses of the daemon when the service does not open. */
+	SERVICE_MAIN_CANNOT = 1,
+	SERVICE_MAIN_DAMAGED = 65, /* the catalog is damaged */
+	SERVICE_MAIN_NEWER = 78,   /* the catalog is of a newer vhdd */
+};
 
 /* Opens all that lies in the state folder (absolute), and finishes or undoes what a crash has
- * interrupted. On failure -1 and a line for a person. */
+ * interrupted. On failure an exit status and a line for a person. */
 int service_main_open(const char *state_dir, const struct config *config, const char *unix_socket,
 		      struct service **ret_service, char ret_why[SERVICE_WHY]);
 /* When no request is left. NULL is fine. */

@@ -6,13 +6,19 @@
 #include "config.h"
 #include "images.h"
 #include "pool_set.h"
+#include "reconcile.h"
 #include "service.h"
+
+struct service_keeper;
 
 struct service {
 	struct service_about about;
 	struct catalog *catalog;
 	struct images *images;
 	struct pool_set pools;
+	struct findings *findings;
+	struct reconcile reconcile;
+	struct service_keeper *keeper;
 	uint32_t depth_warn;
 };
 
@@ -42,6 +48,17 @@ void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_E
 /* service_update.c: is the row of the version that was asked for? 0 = any. */
 enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
 					 struct service_error *err);
+/* service_health.c. Whether the image and its ancestors may be served: looks again at what was
+ * found. */
+enum service_code service_health_chain(struct service *service, const uint8_t id[IDS_SIZE],
+				       unsigned flags, struct service_error *err);
+/* Whether the file is that of the image, or not there, so that it may be removed. */
+enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
+				      struct service_error *err);
+/* Changed when there is a reason. */
+void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
+			  enum service_state *state);
+void service_health_check(struct service *service, struct service_check *ret_check);
 /* service_create.c */
 void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd);
 

@@ -1,0 +1,94 @@
+/* service_health.c - what the findings mean to clients: an image whose file is not what the catalog
+ * says is not served, nor is what is read through it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "service_private.h"
+
+/* Of the image that was asked for, and of one of its ancestors. */
+static enum service_code code_of(enum finding_kind kind, bool ancestor)
+{
+	if (kind == FINDING_PARENT_CHANGED)
+		return SERVICE_PARENT_CHANGED;
+	if (kind == FINDING_POOL_OFFLINE)
+		return SERVICE_POOL_OFFLINE;
+	if (ancestor && kind == FINDING_WRONG_ID)
+		return SERVICE_PARENT_UUID_MISMATCH;
+	if (ancestor && findings_effect(kind) == FINDING_MISSING)
+		return SERVICE_PARENT_MISSING;
+	if (!ancestor && kind == FINDING_NOT_A_VHD)
+		return SERVICE_NOT_A_VHD;
+	if (!ancestor && kind == FINDING_DAMAGED)
+		return SERVICE_CORRUPT_IMAGE;
+	return SERVICE_CHAIN_UNHEALTHY;
+}
+
+static enum service_code tell(struct service *service, const struct finding *finding, bool ancestor,
+			      struct service_error *err)
+{
+	enum service_code code = service_fail(err, code_of(finding->kind, ancestor), "%s: %s",
+					      findings_name(finding->kind), finding->text);
+
+	service_codes_name(service, finding->id, err);
+	return code;
+}
+
+enum service_code service_health_chain(struct service *service, const uint8_t id[IDS_SIZE],
+				       unsigned flags, struct service_error *err)
+{
+	struct catalog_brief brief;
+	struct finding finding;
+	uint8_t at[IDS_SIZE];
+
+	if (!findings_any_serious(service->findings))
+		return SERVICE_OK;
+	memcpy(at, id, IDS_SIZE);
+	for (unsigned i = 0; i < SERVICE_DEPTH_MAX && !ids_is_zero(at); i++) {
+		if (findings_serious(service->findings, at, &finding)) {
+			if (flags & SERVICE_NOWAIT)
+				return SERVICE_AGAIN;
+			/* Somebody may have put it right. */
+			reconcile_image(&service->reconcile, at);
+			if (findings_serious(service->findings, at, &finding))
+				return tell(service, &finding, i > 0, err);
+		}
+		if (!catalog_brief(service->catalog, at, &brief))
+			break;
+		memcpy(at, brief.parent_id, IDS_SIZE);
+	}
+	return SERVICE_OK;
+}
+
+enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
+				      struct service_error *err)
+{
+	struct finding finding;
+
+	reconcile_image(&service->reconcile, id);
+	if (!findings_serious(service->findings, id, &finding) || finding.kind != FINDING_WRONG_ID)
+		return SERVICE_OK;
+	return tell(service, &finding, false, err);
+}
+
+void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
+			  enum service_state *state)
+{
+	struct finding finding;
+
+	if (!findings_serious(service->findings, id, &finding))
+		return;
+	*state = findings_effect(finding.kind) == FINDING_MISSING ? SERVICE_MISSING
+								  : SERVICE_CORRUPT;
+}
+
+void service_health_check(struct service *service, struct service_check *ret_check)
+{
+	struct finding worst;
+	struct findings_count count;
+	size_t n = findings_list(service->findings, &worst, 1, &count);
+
+	*ret_check = (struct service_check){.name = "images", .ok = count.serious == 0};
+	if (n > 0)
+		(void)snprintf(ret_check->text, sizeof ret_check->text, "%zu findings, %s: %.110s",
+			       count.all, findings_name(worst.kind), worst.text);
+}
