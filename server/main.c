@@ -14,6 +14,7 @@
 #include "notify.h"
 #include "options.h"
 #include "pool_state.h"
+#include "rebuild.h"
 #include "service_main.h"
 
 enum { EXIT_CANNOT = 1, EXIT_WRONG_USE = 64 };
@@ -134,6 +135,19 @@ static int run(struct options *options)
 	return status;
 }
 
+static int rebuild(const struct options *options)
+{
+	CLEANUP(closep) int state = -1;
+	char path[POOL_PATH];
+	struct vhd_error err = {0};
+
+	(void)umask(0077);
+	if (pool_state_open(options->state_dir, &state, path, &err) == 0)
+		return rebuild_catalog(path, &options->config, stdout);
+	(void)fprintf(stderr, "vhdd: %s\n", err.text);
+	return EXIT_CANNOT;
+}
+
 int main(int argc, char *argv[])
 {
 	struct options options;
@@ -148,9 +162,7 @@ int main(int argc, char *argv[])
 	case OPTIONS_PRINT_CONFIG: config_print(&options.config, stdout); return 0;
 	case OPTIONS_VERSION: (void)printf("vhdd %s\n", VHDD_VERSION); return 0;
 	case OPTIONS_HELP: (void)fputs(options_help, stdout); return 0;
-	case OPTIONS_REBUILD_CATALOG:
-		(void)fprintf(stderr, "vhdd: --rebuild-catalog is not supported yet\n");
-		return EXIT_WRONG_USE;
+	case OPTIONS_REBUILD_CATALOG: return rebuild(&options);
 	}
 	return EXIT_WRONG_USE;
 }

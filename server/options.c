@@ -20,12 +20,14 @@ const char options_help[] =
 	"  --log-level LEVEL    write lines that matter at least this much: error, warning,\n"
 	"                       info or debug (default: info)\n"
 	"  --print-config       print the configuration in force, as such a file\n"
-	"  --rebuild-catalog    make a lost catalog anew from the image files\n"
+	"  --rebuild-catalog    make a lost or damaged catalog anew from the image files;\n"
+	"                       names come from the old one or its newest backup\n"
 	"  --version            print the version\n"
 	"  --help               print this\n"
 	"\n"
 	"Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot run, 64 when the command\n"
-	"line makes no sense.\n";
+	"line makes no sense, 65 when the catalog is damaged (see --rebuild-catalog), 70\n"
+	"when its disk failed in a commit, 78 when a newer vhdd has written it.\n";
 
 enum {
 	OPT_STATE_DIR = 1,
