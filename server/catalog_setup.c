@@ -149,14 +149,17 @@ static int prepare(struct catalog *catalog, struct catalog_error *err)
 static int check(struct catalog *catalog, struct catalog_error *err)
 {
 	char text[160] = "";
+	const char *why;
 	int r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
 
 	if (r < 0)
 		return r;
-	text[strcspn(text, "\n")] = '\0';
-	if (strcmp(text, "ok") != 0)
-		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %s", text);
-	return 0;
+	if (strcmp(text, "ok") == 0)
+		return 0;
+	why = strncmp(text, "***", 3) == 0 ? strchr(text, '\n') : NULL; /* a title */
+	why = why ? why + 1 : text;
+	return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %.*s",
+				(int)strcspn(why, "\n"), why);
 }
 
 int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
