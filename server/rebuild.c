@@ -60,11 +60,15 @@ static void place(const struct rebuild *rebuild, struct rebuild_file *file)
 		file->level = level--;
 }
 
+struct place {
+	const struct rebuild_file *file;
+};
+
 static int compare_level(const void *a, const void *b)
 {
-	const struct rebuild_file *const *x = a, *const *y = b;
+	const struct place *x = a, *y = b;
 
-	return ((*x)->level > (*y)->level) - ((*x)->level < (*y)->level);
+	return (x->file->level > y->file->level) - (x->file->level < y->file->level);
 }
 
 /* What nobody knows any more is set to what is safe. */
@@ -85,7 +89,7 @@ static void complete(struct rebuild_file *file, int64_t now)
 /* The rows, parents first. They still belong to the files. NULL: out of memory. */
 static struct catalog_image *order(struct rebuild *rebuild, size_t *ret_n)
 {
-	CLEANUP(freep) const struct rebuild_file **sorted = calloc(rebuild->n + 1, sizeof *sorted);
+	CLEANUP(freep) struct place *sorted = calloc(rebuild->n + 1, sizeof *sorted);
 	CLEANUP(freep) struct catalog_image *rows = calloc(rebuild->n + 1, sizeof *rows);
 	int64_t now = clock_wall_ms();
 	size_t n = 0;
@@ -100,13 +104,13 @@ static struct catalog_image *order(struct rebuild *rebuild, size_t *ret_n)
 		if (parent && rebuild->files[i].level >= 0)
 			parent->parent = true;
 		if (rebuild->files[i].level >= 0)
-			sorted[n++] = &rebuild->files[i];
+			sorted[n++].file = &rebuild->files[i];
 	}
-	qsort(sorted, n, sizeof(void *), compare_level);
+	qsort(sorted, n, sizeof *sorted, compare_level);
 	for (size_t i = 0; i < rebuild->n; i++)
 		complete(&rebuild->files[i], now);
 	for (size_t i = 0; i < n; i++)
-		rows[i] = sorted[i]->row;
+		rows[i] = sorted[i].file->row;
 	*ret_n = n;
 	return STEAL(rows);
 }

@@ -96,7 +96,7 @@ static bool inside(uint64_t off, uint64_t len, uint64_t size)
  */
 static int add_metadata(struct digest *digest, int fd, uint64_t size, struct vhd_error *err)
 {
-	uint8_t footer[SECTOR], header[HEADER];
+	uint8_t footer[SECTOR] = {0}, header[HEADER] = {0};
 	uint64_t at, table, entries;
 	int r;
 
@@ -149,7 +149,7 @@ static int take_digest(int fd, struct catalog_seal *seal, struct vhd_error *err)
 
 int seal_take(int fd, struct catalog_seal *ret_seal, struct vhd_error *err)
 {
-	struct catalog_seal seal;
+	struct catalog_seal seal = {0};
 	int r = take_facts(fd, &seal, err);
 
 	if (r == 0)
@@ -161,7 +161,7 @@ int seal_take(int fd, struct catalog_seal *ret_seal, struct vhd_error *err)
 
 int seal_check(int fd, const struct catalog_seal *seal, bool thorough, struct vhd_error *err)
 {
-	struct catalog_seal now;
+	struct catalog_seal now = {0};
 	bool same;
 	int r = take_facts(fd, &now, err);
 
