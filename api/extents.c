@@ -3,6 +3,7 @@
 #include "data.h"
 #include "handlers.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static enum api_step run(struct api_call *call, const struct span *span,
 	code = service_data_extents(call->data, span->start, span->length, flags, list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	assert(list->extents); /* filled, not replaced */
 	step = answer(call, span, list, state.etag);
 	call_header(call, "ETag", "\"%s\"", state.etag);
 	return step;
@@ -117,6 +119,8 @@ enum api_step extents_get(struct api_call *call)
 	if (span.length > size - span.start)
 		span.length = size - span.start;
 	extents = malloc((size_t)span.limit * sizeof *extents);
+	if (!extents)
+		return call_fail(call, CODE_INTERNAL, "no memory");
 	list = (struct service_extent_list){.extents = extents, .max = (size_t)span.limit};
-	return extents ? run(call, &span, &list) : call_fail(call, CODE_INTERNAL, "no memory");
+	return run(call, &span, &list);
 }

@@ -5,6 +5,7 @@
 #include "data.h"
 #include "handlers.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,7 @@ static enum api_step answer_runs(struct api_call *call, const struct span *span,
 				 data_flags(call), list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	assert(list->runs); /* filled, not replaced */
 	step = span->text ? answer_text(call, list) : answer_json(call, span, list, state.etag);
 	call_header(call, "ETag", "\"%s\"", state.etag);
 	return step;
@@ -263,6 +265,8 @@ enum api_step sectors_runs(struct api_call *call)
 	if (span.start >= sectors)
 		return data_beyond_sectors(call, span.start, sectors);
 	runs = malloc((size_t)span.limit * sizeof *runs);
+	if (!runs)
+		return call_fail(call, CODE_INTERNAL, "no memory");
 	list = (struct service_run_list){.runs = runs, .max = (size_t)span.limit};
-	return runs ? answer_runs(call, &span, &list) : call_fail(call, CODE_INTERNAL, "no memory");
+	return answer_runs(call, &span, &list);
 }
