@@ -22,6 +22,7 @@ struct report {
 	struct finding items[FINDINGS_OF_IMAGE];
 	size_t n;
 	bool serious;
+	uint64_t bytes; /* length of the file */
 };
 
 static void find(struct report *report, enum finding_kind kind, const char *format, ...)
@@ -68,11 +69,7 @@ static void look_at_name(struct report *report, struct pool_dir *pool)
 		find(report, FINDING_HARD_LINK, "has %" PRIu64 " names", facts.names);
 	if (facts.owner != geteuid())
 		find(report, FINDING_WRONG_OWNER, "belongs to user %u", facts.owner);
-	/* The length that the catalog knows was measured at a close; files only grow. */
-	if (!report->serious && !report->row->dirty && !report->row->sealed &&
-	    facts.bytes < report->row->usage.file_bytes)
-		find(report, FINDING_TRUNCATED, "has %" PRIu64 " bytes, and had %" PRIu64,
-		     facts.bytes, report->row->usage.file_bytes);
+	report->bytes = facts.bytes;
 }
 
 /* ---- the seal ---- */
@@ -164,50 +161,69 @@ static void compare_footers(struct report *report, const struct vhd_info *info)
 		find(report, FINDING_UNCLEAN_FOOTER, "has two different footers");
 }
 
-static void look_inside(struct report *report, struct vhd_engine *engine, int *fd)
+/* The length that the catalog knows was measured at a close; files only grow. */
+static bool is_truncated(struct report *report)
+{
+	const struct catalog_image *row = report->row;
+
+	if (row->dirty || row->sealed || report->bytes >= row->usage.file_bytes)
+		return false;
+	find(report, FINDING_TRUNCATED, "has %" PRIu64 " bytes, and had %" PRIu64, report->bytes,
+	     row->usage.file_bytes);
+	return true;
+}
+
+/* `again` is another descriptor of the same file. */
+static void look_inside(struct report *report, struct vhd_engine *engine, int *fd, int again)
 {
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
+	int r = reconcile_open(engine, fd, &disk, &why);
 
-	if (reconcile_open(engine, fd, &disk, &why) < 0) {
+	if (r == 0)
+		compare_ids(report, vhd_info(disk));
+	if (!report->serious && report->row->sealed)
+		look_at_seal(report, again);
+	if (!report->serious && r < 0 && !is_truncated(report))
 		find(report, kind_of_failure(why.code), "%s", why.text);
-		return;
-	}
-	compare_ids(report, vhd_info(disk));
-	if (!report->serious) {
+	if (!report->serious && !is_truncated(report)) {
 		compare_sizes(report, vhd_info(disk));
 		compare_footers(report, vhd_info(disk));
 	}
 	vhd_close(disk);
 }
 
-static void look(struct reconcile *reconcile, struct vhd_engine *engine, struct report *report)
+/* Nothing is put on record of a file that is not in order. */
+static void look_at_file(struct reconcile *reconcile, struct vhd_engine *engine,
+			 struct report *report, struct pool_dir *pool)
 {
-	const struct catalog_image *row = report->row;
-	struct pool_dir *pool = pool_set_find(reconcile->pools, row->pool);
 	CLEANUP(closep) int fd = -1, again = -1;
 	struct vhd_error why = {0};
 
-	pool_file_name(row->id, report->file);
+	if (pool_look_open(pool, report->file, &fd, &why) == 0)
+		again = dup(fd); /* the engine takes one */
+	if (again < 0) {
+		find(report, FINDING_UNREADABLE, "%s", *why.text ? why.text : "out of descriptors");
+		return;
+	}
+	look_inside(report, engine, &fd, again);
+	if (!report->serious && !report->row->sealed && report->row->children &&
+	    !report->row->dirty)
+		add_seal(reconcile, report, again);
+}
+
+static void look(struct reconcile *reconcile, struct vhd_engine *engine, struct report *report)
+{
+	struct pool_dir *pool = pool_set_find(reconcile->pools, report->row->pool);
+
+	pool_file_name(report->row->id, report->file);
 	if (!pool) {
 		find(report, FINDING_POOL_OFFLINE, "lies in a pool that is not there");
 		return;
 	}
 	look_at_name(report, pool);
-	if (report->serious)
-		return;
-	if (pool_look_open(pool, report->file, &fd, &why) < 0) {
-		find(report, FINDING_UNREADABLE, "%s", why.text);
-		return;
-	}
-	again = dup(fd); /* the engine takes one */
-	look_inside(report, engine, &fd);
-	if (again < 0 || report->serious)
-		return;
-	if (row->sealed)
-		look_at_seal(report, again);
-	else if (row->children && !row->dirty)
-		add_seal(reconcile, report, again);
+	if (!report->serious)
+		look_at_file(reconcile, engine, report, pool);
 }
 
 /* Whether nobody has changed the image since the row was read. */

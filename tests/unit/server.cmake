@@ -2,3 +2,9 @@
 foreach(name catalog config log_line options pool pulse)
 	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api PkgConfig::sqlite3)
 endforeach()
+
+# What needs image files.
+foreach(name reconcile)
+	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
+		      PkgConfig::sqlite3)
+endforeach()
