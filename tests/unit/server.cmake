@@ -4,7 +4,8 @@ foreach(name catalog config log_line options pool pulse)
 endforeach()
 
 # What needs image files.
-foreach(name reconcile)
+foreach(name damage migrate rebuild reconcile scale)
 	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
 		      PkgConfig::sqlite3)
 endforeach()
+target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")

@@ -1,0 +1,126 @@
+/* test_server_damage.c - a catalog with a wrong byte, or one that was cut: refused, or right. Never
+ * a crash, never a wrong chain. */
+#include "catalog.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "must.h"
+#include "pool_world.h"
+#include "rng.h"
+#include "test.h"
+
+enum { IMAGES = 40, TRIES = 2000 };
+
+static struct catalog_image rows[IMAGES];
+
+static void make_rows(struct rng *rng)
+{
+	for (unsigned i = 0; i < IMAGES; i++) {
+		struct catalog_image *row = &rows[i];
+
+		*row = (struct catalog_image){
+			.state = CATALOG_READY, .version = 1, .vhd = {.size = 1 << 20}};
+		pool_world_id(i + 1, row->id);
+		if (i > 0 && !rng_one_in(rng, 5)) {
+			row->kind = CATALOG_DIFFERENCING;
+			pool_world_id(1 + (unsigned)rng_below(rng, i), row->parent_id);
+		}
+		(void)snprintf(row->name, sizeof row->name, "image-%u", i + 1);
+		(void)snprintf(row->pool, sizeof row->pool, "default");
+	}
+}
+
+static uint8_t *read_all(const char *path, size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	uint8_t *bytes;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	bytes = must_alloc((size_t)st.st_size);
+	assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+	(void)close(fd);
+	*ret_len = (size_t)st.st_size;
+	return bytes;
+}
+
+static void write_all(const char *path, const uint8_t *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	(void)close(fd);
+}
+
+static void expect_right(struct catalog *catalog)
+{
+	for (unsigned i = 0; i < IMAGES; i++) {
+		CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+
+		assert_int_equal(catalog_get(catalog, rows[i].id, &row, NULL), 0);
+		assert_memory_equal(row.parent_id, rows[i].parent_id, IDS_SIZE);
+		assert_int_equal(row.state, CATALOG_READY);
+		assert_string_equal(row.name, rows[i].name);
+	}
+}
+
+/* One byte is another one, or the end is missing. */
+static size_t damage(struct rng *rng, uint8_t *bytes, size_t len)
+{
+	size_t at = rng_below(rng, len);
+
+	if (rng_one_in(rng, 10))
+		return at;
+	bytes[at] ^= (uint8_t)(1 + rng_below(rng, 255));
+	return len;
+}
+
+static void is_refused_or_right(void **state)
+{
+	struct rng rng = {rng_seed("damage")};
+	struct pool_world *world = pool_world_new();
+	uint8_t *good, *bad;
+	unsigned refused = 0;
+	size_t len, n;
+
+	(void)state;
+	make_rows(&rng);
+	assert_int_equal(catalog_restore(world->catalog, rows, IMAGES, &world->err), 0);
+	pool_world_close(world);
+	good = read_all(world->path, &len);
+	bad = must_alloc(len);
+	for (int i = 0; i < TRIES; i++) {
+		struct catalog *catalog = NULL;
+
+		memcpy(bad, good, len);
+		n = damage(&rng, bad, len);
+		write_all(world->path, bad, n);
+		if (catalog_open(world->path, 1024, &catalog, &world->err) < 0)
+			refused++;
+		else if (n > 0) /* an empty file is a new catalog */
+			expect_right(catalog);
+		catalog_close(catalog);
+	}
+	print_message("%u of %d refused\n", refused, TRIES);
+	assert_true(refused > TRIES / 10);
+	must_free(good);
+	must_free(bad);
+	pool_world_free(world);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_refused_or_right),
+	};
+
+	return cmocka_run_group_tests_name("server/damage", tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* test_server_migrate.c - catalogs of every older schema come up to date with all that they say,
+ * and a backup of them is kept. */
+#include "catalog.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "must.h"
+#include "pool_backup.h"
+#include "pool_world.h"
+#include "test.h"
+
+#ifndef CATALOGS
+#error "CATALOGS is the folder of tests/data/catalog"
+#endif
+
+static char *read_text(const char *name)
+{
+	char path[512], *text = must_alloc(1 << 16);
+	FILE *in;
+
+	(void)snprintf(path, sizeof path, "%s/%s", CATALOGS, name);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	assert_true(fread(text, 1, (1 << 16) - 1, in) > 0);
+	(void)fclose(in);
+	return text;
+}
+
+static void execute(const char *path, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	(void)sqlite3_close(db);
+}
+
+static int version_of(const char *path)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int version;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	version = sqlite3_column_int(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return version;
+}
+
+/* A world whose catalog is that of the file. */
+static struct pool_world *world_of(const char *name)
+{
+	struct pool_world *world = pool_world_new();
+	char *sql = read_text(name);
+
+	pool_world_close(world);
+	assert_int_equal(unlink(world->path), 0);
+	execute(world->path, sql);
+	must_free(sql);
+	return world;
+}
+
+static void expect_content(struct pool_world *world)
+{
+	struct catalog_images chain, list;
+	struct catalog_brief brief;
+	uint8_t id[IDS_SIZE];
+
+	pool_world_id(3, id);
+	assert_int_equal(catalog_chain(world->catalog, id, &chain, &world->err), 0);
+	assert_int_equal(chain.n, 3);
+	assert_string_equal(chain.items[0].name, "leaf");
+	assert_true(chain.items[0].dirty);
+	assert_int_equal(chain.items[0].generation, 5);
+	assert_string_equal(chain.items[2].name, "base");
+	assert_string_equal(chain.items[2].description, "before upgrade");
+	assert_int_equal(chain.items[2].n_labels, 2);
+	assert_false(chain.items[2].sealed);
+	catalog_images_fini(&chain);
+	pool_world_id(4, id);
+	assert_true(catalog_brief(world->catalog, id, &brief) && brief.frozen);
+	assert_int_equal(catalog_list(world->catalog, NULL, 10, true, &list, &world->err), 0);
+	assert_int_equal(list.total, 4);
+	assert_int_equal(list.revision, 4);
+	catalog_images_fini(&list);
+}
+
+static void brings_every_schema_up_to_date(void **state)
+{
+	static const char *const names[] = {"schema-1.sql"};
+	char backup[POOL_BACKUP_PATH];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct pool_world *world = world_of(names[i]);
+
+		assert_int_equal(version_of(world->path), (int)i + 1);
+		pool_world_open(world);
+		expect_content(world);
+		pool_world_close(world);
+		assert_true(version_of(world->path) > (int)i + 1);
+		assert_int_equal(pool_backup_newest(world->path, backup), 0);
+		assert_int_equal(version_of(backup), (int)i + 1);
+		/* A second start has nothing to do. */
+		assert_int_equal(unlink(backup), 0);
+		pool_world_open(world);
+		expect_content(world);
+		assert_int_equal(pool_backup_newest(world->path, backup), -1);
+		pool_world_free(world);
+	}
+}
+
+/* A step that fails leaves the old catalog as it was. */
+static void undoes_a_step_that_fails(void **state)
+{
+	struct pool_world *world = world_of("schema-1.sql");
+	struct catalog *catalog = NULL;
+
+	(void)state;
+	execute(world->path, "ALTER TABLE image ADD COLUMN seal_ino INTEGER");
+	assert_true(catalog_open(world->path, 8, &catalog, &world->err) < 0);
+	assert_non_null(strstr(world->err.text, "seal_ino"));
+	assert_int_equal(version_of(world->path), 1);
+	execute(world->path, "ALTER TABLE image DROP COLUMN seal_ino");
+	pool_world_open(world);
+	expect_content(world);
+	pool_world_free(world);
+}
+
+static void names_the_backup_of_a_newer_one(void **state)
+{
+	struct pool_world *world = world_of("schema-1.sql");
+	char backup[POOL_BACKUP_PATH];
+
+	(void)state;
+	pool_world_open(world);
+	pool_world_close(world);
+	execute(world->path, "PRAGMA user_version = 99");
+	assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err),
+			 CATALOG_E_NEWER);
+	assert_int_equal(pool_backup_newest(world->path, backup), 0);
+	assert_non_null(strstr(world->err.text, backup));
+	assert_int_equal(version_of(world->path), 99);
+	pool_world_free(world);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(brings_every_schema_up_to_date),
+		cmocka_unit_test(undoes_a_step_that_fails),
+		cmocka_unit_test(names_the_backup_of_a_newer_one),
+	};
+
+	return cmocka_run_group_tests_name("server/migrate", tests, NULL, NULL);
+}

@@ -1,0 +1,261 @@
+/* test_server_rebuild.c - a catalog made from the files is the one that was lost. */
+#include "rebuild.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "must.h"
+#include "pool_backup.h"
+#include "pool_world.h"
+#include "rng.h"
+#include "test.h"
+
+enum { IMAGES = 60, FORESTS = 5, SAID = 16384 };
+
+static struct pool_image forest[IMAGES];
+static char said[SAID];
+
+/* Parents before their children; ids in no order. */
+static void grow(struct rng *rng)
+{
+	static unsigned numbers[IMAGES];
+
+	for (unsigned i = 0; i < IMAGES; i++)
+		numbers[i] = i * 7919 % 10007 + 1;
+	for (unsigned i = 0; i < IMAGES; i++) {
+		struct pool_image *image = &forest[i];
+
+		*image = (struct pool_image){.number = numbers[i], .type = VHD_DYNAMIC};
+		if (i > 0 && !rng_one_in(rng, 4))
+			image->parent = numbers[rng_below(rng, i)];
+		else if (rng_one_in(rng, 3))
+			image->type = VHD_FIXED;
+		if (!image->parent)
+			image->size = 512 * (1 + rng_below(rng, 100));
+	}
+}
+
+static struct pool_world *world_of(struct rng *rng)
+{
+	struct pool_world *world = pool_world_new();
+
+	grow(rng);
+	for (size_t i = 0; i < IMAGES; i++)
+		pool_world_write(world, &forest[i]);
+	pool_world_rows(world, forest, IMAGES);
+	return world;
+}
+
+static int rebuild(struct pool_world *world)
+{
+	FILE *out = fmemopen(said, sizeof said, "w");
+	int status;
+
+	assert_non_null(out);
+	status = rebuild_catalog(world->folder, &world->config, out);
+	(void)fclose(out);
+	return status;
+}
+
+static void expect_same(struct pool_world *world, const struct pool_image *image, const char *name)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE], parent[IDS_SIZE] = {0};
+	char wanted[CATALOG_NAME];
+
+	pool_world_id(image->number, id);
+	if (image->parent)
+		pool_world_id(image->parent, parent);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	assert_memory_equal(row.parent_id, parent, IDS_SIZE);
+	if (image->size)
+		assert_int_equal(row.vhd.size, image->size);
+	if (image->parent)
+		assert_int_equal(row.kind, CATALOG_DIFFERENCING);
+	else
+		assert_int_equal(row.kind,
+				 image->type == VHD_FIXED ? CATALOG_FIXED : CATALOG_DYNAMIC);
+	(void)snprintf(wanted, sizeof wanted, "%s%u", name, image->number);
+	if (*name)
+		assert_string_equal(row.name, wanted);
+	else
+		assert_memory_equal(row.name, "img-ee000000", 12);
+	assert_int_equal(row.dirty, row.children == 0);
+}
+
+static void expect_all(struct pool_world *world, const char *name)
+{
+	struct catalog_images list;
+
+	pool_world_open(world);
+	assert_int_equal(catalog_list(world->catalog, NULL, 1000, true, &list, &world->err), 0);
+	assert_int_equal(list.total, IMAGES);
+	catalog_images_fini(&list);
+	for (size_t i = 0; i < IMAGES; i++)
+		expect_same(world, &forest[i], name);
+	assert_int_equal(reconcile_all(&world->reconcile), 0);
+	assert_false(findings_any_serious(world->reconcile.findings));
+	pool_world_close(world);
+}
+
+static void spoil(struct pool_world *world)
+{
+	int fd = open(world->path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "spoiled", 7, 0), 7);
+	(void)close(fd);
+}
+
+static void finds_the_lineage_of_random_forests(void **state)
+{
+	struct rng rng = {rng_seed("rebuild")};
+
+	(void)state;
+	for (int i = 0; i < FORESTS; i++) {
+		struct pool_world *world = world_of(&rng);
+
+		/* The catalog is sound: its names are kept. */
+		pool_world_close(world);
+		assert_int_equal(rebuild(world), 0);
+		assert_non_null(strstr(said, "names and labels come from"));
+		assert_non_null(strstr(said, "the old catalog is "));
+		expect_all(world, "image-");
+		/* It is not, and there is a backup. */
+		pool_world_open(world);
+		assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+		pool_world_close(world);
+		spoil(world);
+		assert_int_equal(rebuild(world), 0);
+		assert_non_null(strstr(said, ".bak\n"));
+		expect_all(world, "image-");
+		pool_world_free(world);
+	}
+}
+
+static void makes_up_names_without_a_backup(void **state)
+{
+	struct rng rng = {rng_seed("rebuild")};
+	struct pool_world *world = world_of(&rng);
+
+	(void)state;
+	pool_world_close(world);
+	assert_int_equal(unlink(world->path), 0);
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "there is no backup"));
+	assert_non_null(strstr(said, "60 images got new names"));
+	assert_null(strstr(said, "the old catalog is "));
+	expect_all(world, "");
+	pool_world_free(world);
+}
+
+static void leaves_out_what_it_cannot_place(void **state)
+{
+	static const struct pool_image images[] = {
+		{.number = 1, .type = VHD_DYNAMIC},
+		{.number = 2, .parent = 1},
+		{.number = 3, .parent = 2},
+		{.number = 4, .type = VHD_DYNAMIC},
+	};
+	struct pool_world *world = pool_world_new();
+	uint8_t id[IDS_SIZE];
+	struct catalog_brief brief;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		pool_world_write(world, &images[i]);
+	pool_world_rows(world, images, 4);
+	pool_world_close(world);
+	assert_int_equal(unlink(pool_world_file(world, 1)), 0);
+	assert_int_equal(link(pool_world_file(world, 4), pool_world_path(world, "../second")), 0);
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "002.vhd: one of its ancestors is not there\n"));
+	assert_non_null(strstr(said, "003.vhd: one of its ancestors was left out\n"));
+	assert_non_null(strstr(said, "004.vhd: it has more than one name\n"));
+	assert_non_null(strstr(said, "0 images are in the new catalog\n"));
+	assert_int_equal(access(pool_world_file(world, 2), F_OK), 0);
+	/* The file comes back: so does all of it. */
+	pool_world_write(world, &images[0]);
+	assert_int_equal(unlink(pool_world_path(world, "../second")), 0);
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "4 images are in the new catalog\n"));
+	pool_world_open(world);
+	pool_world_id(3, id);
+	assert_true(catalog_brief(world->catalog, id, &brief));
+	pool_world_free(world);
+}
+
+static void keeps_labels_and_seven_backups(void **state)
+{
+	struct pool_world *world = pool_world_new();
+	struct catalog_label labels[2] = {{"env", "prod"}, {"role", "web"}};
+	struct pool_image image = {.number = 1, .type = VHD_DYNAMIC};
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0}, again = {0};
+	uint8_t id[IDS_SIZE];
+
+	(void)state;
+	pool_world_write(world, &image);
+	pool_world_rows(world, &image, 1);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	row.labels = calloc(2, sizeof *row.labels);
+	assert_non_null(row.labels);
+	memcpy(row.labels, labels, sizeof labels);
+	row.n_labels = 2;
+	row.description = strdup("before upgrade");
+	row.frozen = true;
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
+	assert_true(catalog_backup_due(world->catalog));
+	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+	assert_false(catalog_backup_due(world->catalog));
+	pool_world_close(world);
+	spoil(world);
+	assert_int_equal(rebuild(world), 0);
+	pool_world_open(world);
+	assert_int_equal(catalog_get(world->catalog, id, &again, &world->err), 0);
+	assert_int_equal(again.n_labels, 2);
+	assert_string_equal(again.labels[1].value, "web");
+	assert_string_equal(again.description, "before upgrade");
+	assert_true(again.frozen && !again.dirty);
+	pool_world_free(world);
+}
+
+/* Their names are times, to the second: old ones are made here. */
+static void removes_the_oldest_backups(void **state)
+{
+	struct pool_world *world = pool_world_new();
+	char path[POOL_BACKUP_PATH];
+
+	(void)state;
+	for (int i = 1; i <= 9; i++) {
+		FILE *out;
+
+		(void)snprintf(path, sizeof path, "%s.2020010%dT000000Z.bak", world->path, i);
+		out = fopen(path, "w");
+		assert_non_null(out);
+		(void)fclose(out);
+	}
+	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+	for (int i = 1; i <= 9; i++) {
+		(void)snprintf(path, sizeof path, "%s.2020010%dT000000Z.bak", world->path, i);
+		assert_int_equal(access(path, F_OK), i <= 3 ? -1 : 0);
+	}
+	pool_world_free(world);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_the_lineage_of_random_forests),
+		cmocka_unit_test(makes_up_names_without_a_backup),
+		cmocka_unit_test(leaves_out_what_it_cannot_place),
+		cmocka_unit_test(keeps_labels_and_seven_backups),
+		cmocka_unit_test(removes_the_oldest_backups),
+	};
+
+	return cmocka_run_group_tests_name("server/rebuild", tests, NULL, NULL);
+}
