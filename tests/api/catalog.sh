@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# The catalog: damaged, lost, newer, on a disk that fails or is full.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+status_of() { # of a daemon that does not start
+	status=0
+	"$VHDD" --state-dir "$state" --listen "unix:$socket" >"$work/said" 2>&1 || status=$?
+}
+says() {
+	grep -q -- "$1" "$work/said" || fail "it does not say '$1': $(cat "$work/said")"
+}
+start_vhdd
+random 100000 "$work/bytes"
+image base 8M
+expect 200 /v1/images/base/data -T "$work/bytes"
+expect 201 /v1/images -d '{"name":"kid","parent":"base","labels":{"env":"prod"},"description":"as it was"}'
+stop_vhdd
+start_vhdd # backs it up
+until ls "$state"/catalog.db.*.bak >/dev/null 2>&1; do sleep 0.05; done
+stop_vhdd
+
+same_as_before() { # WHEN
+	start_vhdd
+	expect 206 /v1/images/kid/data -r 0-99999
+	same "$work/bytes" "$body" "$1: the data"
+	expect 200 /v1/images/kid
+	check '.labels.env == "prod" and .description == "as it was" and .parent.name == "base"' "$1"
+	stop_vhdd
+	[ "$stopped" -eq 0 ] || fail "$1: status $stopped"
+}
+
+# ---- damaged
+head -c 4096 /dev/urandom | dd of="$state/catalog.db" bs=4096 seek=1 conv=notrunc status=none
+status_of
+[ "$status" -eq 65 ] || fail "a damaged catalog: status $status"
+says '--rebuild-catalog'
+"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+says 'names and labels come from .*\.bak'
+says '2 images are in the new catalog'
+says 'the old catalog is .*\.old'
+same_as_before 'rebuilt from the backup'
+# ---- lost
+rm "$state/catalog.db"
+"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+same_as_before 'rebuilt without the old one'
+# ---- sound
+"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+says 'names and labels come from .*/catalog.db$'
+same_as_before 'rebuilt from a sound one'
+start_vhdd
+"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 && fail "rebuilt below a running daemon"
+says 'another vhdd'
+stop_vhdd
+# ---- newer
+cp "$state/catalog.db" "$work/catalog.db"
+printf '\0\0\0\143' | dd of="$state/catalog.db" bs=1 seek=60 conv=notrunc status=none # user_version = 99
+status_of
+[ "$status" -eq 78 ] || fail "a newer catalog: status $status"
+says 'newest backup: /'
+cp "$work/catalog.db" "$state/catalog.db"
+same_as_before 'the newer one is gone'
+
+# ---- its disk fails in a commit: nobody knows, so the next start finds out
+if command -v strace >/dev/null && strace -e trace=none true 2>/dev/null; then
+	start_vhdd
+	strace -f -qq -o "$work/trace" -P "$state/catalog.db" -e trace=fsync,fdatasync \
+		-e inject=fsync,fdatasync:error=EIO -p "$pid" &
+	tracer=$!
+	while grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; do sleep 0.02; done
+	request /v1/images -d name=unsure -d size=1M >/dev/null 2>&1 || :
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" -eq 70 ] || fail "a disk that fails in a commit: status $status"
+	pid=
+	wait "$tracer" || :
+	grep -q 'finds out' "$work/log" || fail "the log does not say so"
+	same_as_before 'after a commit that failed'
+fi
+
+# ---- its disk is full
+mkdir "$work/small"
+if mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null; then
+	at_end() { umount "$work/small"; }
+	mkdir "$work/pool"
+	printf '[pool far]\npath = %s/pool\n' "$work" >"$work/conf"
+	start_vhdd --state-dir "$work/small/state" --config "$work/conf"
+	expect 201 /v1/images -d name=old -d size=8M -d pool=far
+	expect 201 /v1/images -d name=gone -d size=8M -d pool=far
+	until [ -s "$work/small/state/catalog.db.ballast" ]; do sleep 0.05; done
+	head -c 64M /dev/zero >"$work/small/filler" 2>/dev/null || :
+	n=0
+	while [ "$n" -lt 3000 ] && [ "$(request /v1/images -d "name=n$n" -d size=1M -d pool=far)" = 201 ]; do
+		n=$((n + 1))
+	done
+	expect_problem 507 no-space /v1/images -d name=more -d size=1M -d pool=far
+	expect_problem 507 no-space /v1/images/old/data -T "$work/bytes"
+	expect 503 /readyz
+	expect 200 /v1/images/old/data
+	expect 204 /v1/images/gone -X DELETE # what makes room is done
+	rm "$work/small/filler"
+	until [ "$(request /readyz)" = 200 ]; do sleep 0.1; done
+	expect 200 /v1/images/old/data -T "$work/bytes"
+	[ -s "$work/small/state/catalog.db.ballast" ] || fail "there is no ballast"
+fi
+finish

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Files that somebody moved, changed or swapped behind the daemon's back: told, never served as what they are not,
+# and served again when they are put right.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq
+start_vhdd
+file_of() { # NAME
+	expect 200 "/v1/images/$1"
+	file=$state/images/$(jq -r .file "$body")
+}
+random 100000 "$work/bytes"
+for tree in a b c; do
+	image "$tree" 8M
+	expect 200 "/v1/images/$tree/data" -T "$work/bytes"
+	child "$tree-mid" "$tree"
+	child "$tree-leaf" "$tree-mid"
+done
+image one 4M
+image two 8M
+file_of a && a=$file
+file_of b-mid && b_mid=$file
+file_of c && c=$file
+file_of one && one=$file
+file_of two && two=$file
+stop_vhdd
+
+cp -p "$a" "$work/a"
+printf '\1' | dd of="$a" bs=1 seek=1540 conv=notrunc status=none # in the block table
+mv "$b_mid" "$work/b_mid"
+touch -d 2001-01-01 "$c"
+mv "$one" "$work/one"
+mv "$two" "$one"
+mv "$work/one" "$two"
+cp "$work/bytes" "$state/images/notes.txt"
+start_vhdd
+
+# ---- what is told
+expect 200 /readyz
+check '.ready and (.checks.images.ok | not)'
+check '.checks.images.text | test("6 findings")'
+for finding in parent-changed missing-file parent-touched wrong-id foreign-file; do
+	grep -q "$finding: " "$work/log" || fail "the log has no $finding"
+done
+states() {
+	request '/v1/images?limit=100' >/dev/null
+	jq -r '[.items[] | "\(.name)=\(.state)"] | join(" ")' "$body"
+}
+want='a=corrupt a-leaf=ready a-mid=ready b=ready b-leaf=ready b-mid=missing c=ready c-leaf=ready c-mid=ready'
+want+=' one=corrupt two=corrupt'
+[ "$(states)" = "$want" ] || fail "states: $(states)"
+
+# ---- what is served
+expect_problem 409 parent-changed /v1/images/a/data -r 0-0
+expect_problem 409 parent-changed /v1/images/a-mid/data -r 0-0
+expect_problem 409 parent-changed /v1/images/a-leaf/data -r 0-0
+expect_problem 409 parent-changed /v1/images/a-leaf/data -T "$work/bytes"
+expect_problem 409 parent-changed /v1/images -d name=more -d parent=a-leaf
+expect 206 /v1/images/b/data -r 0-0
+expect_problem 409 chain-unhealthy /v1/images/b-mid/data -r 0-0
+expect_problem 409 parent-missing /v1/images/b-leaf/data -r 0-0
+expect 200 /v1/images/b-leaf/chain
+check '.items | length == 3'
+expect 206 /v1/images/c-leaf/data -r 0-99999
+same "$work/bytes" "$body" 'a parent that was only touched'
+expect_problem 409 chain-unhealthy /v1/images/one/data -r 0-0
+# The file under its name is another image's.
+expect_problem 409 chain-unhealthy /v1/images/one -X DELETE
+[ -e "$one" ] || fail "the file of another image was removed"
+
+# ---- put right while the daemon runs
+mv "$work/b_mid" "$b_mid"
+cp -p "$work/a" "$a"
+mv "$one" "$work/two"
+mv "$two" "$one"
+mv "$work/two" "$two"
+for name in a-leaf b-leaf; do
+	expect 206 "/v1/images/$name/data" -r 0-99999
+	same "$work/bytes" "$body" "$name, put right"
+done
+expect 206 /v1/images/one/data -r 0-0
+expect 206 /v1/images/two/data -r 0-0
+states | grep -Eq 'missing|corrupt' && fail "states: $(states)"
+stop_vhdd
+
+# ---- changed while it runs, before it is opened
+start_vhdd
+printf '\1' | dd of="$a" bs=1 seek=1540 conv=notrunc status=none
+expect_problem 409 parent-changed /v1/images/a-leaf/data -r 0-0
+cp -p "$work/a" "$a"
+expect 206 /v1/images/a-leaf/data -r 0-99999
+same "$work/bytes" "$body" 'put right again'
+# What was lost may be deleted.
+rm "$b_mid"
+expect_problem 409 image-has-children /v1/images/b-mid -X DELETE
+expect 204 /v1/images/b-leaf -X DELETE
+expect 204 /v1/images/b-mid -X DELETE
+expect 200 /v1/images/b/data -T "$work/bytes"
+[ -e "$state/images/notes.txt" ] || fail "a foreign file was removed"
+
+finish
