@@ -28,6 +28,7 @@ enum {
 	HTTPD_GRACE_MS = 10000,  /* for requests under way when the daemon stops */
 	HTTPD_ID = 32,
 	HTTPD_PEER = 72,
+	HTTPD_LINGERING = 64,  /* connections, at most */
 	HTTPD_DROP = 64 << 10, /* bytes of a refused body that are read for the next request */
 };
 
@@ -37,9 +38,15 @@ struct httpd_connection {
 	int fd;
 	char name[HTTPD_PEER];       /* address and port, or who is behind a Unix socket */
 	uint64_t sent;               /* bytes of the body of the answer under way */
+	bool lingers;                /* ended by us while the client sends */
 	_Atomic int64_t deadline_ms; /* 0 = the daemon is the one that waits */
 	struct httpd_connection *next,
 		*previous; /* guarded by watch_lock, as is the life of `fd` */
+};
+
+struct httpd_lingering {
+	int fd;
+	int64_t until_ms; /* 0: the place is free */
 };
 
 struct httpd_listener {
@@ -64,9 +71,10 @@ struct httpd {
 	atomic_bool stopping;  /* new requests get 503 */
 	atomic_bool cutting;   /* nothing is suspended any more */
 
-	pthread_mutex_t watch_lock; /* guards the list and `watch_ends` */
+	pthread_mutex_t watch_lock; /* guards the lists and `watch_ends` */
 	pthread_cond_t watch_wakes;
 	struct httpd_connection *connections;
+	struct httpd_lingering lingering[HTTPD_LINGERING];
 	bool watch_ends, has_watch;
 	pthread_t watch;
 };
@@ -106,6 +114,7 @@ struct httpd_request {
 	enum httpd_phase phase;
 	enum api_step step;
 	bool begun;
+	bool has_body;              /* the client announced one */
 	struct http_response *made; /* of the call; its short stream has to be read by a worker */
 	struct MHD_Response *response; /* ready to be queued */
 	unsigned status;
@@ -129,6 +138,11 @@ void httpd_watch_remove(struct httpd_connection *peer);
 void httpd_watch_within(struct httpd_connection *peer, uint64_t seconds);
 void httpd_watch_pause(struct httpd_connection *peer);
 void httpd_watch_cut_all(struct httpd *httpd);
+
+/* httpd_linger.c: a copy of `fd` outlives it for a while; those whose time has come are closed,
+ * with the watch_lock. */
+void httpd_linger_add(struct httpd *httpd, int fd);
+void httpd_linger_end(struct httpd *httpd, int64_t now_ms);
 
 /* httpd_request.c */
 struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,

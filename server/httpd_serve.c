@@ -39,6 +39,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		return;
 	}
 	(void)atomic_fetch_sub(&listener->httpd->n_connections, 1);
+	if (peer && peer->lingers)
+		httpd_linger_add(peer->httpd, peer->fd);
 	if (peer)
 		httpd_watch_remove(peer);
 	free(peer);
@@ -128,6 +130,7 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 	request->head.http_1_0 = strcmp(version, "HTTP/1.1") != 0;
 	if (!collect_headers(request, version))
 		return false;
+	request->has_body = has_body(&request->head);
 	if (atomic_load(&httpd->stopping)) {
 		httpd_reply_refuse(request, SERVICE_SHUTTING_DOWN);
 	} else if (atomic_load(&httpd->n_connections) > httpd->config->connections) {
@@ -145,7 +148,7 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 	}
 	/* An answer to the first call means to the library that the body is refused, and it closes
 	 * the connection. Without a body its second call, for the end of it, follows at once. */
-	return !has_body(&request->head) || httpd_steps_go(request);
+	return !request->has_body || httpd_steps_go(request);
 }
 
 /* ---- the body ---- */

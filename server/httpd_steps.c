@@ -69,6 +69,7 @@ static bool answer(struct httpd_request *request)
 
 	if (request->cut || !request->response)
 		return false;
+	request->peer->lingers = request->has_body && request->phase == HTTPD_HEAD;
 	request->phase = HTTPD_SENT;
 	httpd_watch_within(request->peer,
 			   request->httpd->config->body_seconds * (HTTPD_BLOCK / HTTPD_PIECE));

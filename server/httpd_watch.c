@@ -74,9 +74,11 @@ static void *watch(void *ctx)
 
 		pulse_begin(&httpd->pulse);
 		cut_late(httpd, clock_monotonic_ms());
+		httpd_linger_end(httpd, clock_monotonic_ms());
 		pulse_end(&httpd->pulse);
 		(void)pthread_cond_timedwait(&httpd->watch_wakes, &httpd->watch_lock, &deadline);
 	}
+	httpd_linger_end(httpd, INT64_MAX);
 	(void)pthread_mutex_unlock(&httpd->watch_lock);
 	return NULL;
 }
