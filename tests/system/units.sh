@@ -4,10 +4,9 @@
 . "$(dirname "$0")/../api/lib.sh"
 requires systemd-analyze systemd-sysusers systemd-tmpfiles
 source=$(realpath "$(dirname "$0")/../../systemd")
-: "${UNITS:?is the folder of the units as they are installed}"
 
 # The same units, with a program and a user that this machine has.
-cp "$UNITS/vhdd.service" "$UNITS/vhdd.socket" "$work"
+cp "$source/vhdd.service" "$source/vhdd.socket" "$work"
 sed -i "s|^ExecStart=[^ ]*|ExecStart=$VHDD|" "$work/vhdd.service"
 systemd-analyze verify --man=no "$work/vhdd.service" "$work/vhdd.socket" >"$work/out" 2>&1 ||
 	fail "verify: $(cat "$work/out")"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Fails when the man page lacks an option or a key of the configuration, or has one too many.
+. "$(dirname "$0")/lib.sh"
+need scdoc
+
+page=server/vhdd.8.scd
+scdoc <"$page" >/dev/null
+
+options() { sed -n '/long_options\[\]/,/^};/s/^[[:space:]]*{"\([a-z-]*\)".*/--\1/p' server/options.c; }
+# The rows of the table, which may be broken over lines, as `[section] key`.
+keys_of() {
+	sed -n '/struct key keys\[\]/,/^};/p' server/config.c | tr -d '\n' |
+		grep -oE '(KEY\(|\{)"[a-z]+",[[:space:]]*"[a-z_]+"' |
+		sed 's/.*"\([a-z]*\)",[[:space:]]*"\([a-z_]*\)"/[\1] \2/'
+	printf '%s\n' '[pool] roots' '[pool NAME] path'
+}
+
+# The same two lists out of the page.
+page_options() { sed -n '/^# OPTIONS/,/^# CONF/s/^\*\(--[a-z-]*\)\*.*/\1/p' "$page"; }
+page_keys() {
+	sed -n '/^# CONFIGURATION/,/^# LOG/p' "$page" |
+		sed -n '/^## /{s/^## //;h};/^\*[a-z_]*\*/{s/^\*\([a-z_]*\)\*.*/\1/;G;s/\(.*\)\n\(.*\)/\2 \1/;p}'
+}
+
+same() { # what, in the sources, in the page
+	diff <(sort <<<"$2") <(sort <<<"$3") >/dev/null && return
+	echo "$1: < has no place in $page, > is nowhere but there"
+	diff <(sort <<<"$2") <(sort <<<"$3") | grep '^[<>]'
+	return 1
+}
+failed=0
+same options "$(options)" "$(page_options)" || failed=1
+same keys "$(keys_of)" "$(page_keys)" || failed=1
+for status in 0 1 64; do
+	grep -q "^\*$status\*" "$page" || { echo "exit status $status is not in $page" && failed=1; }
+done
+exit "$failed"
