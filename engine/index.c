@@ -145,23 +145,27 @@ void index_free(struct image *image)
 /* Twice the buckets, if there is memory for them. */
 static void grow_index(struct index *index)
 {
-	uint32_t mask = index->mask * 2 + 1;
-	struct unit **buckets = calloc(mask + 1UL, sizeof(struct unit *));
+	struct unit **old = index->buckets;
+	uint32_t n = index->mask + 1;
 
-	if (!buckets)
+	index->buckets = calloc(2UL * n, sizeof(struct unit *));
+	if (!index->buckets) {
+		index->buckets = old;
 		return;
-	for (uint32_t i = 0; i <= index->mask; i++) {
+	}
+	index->mask = 2 * n - 1;
+	for (uint32_t i = 0; i < n; i++) {
 		struct unit *next;
 
-		for (struct unit *unit = index->buckets[i]; unit; unit = next) {
+		for (struct unit *unit = old[i]; unit; unit = next) {
+			struct unit **bucket = &index->buckets[unit->meta.number & index->mask];
+
 			next = unit->next;
-			unit->next = buckets[unit->meta.number & mask];
-			buckets[unit->meta.number & mask] = unit;
+			unit->next = *bucket;
+			*bucket = unit;
 		}
 	}
-	free(index->buckets);
-	index->buckets = buckets;
-	index->mask = mask;
+	free(old);
 }
 
 /* Takes over `unit`, unless somebody else was faster: the answer was already copied from it. */
