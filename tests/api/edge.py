@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Clients that curl cannot be: many at once, slow ones, and ones that compare.
+
+usage: edge.py WHAT SOCKET ARGUMENT...
+"""
+
+import http.client
+import json
+import re
+import socket
+import sys
+import time
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+
+def ask(path, method, target):
+    connection = Connection(path)
+    connection.request(method, target)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body
+
+
+def head(path):
+    """HEAD says what GET says, for every GET that the API describes."""
+    values = {"{ref}": "disk", "{sector}": "0", "{code}": "bad-framing", "{name}": "default", "{key}": "current_size"}
+    paths = json.loads(ask(path, "GET", "/v1/openapi.json")[1])["paths"]
+    compared = failed = 0
+    for template in [path for path, methods in paths.items() if "get" in methods]:
+        target = template
+        for name, value in values.items():
+            target = target.replace(name, value)
+        known = "{" not in target
+        target = re.sub("{[a-z]+}", "nothing", target)
+        full, body = ask(path, "GET", target)
+        short, nothing = ask(path, "HEAD", target)
+        compared += 1
+        for name in ("Content-Length", "Content-Type", "ETag", "Allow", "Accept-Ranges", "Cache-Control"):
+            # The id of the request is in the body of a problem, and is as long each time.
+            if full.headers[name] != short.headers[name]:
+                print(f"{target}: {name} is {full.headers[name]} for GET, {short.headers[name]} for HEAD")
+                failed += 1
+        if full.status != short.status or nothing or (known and full.status >= 400):
+            print(f"{target}: GET answers {full.status}, HEAD {short.status} and {len(nothing)} bytes")
+            failed += 1
+        if int(full.headers["Content-Length"]) != len(body):
+            print(f"{target}: {len(body)} bytes, not as announced")
+            failed += 1
+    print(f"{compared} paths, {failed} failures")
+    return failed or compared < 10
+
+
+def idle(path, port):
+    """A thousand connections that say nothing, and a client that asks in the meantime."""
+    peers = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(1000)]
+    worst = 0
+    for _ in range(200):
+        begin = time.monotonic()
+        answer, _ = ask(path, "GET", "/v1/images/disk")
+        worst = max(worst, time.monotonic() - begin)
+        if answer.status != 200:
+            print(f"{answer.status} beside idle connections")
+            return True
+    for peer in peers:
+        peer.close()
+    print(f"the slowest answer took {worst:.3f} s")
+    return worst > 2
+
+
+def drip(path, seconds):
+    """Bytes that trickle in are no progress: the connection is cut though it was never silent."""
+    failed = False
+    starts = {
+        "headers": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: ",
+        "body": b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n",
+        "JSON": b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{",
+        "a refused body": b"PUT /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n",
+    }
+    for what, start in starts.items():
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            begin = time.monotonic()
+            try:
+                peer.sendall(start)
+                while time.monotonic() - begin < float(seconds) + 8:
+                    peer.sendall(b" ")
+                    time.sleep(0.05)
+            except OSError:
+                print(f"{what}: cut after {time.monotonic() - begin:.1f} s")
+                continue
+            print(f"{what}: still open")
+            failed = True
+    return failed
+
+
+def stay(path, seconds):
+    """One request, then a connection that stays open. Prints when it is there, and how it ended."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(float(seconds))
+        peer.connect(path)
+        peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        print(peer.recv(12).decode(), flush=True)
+        try:
+            while peer.recv(65536):
+                pass
+        except TimeoutError:
+            print("open", flush=True)
+            return True
+    print("ended", flush=True)
+    return False
+
+
+sys.exit(bool({"head": head, "idle": idle, "drip": drip, "stay": stay}[sys.argv[1]](*sys.argv[2:])))
