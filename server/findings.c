@@ -132,8 +132,7 @@ static void put(struct findings *findings, const struct finding *finding)
 	if (!item)
 		return;
 	item->finding = *finding;
-	while (*at)
-		at = &(*at)->next;
+	item->next = *at;
 	*at = item;
 	findings->all++;
 	if (is_serious(finding))
@@ -165,8 +164,8 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 
 	(void)pthread_mutex_lock(&findings->lock);
 	old = take(findings, id);
-	for (size_t i = 0; i < n; i++)
-		put(findings, &items[i]);
+	for (size_t i = n; i > 0; i--)
+		put(findings, &items[i - 1]); /* the first ends up first */
 	(void)pthread_mutex_unlock(&findings->lock);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_among(old, &items[i]))

@@ -268,8 +268,20 @@ void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 		     const struct catalog_brief *brief, int fd, struct vhd_error *err)
 {
+	struct finding finding;
 	int verdict;
 
+	/* It is about to be repaired: that must not happen to the file of another image. */
+	if (brief->dirty) {
+		reconcile_image(reconcile, id);
+		if (!findings_serious(reconcile->findings, id, &finding))
+			return 0;
+		if (err)
+			*err = (struct vhd_error){.code = VHD_E_NOT_FOUND};
+		if (err)
+			(void)snprintf(err->text, sizeof err->text, "%s", finding.text);
+		return VHD_E_NOT_FOUND;
+	}
 	if (!brief->sealed || !brief->children)
 		return 0;
 	verdict = seal_check(fd, &brief->seal, false, err);

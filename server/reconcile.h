@@ -27,7 +27,8 @@ void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE]);
 int reconcile_all(struct reconcile *reconcile);
 
 /* A file that was just opened as this image, with what the catalog says of it: a parent that was
- * changed is VHD_E_PARENT_MISMATCH, and has a finding. Cheap as long as nobody has touched it. */
+ * changed is VHD_E_PARENT_MISMATCH, a file that is to be repaired and is another image's is
+ * VHD_E_NOT_FOUND; both have a finding then. Cheap as long as nobody has touched it. */
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 		     const struct catalog_brief *brief, int fd, struct vhd_error *err);
 

@@ -66,14 +66,17 @@ static bool rest(struct service_keeper *keeper)
 static void *keep(void *ctx)
 {
 	struct service_keeper *keeper = ctx;
-	int64_t backup_ms = 0;
+	char why[CATALOG_WHY];
+	int64_t again_ms = 0;
+	bool room = false;
 
 	compare(keeper);
 	do {
-		(void)catalog_keep_room(keeper->catalog);
-		if (clock_monotonic_ms() >= backup_ms) {
+		if (!room || !catalog_healthy(keeper->catalog, why))
+			room = catalog_keep_room(keeper->catalog);
+		if (clock_monotonic_ms() >= again_ms) {
 			back_up(keeper);
-			backup_ms = clock_monotonic_ms() + BACKUP_MS;
+			again_ms = clock_monotonic_ms() + BACKUP_MS;
 		}
 	} while (rest(keeper));
 	return NULL;

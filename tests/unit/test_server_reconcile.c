@@ -468,6 +468,29 @@ static void forgets_what_was_put_right(void **state)
 	assert_false(findings_any_serious(world->reconcile.findings));
 }
 
+/* What a crash left is repaired, but not in the file of another image. */
+static void keeps_repair_from_the_wrong_file(void **state)
+{
+	static const struct deed swapped = {.image = 3, .other = 7};
+	struct pool_world *world = *state;
+	struct catalog_brief brief;
+	struct vhd_error err = {0};
+	uint64_t generation;
+	uint8_t id[IDS_SIZE];
+	int fd;
+
+	pool_world_id(3, id);
+	assert_int_equal(catalog_mark_dirty(world->catalog, id, &generation, &world->err), 0);
+	assert_true(catalog_brief(world->catalog, id, &brief));
+	fd = open(pool_world_file(world, 3), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(reconcile_opened(&world->reconcile, id, &brief, fd, &err), 0);
+	swap(world, &swapped);
+	assert_int_equal(reconcile_opened(&world->reconcile, id, &brief, fd, &err),
+			 VHD_E_NOT_FOUND);
+	assert_string_equal(err.text, FILE("3") "is the image " ID("07"));
+	(void)close(fd);
+}
+
 /* Of an image that came from an older catalog. */
 static void seals_what_has_no_seal(void **state)
 {
@@ -503,6 +526,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_divergence),
 		cmocka_unit_test_setup_teardown(forgets_what_was_put_right, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keeps_repair_from_the_wrong_file, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(seals_what_has_no_seal, set_up, tear_down),
 	};
 
