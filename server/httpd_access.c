@@ -1,6 +1,6 @@
 /* httpd_access.c - tells the log of every request when it has ended, and by whom it was sent. */
-#include <arpa/inet.h>
 #include <microhttpd.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -19,17 +19,15 @@ static void unix_peer(struct httpd_connection *peer)
 			       (int)who.pid);
 }
 
-static void inet_peer(struct httpd_connection *peer, const struct sockaddr_storage *address)
+static void inet_peer(struct httpd_connection *peer, const struct sockaddr_storage *address,
+		      socklen_t length)
 {
-	bool v6 = address->ss_family == AF_INET6;
-	const struct sockaddr_in6 *in6 = (const void *)address;
-	const struct sockaddr_in *in = (const void *)address;
-	const void *bytes = v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr;
-	char host[INET6_ADDRSTRLEN] = "";
+	char host[INET6_ADDRSTRLEN], port[6];
 
-	(void)inet_ntop(address->ss_family, bytes, host, sizeof host);
-	(void)snprintf(peer->name, sizeof peer->name, v6 ? "[%s]:%u" : "%s:%u", host,
-		       ntohs(v6 ? in6->sin6_port : in->sin_port));
+	if (getnameinfo((const struct sockaddr *)(const void *)address, length, host, sizeof host,
+			port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		(void)snprintf(peer->name, sizeof peer->name,
+			       address->ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 void httpd_access_peer(struct httpd_connection *peer)
@@ -43,7 +41,7 @@ void httpd_access_peer(struct httpd_connection *peer)
 	if (address.ss_family == AF_UNIX)
 		unix_peer(peer);
 	else
-		inet_peer(peer, &address);
+		inet_peer(peer, &address, length);
 }
 
 /* What the library answered by itself to what it could not read. */
