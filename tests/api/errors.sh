@@ -81,8 +81,12 @@ image lost 1M
 expect 200 /v1/images/lost
 lost=$state/images/$(jq -r .file "$body")
 child kid lost
+image junk 1M
+expect 200 /v1/images/junk
+junk=$state/images/$(jq -r .file "$body")
 stop_vhdd
 mv "$lost" "$work/aside"
+head -c 1048576 /dev/zero >"$junk"
 start_vhdd
 expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
 expect_problem 409 parent-missing /v1/images/kid/data -r 0-0
@@ -93,13 +97,14 @@ ln -s "$work/aside" "$lost"
 expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
 rm "$lost"
 head -c 1048576 /dev/zero >"$lost"
-expect_problem 422 not-a-vhd /v1/images/lost/data -r 0-0
+expect_problem 409 parent-changed /v1/images/lost/data -r 0-0
 rm "$lost"
 mv "$work/aside" "$lost"
 expect 206 /v1/images/kid/data -r 0-0
 expect 204 /v1/images/kid -X DELETE
 rm "$lost"
 expect 204 /v1/images/lost -X DELETE
+expect_problem 422 not-a-vhd /v1/images/junk/data -r 0-0
 
 # ---- the end comes while somebody sends
 curl -sS --unix-socket "$socket" --limit-rate 1M -T "$work/bytes" http://localhost/v1/images/disk/data \

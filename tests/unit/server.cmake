@@ -8,4 +8,6 @@ foreach(name damage migrate rebuild reconcile scale)
 	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
 		      PkgConfig::sqlite3)
 endforeach()
+# Ten thousand images, also where two sanitized builds share a processor.
+set_tests_properties(unit.test_server_scale PROPERTIES TIMEOUT 300)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
