@@ -1,21 +1,11 @@
 /* use.c - opens an image of unknown content, asks everything, recovers it, writes, and reads back.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "image_builder.h"
 
 enum { SPAN = 16 << 10 };
-
-void fuzz_require(int ok, const char *what)
-{
-	if (ok)
-		return;
-	(void)fprintf(stderr, "broken promise: %s\n", what);
-	abort();
-}
 
 static void mend_footer(uint8_t *footer)
 {
