@@ -1,0 +1,139 @@
+/* test_locks.c - the locks of a file while others come and go: what is held is never given up for a
+ * moment. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#include "vhd.h"
+
+/* QEMU's bytes: 100 + p "I use permission p", 200 + p "nobody else may"; 0 read, 1 write, 3 resize.
+ */
+enum { USES_READ = 100, USES_WRITE = 101, DENIES_WRITE = 201, DENIES_RESIZE = 203 };
+
+struct lab {
+	char path[32];
+	int other; /* a descriptor of another program, as far as locks know */
+	struct vhd_engine *engine;
+	struct vhd *disk;
+	struct vhd_error err;
+};
+
+static int other_lock(const struct lab *lab, short type, off_t byte)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+	return fcntl(lab->other, F_OFD_SETLK, &lock);
+}
+
+/* Whether our image holds the byte, as another program sees it. */
+static bool held(const struct lab *lab, off_t byte)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+	assert_int_equal(fcntl(lab->other, F_OFD_GETLK, &lock), 0);
+	return lock.l_type != F_UNLCK;
+}
+
+static int set_up(void **state)
+{
+	static struct lab lab;
+	const struct vhd_create_args args = {.type = VHD_DYNAMIC, .size = 8 << 20, .id = {1}};
+	struct vhd_io io;
+	int fd;
+
+	lab = (struct lab){.path = "vhdd-locks-XXXXXX"};
+	*state = &lab;
+	fd = mkstemp(lab.path);
+	lab.other = open(lab.path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || lab.other < 0 || vhd_engine_new(NULL, &lab.engine, NULL) < 0 ||
+	    vhd_io_from_fd(fd, &io, NULL) < 0)
+		return -1;
+	return vhd_create(lab.engine, &io, &args, &lab.disk, NULL);
+}
+
+static int tear_down(void **state)
+{
+	struct lab *lab = *state;
+
+	vhd_close(lab->disk);
+	vhd_engine_free(lab->engine);
+	(void)close(lab->other);
+	return unlink(lab->path);
+}
+
+static void freezing_does_not_ask_who_else_wants_to_write(void **state)
+{
+	struct lab *lab = *state;
+
+	/* qemu takes its byte first and looks afterwards. */
+	assert_int_equal(other_lock(lab, F_RDLCK, USES_WRITE), 0);
+	assert_int_equal(vhd_freeze(lab->disk, &lab->err), 0);
+	assert_int_equal(other_lock(lab, F_UNLCK, USES_WRITE), 0);
+	assert_true(held(lab, USES_READ));
+	assert_true(held(lab, DENIES_WRITE));
+	assert_true(held(lab, DENIES_RESIZE));
+	assert_false(held(lab, USES_WRITE));
+}
+
+static void thawing_that_is_refused_keeps_the_lock_of_a_parent(void **state)
+{
+	struct lab *lab = *state;
+	struct vhd_state now;
+
+	assert_int_equal(vhd_freeze(lab->disk, &lab->err), 0);
+	assert_int_equal(other_lock(lab, F_RDLCK, DENIES_WRITE),
+			 0); /* a reader that wants no writers */
+	assert_int_equal(vhd_thaw(lab->disk, &lab->err), VHD_E_BUSY);
+	assert_string_equal(lab->err.text, "another program has this image open");
+	assert_int_equal(other_lock(lab, F_UNLCK, DENIES_WRITE), 0);
+	vhd_state(lab->disk, &now);
+	assert_true(now.frozen);
+	assert_true(held(lab, USES_READ));
+	assert_true(held(lab, DENIES_WRITE));
+	assert_false(held(lab, USES_WRITE));
+	assert_int_equal(vhd_thaw(lab->disk, &lab->err), 0);
+	assert_true(held(lab, USES_WRITE));
+}
+
+static void a_descriptor_for_reading_is_not_opened_for_writing(void **state)
+{
+	struct lab *lab = *state;
+	int fd = open(lab->path, O_RDONLY | O_CLOEXEC);
+	struct vhd_io io;
+	struct vhd *disk;
+
+	vhd_close(lab->disk);
+	lab->disk = NULL;
+	assert_int_equal(vhd_io_from_fd(fd, &io, &lab->err), 0);
+	assert_int_equal(vhd_open(lab->engine, &io, VHD_WRITE, NULL, &disk, &lab->err),
+			 VHD_E_READONLY);
+	assert_string_equal(lab->err.text, "the file was opened for reading");
+	vhd_io_close(&io);
+}
+
+static void a_descriptor_for_appending_is_refused(void **state)
+{
+	struct lab *lab = *state;
+	int fd = open(lab->path, O_RDWR | O_APPEND | O_CLOEXEC);
+	struct vhd_io io;
+
+	assert_int_equal(vhd_io_from_fd(fd, &io, &lab->err), VHD_E_INVALID);
+	assert_string_equal(lab->err.text,
+			    "a file opened for appending cannot be written at places");
+	(void)close(fd);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(freezing_does_not_ask_who_else_wants_to_write),
+		CASE(thawing_that_is_refused_keeps_the_lock_of_a_parent),
+		CASE(a_descriptor_for_reading_is_not_opened_for_writing),
+		CASE(a_descriptor_for_appending_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
