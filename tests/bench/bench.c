@@ -69,6 +69,10 @@ static bool print_goal(const struct goal *goal)
 	       peer = goal->peer ? bench_median(find(goal->goal, goal->peer)) : 0;
 	bool met;
 
+	if (value < 0) {
+		printf("%-4s %-34s not measured MISSED\n", goal->goal, trimmed(goal->job));
+		return false;
+	}
 	if (goal->peer && peer < 0) {
 		printf("%-4s %-34s no peer: %s\n", goal->goal, trimmed(goal->job),
 		       trimmed(goal->peer));
@@ -93,7 +97,7 @@ static void print_job(const struct job *job)
 		most = job->values[i] > most ? job->values[i] : most;
 	}
 	if (job->n == 0)
-		printf("%-4s %-34s not installed\n", job->goal, job->name);
+		printf("%-4s %-34s not measured\n", job->goal, job->name);
 	else
 		printf("%-4s %-34s %12.3f %-3s (%.3f .. %.3f)\n", job->goal, job->name,
 		       bench_median(job), job->unit, least, most);
@@ -113,12 +117,18 @@ static void run_round(struct job *jobs, int n)
 int main(int argc, char **argv)
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 5, missed = 0; /* NOLINT(cert-err34-c) */
+	bool memory = argc == 6 && strcmp(argv[2], "--memory") == 0;
 
-	if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX) {
+	if (argc < 2 || (!memory && (rounds < 1 || rounds > ROUNDS_MAX))) {
 		(void)fprintf(stderr, "usage: bench FOLDER [ROUNDS [SIZE_MIB]]\n");
 		return 2;
 	}
 	bench_folder = argv[1];
+	if (memory) {
+		printf("%f\n", bench_look(argv[3], (unsigned)strtoul(argv[4], NULL, 10),
+					  strtoull(argv[5], NULL, 10)));
+		return 0;
+	}
 	if (argc > 3)
 		bench_size = strtoull(argv[3], NULL, 10) << 20;
 	bench_prepare_disks();

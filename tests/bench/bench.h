@@ -50,6 +50,10 @@ extern struct job bench_disk_jobs[], bench_chain_jobs[];
 extern const int bench_n_disk_jobs, bench_n_chain_jobs;
 void bench_prepare_disks(void);
 void bench_prepare_chains(void);
-double bench_rss_of(void (*work)(void)); /* MiB that `work` adds, in a process of its own */
+double bench_rss(void);
+/* MiB that looking at 4096 places of a chain adds, in a process of its own; and what that process
+ * does. */
+double bench_rss_of(const char *chain, unsigned depth, uint64_t size);
+double bench_look(const char *chain, unsigned depth, uint64_t size);
 
 #endif

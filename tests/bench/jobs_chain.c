@@ -179,10 +179,10 @@ static double snapshot_large_unsynced(void)
 
 /* ---- G14 ---- */
 
-static void look_everywhere(const char *name, unsigned depth, uint64_t size)
+double bench_look(const char *chain, unsigned depth, uint64_t size)
 {
-	struct vhd_engine *own = bench_engine(0);
-	struct vhd *disk = bench_open_chain(own, name, depth);
+	double before = bench_rss();
+	struct vhd *disk = bench_open_chain(bench_engine(0), chain, depth);
 	struct vhd_error err;
 
 	for (uint64_t off = 0; off < size; off += size / 4096) {
@@ -190,36 +190,22 @@ static void look_everywhere(const char *name, unsigned depth, uint64_t size)
 
 		bench_must(vhd_read_sector(disk, off / 512, sector, &err), &err);
 	}
-}
-
-static void look_large(void)
-{
-	look_everywhere("large", 1, LARGE_SIZE);
-}
-
-static void look_large_10(void)
-{
-	look_everywhere("large10", 10, LARGE_SIZE);
-}
-
-static void look_500(void)
-{
-	look_everywhere("c500", 500, CHAIN_SIZE);
+	return bench_rss() - before;
 }
 
 static double memory_large(void)
 {
-	return bench_rss_of(look_large);
+	return bench_rss_of("large", 1, LARGE_SIZE);
 }
 
 static double memory_large_10(void)
 {
-	return bench_rss_of(look_large_10);
+	return bench_rss_of("large10", 10, LARGE_SIZE);
 }
 
 static double memory_500(void)
 {
-	return bench_rss_of(look_500);
+	return bench_rss_of(names[2], 500, CHAIN_SIZE);
 }
 
 static void make_empty_chain(const char *prefix, unsigned depth)
