@@ -68,14 +68,17 @@ until grep -qs 'HTTP/1.1 200' "$work/stays"; do sleep 0.02; done
 random 2000000 "$work/bytes"
 uploads=
 for n in $(seq 12); do
-	curl -sS --max-time 60 --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \
-		-T "$work/bytes" "http://localhost/v1/images/next/data?offset=$((n * 2000000))" >>"$work/statuses" &
+	curl -sSv --max-time 60 --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \
+		-T "$work/bytes" "http://localhost/v1/images/next/data?offset=$((n * 2000000))" \
+		>>"$work/statuses" 2>"$work/head.$n" &
 	uploads="$uploads $!"
 done
-sleep 0.7
+# All of them are let in before the daemon is told to stop.
+until [ "$(cat "$work"/head.* | grep -c '100 Continue')" -eq 12 ]; do sleep 0.02; done
 kill -TERM "$pid"
-sleep 0.3
-curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null && fail "a stopping daemon takes new connections"
+# New connections are refused while the uploads, which take two seconds, still go on.
+while curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null; do sleep 0.02; done
+kill -0 "$pid" || fail "a stopping daemon takes new connections to its end"
 # shellcheck disable=SC2086 # one word for each
 wait $uploads || fail "uploads under way end with $?"
 wait "$pid" || fail "vhdd ended with $?"
@@ -95,9 +98,9 @@ start_vhdd --config "$work/conf"
 edge drip "$socket" 1
 mkfifo "$work/never"
 exec 9<>"$work/never"
-curl -sS --unix-socket "$socket" -o /dev/null -T - http://localhost/v1/images/next/data <&9 2>/dev/null &
+curl -sSv --unix-socket "$socket" -o /dev/null -T - http://localhost/v1/images/next/data <&9 2>"$work/stuck" &
 stuck=$!
-sleep 0.3
+until grep -qs '100 Continue' "$work/stuck"; do sleep 0.02; done
 stop_vhdd
 [ "$stopped" -eq 0 ] || fail "vhdd with a stuck client ended with $stopped"
 exec 9>&-
