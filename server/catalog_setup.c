@@ -121,6 +121,9 @@ static int migrate(struct catalog *catalog, struct catalog_error *err)
 		r = number(catalog, "PRAGMA application_id", &application, err);
 	if (r < 0)
 		return r;
+	if (version < 0)
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: version %ld",
+					version);
 	if (version && application != APPLICATION_ID)
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
 					"catalog: the file is the database of another program");

@@ -153,12 +153,28 @@ static void names_the_backup_of_a_newer_one(void **state)
 	pool_world_free(world);
 }
 
+/* A flipped bit makes a version that never was. */
+static void refuses_a_version_below_zero(void **state)
+{
+	struct pool_world *world = world_of("schema-1.sql");
+
+	(void)state;
+	pool_world_open(world);
+	pool_world_close(world);
+	execute(world->path, "PRAGMA user_version = -7");
+	assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err),
+			 CATALOG_E_DAMAGED);
+	assert_string_equal(world->err.text, "catalog: damaged: version -7");
+	pool_world_free(world);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(brings_every_schema_up_to_date),
 		cmocka_unit_test(undoes_a_step_that_fails),
 		cmocka_unit_test(names_the_backup_of_a_newer_one),
+		cmocka_unit_test(refuses_a_version_below_zero),
 	};
 
 	return cmocka_run_group_tests_name("server/migrate", tests, NULL, NULL);
