@@ -148,7 +148,7 @@ static void write_in_flush(void *ctx, unsigned file)
 	if (!rig->hook || !rig->images[file].active || rng_one_in(&rig->rng, 3))
 		return;
 	make_request(rig, (int)file, &request);
-	if (rng_one_in(&rig->rng, 2))
+	if (rig->keen || rng_one_in(&rig->rng, 2))
 		ask_in_flight(rig, (int)file, &request);
 	note_range(rig, request.image, request.off, request.len, request.data);
 	(void)clock_gettime(CLOCK_REALTIME, &until);
@@ -220,7 +220,7 @@ static bool flush(struct rig *rig, int image, bool hook)
 
 static bool op_flush(struct rig *rig, int image)
 {
-	return flush(rig, image, rng_one_in(&rig->rng, 3));
+	return flush(rig, image, rig->keen || rng_one_in(&rig->rng, 3));
 }
 
 static bool op_freeze(struct rig *rig, int image)

@@ -45,6 +45,7 @@ struct rig {
 	uint64_t clock;
 	size_t states, nested, limit; /* `limit`: states per point */
 	bool hook;                    /* writes come in the middle of flushes */
+	bool keen;                    /* and often, and where a wrong flush would show them */
 	char what[1024];              /* the first violation; empty while there is none */
 };
 

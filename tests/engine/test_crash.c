@@ -29,7 +29,7 @@ static double seconds(void)
 }
 
 /* Runs until `states` are checked or one is wrong. */
-static struct totals simulate(uint64_t seed, size_t states, size_t limit)
+static struct totals simulate(uint64_t seed, size_t states, size_t limit, bool keen)
 {
 	struct totals totals = {.seed = seed};
 
@@ -37,6 +37,7 @@ static struct totals simulate(uint64_t seed, size_t states, size_t limit)
 		struct rig rig;
 
 		rig_init(&rig, totals.seed, limit);
+		rig.keen = keen;
 		for (int i = 0; i < OPS && totals.states + rig.states < states; i++) {
 			if (!rig_op(&rig))
 				break;
@@ -58,7 +59,7 @@ static void keeps_what_was_flushed(void **state)
 	size_t states = (size_t)rng_env("VHDD_CRASH_STATES", 60000);
 	size_t limit = (size_t)rng_env("VHDD_CRASH_LIMIT", states > 60000 ? 4096 : 128);
 	double start = seconds();
-	struct totals totals = simulate(rng_seed("test_crash"), states, limit);
+	struct totals totals = simulate(rng_seed("test_crash"), states, limit, false);
 
 	(void)state;
 	printf("%zu runs, %zu points, %zu states and %zu inside recovery, %.0f states/s\n",
@@ -92,7 +93,7 @@ static void catches_wrong_orders(void **state)
 		struct totals totals;
 
 		vhd_mutant = mutants[i].mutant;
-		totals = simulate(seed, 100000, 64);
+		totals = simulate(seed, 100000, 64, true);
 		vhd_mutant = 0;
 		printf("M%d, %s: %s after %zu states, %.1f s%s%s\n", mutants[i].mutant,
 		       mutants[i].name, totals.what[0] ? "caught" : "SURVIVED", totals.states,
