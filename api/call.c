@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "body.h"
+#include "cors.h"
 #include "number.h"
 #include "range.h"
 #include "scope.h"
@@ -265,7 +266,8 @@ static bool ref_ok(struct api_call *call)
 	return false;
 }
 
-/* Everything that can be told from the head alone, in the order of what matters first. */
+/* Everything that can be told from the head alone, in the order of what matters first. False: it is
+ * refused, or answered already. */
 static bool admitted(struct api_call *call, char allow[64])
 {
 	const struct http_request *request = call->request;
@@ -279,6 +281,8 @@ static bool admitted(struct api_call *call, char allow[64])
 			    "the method of this request is not known");
 		return false;
 	}
+	if (cors_preflight(call))
+		return false;
 	call->route = routes_find(call, allow);
 	if (!call->route)
 		return false;
@@ -298,7 +302,8 @@ enum api_step api_call_begin(struct api_call *call)
 	char allow[64] = "";
 
 	if (!admitted(call, allow)) {
-		if (call->problem.code == CODE_NONE && call_empty(call, 204) == API_REPLY)
+		if (call->problem.code == CODE_NONE && !call->response &&
+		    call_empty(call, 204) == API_REPLY)
 			call_header(call, "Allow", "%s", allow); /* OPTIONS */
 		return API_REPLY;
 	}
@@ -420,7 +425,7 @@ struct http_response *api_call_response(struct api_call *call)
 	response = make_response(call);
 	if (!response)
 		return NULL;
-	if (!common_headers(response, call->id)) {
+	if (!common_headers(response, call->id) || !cors_headers(call, response)) {
 		http_response_free(response);
 		return NULL;
 	}

@@ -43,13 +43,14 @@ static const struct code_info codes[CODES] = {
 	[CODE_LENGTH_REQUIRED] = {411, false, "length-required", "The request has no body length",
 				  "A body needs Content-Length or Transfer-Encoding: chunked.",
 				  "Upload with: curl -T FILE URL"},
-	[CODE_CROSS_ORIGIN] = {403, false, "cross-origin", "The request comes from a foreign page",
-			       "Origin or Sec-Fetch-Site says that a page of another site sent it.",
-			       "Use the API directly, or allow that origin in the configuration."},
+	[CODE_CROSS_ORIGIN] =
+		{403, false, "cross-origin", "The request comes from a foreign page",
+		 "Origin or Sec-Fetch-Site says that a page of another site sent it.",
+		 "Use the API directly, or allow that origin: vhdd --cors-origin URL, or [http] origins."},
 	[CODE_HOST_NOT_ALLOWED] =
 		{403, false, "host-not-allowed", "The Host header names no host of this daemon",
 		 "Only literal addresses, localhost and configured names are served, against DNS rebinding.",
-		 "Use the address of the daemon, or add the name to the configuration."},
+		 "Use the address of the daemon, or add the name: vhdd --allow-host NAME, or [http] hosts."},
 	[CODE_IMAGE_NOT_FOUND] = {404, false, "image-not-found", "There is no such image",
 				  "Neither an id nor a name in the catalog is the one asked for.",
 				  "List what there is: GET /v1/images"},

@@ -131,7 +131,7 @@ static bool host_name(const char *host, char *name, size_t size)
 	return true;
 }
 
-static bool listed(const char *name, const char *const *list)
+bool gate_listed(const char *name, const char *const *list)
 {
 	for (; list && *list; list++) {
 		if (strcasecmp(name, *list) == 0)
@@ -151,7 +151,7 @@ bool gate_host(const struct http_request *request, const char *const *hosts,
 		return true;
 	if (host_name(host, name, sizeof name) &&
 	    (inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1 ||
-	     strcasecmp(name, "localhost") == 0 || listed(name, hosts)))
+	     strcasecmp(name, "localhost") == 0 || gate_listed(name, hosts)))
 		return true;
 	problem_set(problem, CODE_HOST_NOT_ALLOWED, "Host '%s' is not served", host);
 	return false;
@@ -206,7 +206,7 @@ bool gate_origin(const struct http_request *request, const char *const *origins,
 	const char *origin = http_header(request, "Origin");
 	const char *site = http_header(request, "Sec-Fetch-Site");
 
-	if (origin && listed(origin, origins))
+	if (origin && gate_listed(origin, origins))
 		return true;
 	if (site && (strcasecmp(site, "cross-site") == 0 || strcasecmp(site, "same-site") == 0)) {
 		problem_set(problem, CODE_CROSS_ORIGIN, "Sec-Fetch-Site is '%s'", site);

@@ -23,6 +23,8 @@ bool gate_framing(const struct http_request *request, struct gate *ret_gate,
 /* Is it meant for this daemon? `hosts` ends with NULL, or is NULL. */
 bool gate_host(const struct http_request *request, const char *const *hosts,
 	       struct problem *problem);
+/* Is the name in the list, in any case? NULL is an empty one. */
+bool gate_listed(const char *name, const char *const *list);
 bool gate_path(const struct http_request *request, struct problem *problem);
 /* Only for methods that change something. */
 bool gate_origin(const struct http_request *request, const char *const *origins,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,6 +191,77 @@ static int set_pool(const struct reading *reading, const char *section, const ch
 	return set_path(reading, section, text, pool->path);
 }
 
+/* ---- who may ask, for browsers ---- */
+
+static const char host_chars[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+static const char too_many[] = "is one of more than 16";
+
+static const char *add_name(struct config_names *names, const char *text)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcasecmp(names->items[i], text) == 0)
+			return NULL;
+	}
+	if (names->n == CONFIG_NAMES_MAX)
+		return too_many;
+	(void)snprintf(names->items[names->n++], CONFIG_HOST, "%s", text);
+	return NULL;
+}
+
+const char *config_add_host(struct config *config, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 253 || strspn(text, host_chars) != len)
+		return "is not the name of a host, without a port";
+	return add_name(&config->hosts, text);
+}
+
+/* As browsers write it: a scheme, a host, and a port unless it is the usual one. */
+const char *config_add_origin(struct config *config, const char *text)
+{
+	static const char why[] = "is not an origin like https://ui.example:8443, without a path";
+	size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : 8;
+	const char *host = text + scheme;
+	size_t len, digits;
+
+	if (scheme == 8 && strncmp(text, "https://", 8) != 0)
+		return why;
+	len = *host == '[' ? strcspn(host, "]") + 1 : strspn(host, host_chars);
+	if (len == 0 || len > 253 || len > strlen(host))
+		return why;
+	digits = host[len] == ':' ? strspn(host + len + 1, "0123456789") : 0;
+	if (digits > 5 || host[len + (digits > 0 ? digits + 1 : 0)] != '\0')
+		return why;
+	return add_name(&config->origins, text);
+}
+
+/* With a blank between them. */
+static int set_names(const struct reading *reading, const char *name, const char *text)
+{
+	bool hosts = strcmp(name, "hosts") == 0;
+	CLEANUP(freep) char *copy = strdup(text);
+	char *rest = copy;
+	const char *item;
+
+	if (!copy)
+		return refuse(reading, "http", name, "out of memory");
+	*(hosts ? &reading->config->hosts.n : &reading->config->origins.n) = 0;
+	while ((item = strsep(&rest, " \t")) != NULL) {
+		const char *why = NULL;
+		char what[CONFIG_WHY - 64];
+
+		if (*item)
+			why = (hosts ? config_add_host : config_add_origin)(reading->config, item);
+		if (!why)
+			continue;
+		(void)snprintf(what, sizeof what, "'%.100s' %s", item, why);
+		return refuse(reading, "http", name, what);
+	}
+	return 1;
+}
+
 static int on_value(void *ctx, const char *section, const char *name, const char *value)
 {
 	const struct reading *reading = ctx;
@@ -201,6 +273,9 @@ static int on_value(void *ctx, const char *section, const char *name, const char
 	}
 	if (strcmp(section, "pool") == 0 && strcmp(name, "roots") == 0)
 		return set_roots(reading, value);
+	if (strcmp(section, "http") == 0 &&
+	    (strcmp(name, "hosts") == 0 || strcmp(name, "origins") == 0))
+		return set_names(reading, name, value);
 	if (strncmp(section, "pool ", 5) == 0)
 		return set_pool(reading, section, name, value);
 	return refuse(reading, section, name, "no such key");
@@ -223,6 +298,15 @@ int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY
 	return -1;
 }
 
+static void print_names(const char *name, const char *help, const struct config_names *names,
+			FILE *out)
+{
+	(void)fprintf(out, "; %s\n%s%s =", help, names->n ? "" : "; ", name);
+	for (size_t i = 0; i < names->n; i++)
+		(void)fprintf(out, " %s", names->items[i]);
+	(void)fprintf(out, "\n");
+}
+
 void config_print(const struct config *config, FILE *out)
 {
 	const char *section = "";
@@ -241,6 +325,11 @@ void config_print(const struct config *config, FILE *out)
 		else
 			(void)fprintf(out, "%" PRIu64 "\n", value);
 	}
+	(void)fprintf(out, "\n[http]\n");
+	print_names("hosts", "names that the Host header may say, a blank between", &config->hosts,
+		    out);
+	print_names("origins", "origins of foreign pages that may use the API, a blank between",
+		    &config->origins, out);
 	(void)fprintf(out, "\n[pool]\n; folders that adopted images may lie in, a colon between\n");
 	for (size_t i = 0; i < config->n_roots; i++)
 		(void)fprintf(out, "%s%s", i ? ":" : "roots = ", config->roots[i]);

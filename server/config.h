@@ -11,12 +11,19 @@ enum {
 	CONFIG_ROOTS_MAX = 16,
 	CONFIG_PATH = 1024,
 	CONFIG_NAME = 64,
-	CONFIG_WHY = 256
+	CONFIG_WHY = 256,
+	CONFIG_NAMES_MAX = 16,
+	CONFIG_HOST = 300 /* "https://" and 253 characters and a port, with NUL */
 };
 
 struct config_pool {
 	char name[CONFIG_NAME];
 	char path[CONFIG_PATH];
+};
+
+struct config_names {
+	char items[CONFIG_NAMES_MAX][CONFIG_HOST];
+	size_t n;
 };
 
 struct config {
@@ -36,12 +43,17 @@ struct config {
 	size_t n_roots;
 	struct config_pool pools[CONFIG_POOLS_MAX]; /* besides `default` */
 	size_t n_pools;
+	struct config_names hosts;   /* that Host may name besides addresses and localhost */
+	struct config_names origins; /* of foreign pages that may use the API */
 };
 
 void config_init(struct config *ret_config);
 /* Lays the file over `config`. -1 and a line in `ret_why` when it cannot be read or says what is
  * not known. */
 int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY]);
+/* Adds to a list. NULL, or why not: "is not ...". */
+const char *config_add_host(struct config *config, const char *text);
+const char *config_add_origin(struct config *config, const char *text);
 /* Which of `words`, NULL at the end, `text` is. -1: none. */
 int config_word(const char *const *words, const char *text, uint64_t *ret_value);
 /* As a configuration file with comments. */

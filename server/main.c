@@ -84,13 +84,24 @@ static const char *unix_socket(const struct options *options)
 	return NULL;
 }
 
+/* A list of the configuration as api/ takes it. */
+static void point(const struct config_names *names, const char *ret_list[CONFIG_NAMES_MAX + 1])
+{
+	for (size_t i = 0; i < names->n; i++)
+		ret_list[i] = names->items[i];
+	ret_list[names->n] = NULL;
+}
+
 static int serve(struct options *options, struct service *service, const sigset_t *ends)
 {
-	const struct api api = {.service = service};
+	const char *hosts[CONFIG_NAMES_MAX + 1], *origins[CONFIG_NAMES_MAX + 1];
+	const struct api api = {.service = service, .hosts = hosts, .origins = origins};
 	char why[HTTPD_WHY];
 	struct httpd *httpd;
 	int sign;
 
+	point(&options->config.hosts, hosts);
+	point(&options->config.origins, origins);
 	if (httpd_start(&api, &options->config, options->listen, options->n_listen, &httpd, why) <
 	    0) {
 		log_error("%s", why);

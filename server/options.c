@@ -17,6 +17,9 @@ const char options_help[] =
 	"                       port 0 picks one (default: 127.0.0.1:8080 and\n"
 	"                       unix:DIR/vhdd.sock)\n"
 	"  --config FILE        read limits and pools from FILE\n"
+	"  --allow-host NAME    serve requests whose Host header names NAME, besides\n"
+	"                       addresses and localhost; may be repeated\n"
+	"  --cors-origin URL    let pages of that origin use the API; may be repeated\n"
 	"  --log-level LEVEL    write lines that matter at least this much: error, warning,\n"
 	"                       info or debug (default: info)\n"
 	"  --print-config       print the configuration in force, as such a file\n"
@@ -33,6 +36,8 @@ enum {
 	OPT_STATE_DIR = 1,
 	OPT_LISTEN,
 	OPT_CONFIG,
+	OPT_HOST,
+	OPT_ORIGIN,
 	OPT_LOG_LEVEL,
 	OPT_PRINT_CONFIG,
 	OPT_REBUILD,
@@ -44,6 +49,8 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"config", required_argument, NULL, OPT_CONFIG},
+	{"allow-host", required_argument, NULL, OPT_HOST},
+	{"cors-origin", required_argument, NULL, OPT_ORIGIN},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"print-config", no_argument, NULL, OPT_PRINT_CONFIG},
 	{"rebuild-catalog", no_argument, NULL, OPT_REBUILD},
@@ -89,6 +96,17 @@ static int set_log_level(struct options *options, const char *text, char *why)
 	return -1;
 }
 
+static int add_name(const char *option, const char *text,
+		    const char *(*add)(struct config *config, const char *text),
+		    struct options *options, char *why)
+{
+	const char *reason = add(&options->config, text);
+
+	if (reason)
+		(void)snprintf(why, OPTIONS_WHY, "%s %.100s %s", option, text, reason);
+	return reason ? -1 : 0;
+}
+
 static int one_option(struct options *options, int option, const char *value, char *why)
 {
 	char reason[CONFIG_WHY];
@@ -101,6 +119,8 @@ static int one_option(struct options *options, int option, const char *value, ch
 			return 0;
 		(void)snprintf(why, OPTIONS_WHY, "--config %s", reason);
 		return -1;
+	case OPT_HOST: return add_name("--allow-host", value, config_add_host, options, why);
+	case OPT_ORIGIN: return add_name("--cors-origin", value, config_add_origin, options, why);
 	case OPT_LOG_LEVEL: return set_log_level(options, value, why);
 	case OPT_PRINT_CONFIG: options->action = OPTIONS_PRINT_CONFIG; return 0;
 	case OPT_REBUILD: options->action = OPTIONS_REBUILD_CATALOG; return 0;

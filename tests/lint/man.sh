@@ -12,7 +12,7 @@ keys_of() {
 	sed -n '/struct key keys\[\]/,/^};/p' server/config.c | tr -d '\n' |
 		grep -oE '(KEY\(|\{)"[a-z]+",[[:space:]]*"[a-z_]+"' |
 		sed 's/.*"\([a-z]*\)",[[:space:]]*"\([a-z_]*\)"/[\1] \2/'
-	printf '%s\n' '[pool] roots' '[pool NAME] path'
+	printf '%s\n' '[http] hosts' '[http] origins' '[pool] roots' '[pool NAME] path'
 }
 
 # The same two lists out of the page.

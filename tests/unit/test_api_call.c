@@ -268,6 +268,46 @@ static void answers_options_everywhere(void **state)
 	}
 }
 
+static void lets_pages_of_allowed_origins_in(void **state)
+{
+	static const struct {
+		const char *headers;
+		const char *origin, *methods, *headers_allowed, *network;
+	} rows[] = {
+		{"Origin: https://ui.example\nAccess-Control-Request-Method: PUT\n"
+		 "Access-Control-Request-Headers: if-match\n"
+		 "Access-Control-Request-Private-Network: true",
+		 "https://ui.example", "PUT", "if-match", "true"},
+		{"Origin: https://ui.example\nAccess-Control-Request-Method: PUT",
+		 "https://ui.example", "PUT", "", ""},
+		{"Origin: https://ui.example\nAccess-Control-Request-Method: BREW",
+		 "https://ui.example", "", "", ""},
+		{"Origin: https://ui.example", "https://ui.example", "", "", ""},
+		{"Origin: https://evil.example\nAccess-Control-Request-Method: PUT", "", "", "",
+		 ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"OPTIONS", "/v1/images", rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, 204);
+		assert_string_equal(exchange_header(&exchange, "Access-Control-Allow-Origin"),
+				    rows[i].origin);
+		assert_string_equal(exchange_header(&exchange, "Access-Control-Allow-Methods"),
+				    rows[i].methods);
+		assert_string_equal(exchange_header(&exchange, "Access-Control-Allow-Headers"),
+				    rows[i].headers_allowed);
+		assert_string_equal(
+			exchange_header(&exchange, "Access-Control-Allow-Private-Network"),
+			rows[i].network);
+		assert_string_equal(exchange_header(&exchange, "Allow"),
+				    *rows[i].methods ? "" : "GET, HEAD, POST, OPTIONS");
+		assert_string_equal(exchange_header(&exchange, "Vary"), "Origin");
+		exchange_fini(&exchange);
+	}
+}
+
 static void allows_what_it_names(void **state)
 {
 	struct exchange exchange = {"DELETE", "/v1/images/web-1/data"};
@@ -361,6 +401,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(takes_a_request_id_that_is_harmless, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(answers_options_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(lets_pages_of_allowed_origins_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(allows_what_it_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(speaks_plainly_to_people, setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_what_it_is, setup, teardown),

@@ -30,7 +30,9 @@ static void reads_values(void **state)
 
 	(void)state;
 	assert_int_equal(read_text("; a comment\n[cache]\nsize = 256M\n[limits]\nworkers=2\n"
-				   "[pool]\nroots = /srv/a:/srv/b\n[pool fast]\npath = /fast\n",
+				   "[pool]\nroots = /srv/a:/srv/b\n[pool fast]\npath = /fast\n"
+				   "[http]\nhosts = vhd.example  images_2.example\n"
+				   "origins = https://ui.example http://[::1]:3000\n",
 				   &config, why),
 			 0);
 	assert_int_equal(config.cache_size, 256 << 20);
@@ -41,6 +43,12 @@ static void reads_values(void **state)
 	assert_int_equal(config.n_pools, 1);
 	assert_string_equal(config.pools[0].name, "fast");
 	assert_string_equal(config.pools[0].path, "/fast");
+	assert_int_equal(config.hosts.n, 2);
+	assert_string_equal(config.hosts.items[0], "vhd.example");
+	assert_string_equal(config.hosts.items[1], "images_2.example");
+	assert_int_equal(config.origins.n, 2);
+	assert_string_equal(config.origins.items[0], "https://ui.example");
+	assert_string_equal(config.origins.items[1], "http://[::1]:3000");
 }
 
 static void refuses_what_it_does_not_know(void **state)
@@ -62,6 +70,21 @@ static void refuses_what_it_does_not_know(void **state)
 		{"[pool]\nroots = srv\n", "line 2: [pool] srv: not an absolute path"},
 		{"[pool default]\npath = /x\n", "line 2: [pool default] path: the default pool"},
 		{"[pool fast]\nsize = 1\n", "line 2: [pool fast] size: no such key"},
+		{"[http]\nhosts = a.example:80\n",
+		 "line 2: [http] hosts: 'a.example:80' is not the name of a host, without a port"},
+		{"[http]\nhosts = *\n", "line 2: [http] hosts: '*' is not the name of a host"},
+		{"[http]\norigins = ui.example\n",
+		 "line 2: [http] origins: 'ui.example' is not an origin like https://ui.example:8443"},
+		{"[http]\norigins = https://ui.example/\n",
+		 "'https://ui.example/' is not an origin"},
+		{"[http]\norigins = *\n", "line 2: [http] origins: '*' is not an origin"},
+		{"[http]\norigins = null\n", "line 2: [http] origins: 'null' is not an origin"},
+		{"[http]\norigins = https://\n", "'https://' is not an origin"},
+		{"[http]\norigins = http://[::1\n", "'http://[::1' is not an origin"},
+		{"[http]\norigins = http://a:123456\n", "'http://a:123456' is not an origin"},
+		{"[http]\nhosts = a b c d e f g h i j k l m n o p q\n",
+		 "'q' is one of more than 16"},
+		{"[http]\nhost = a\n", "line 2: [http] host: no such key"},
 		{"[cache]\nnonsense\n", "line 2: neither [section] nor key = value"},
 	};
 
@@ -87,7 +110,8 @@ static void prints_what_it_reads(void **state)
 	assert_non_null(out);
 	assert_int_equal(
 		read_text(
-			"[limits]\ndepth = 99\n[log]\nlevel = debug\n[pool]\nroots = /a:/b\n[pool x]\npath = /x\n",
+			"[limits]\ndepth = 99\n[log]\nlevel = debug\n[pool]\nroots = /a:/b\n[pool x]\npath = /x\n"
+			"[http]\nhosts = a b\norigins = http://c\n",
 			&first, why),
 		0);
 	config_print(&first, out);

@@ -102,6 +102,11 @@ static void refuses_nonsense(void **state)
 		{{"file"}, "file: vhdd takes options only; see vhdd --help"},
 		{{"--listen", "localhost:1"},
 		 "--listen localhost:1 is not IPV4:PORT, [IPV6]:PORT or unix:PATH"},
+		{{"--allow-host", "a:80"},
+		 "--allow-host a:80 is not the name of a host, without a port"},
+		{{"--cors-origin", "ui.example"},
+		 "--cors-origin ui.example is not an origin like https://ui.example:8443, without "
+		 "a path"},
 		{{"--config", "/nowhere/vhdd.conf"},
 		 "--config /nowhere/vhdd.conf: No such file or directory"},
 	};
@@ -114,6 +119,21 @@ static void refuses_nonsense(void **state)
 		assert_int_equal(parse(rows[i].args, &options, why), -1);
 		assert_string_equal(why, rows[i].why);
 	}
+}
+
+static void names_hosts_and_origins(void **state)
+{
+	const char *const args[ARGS] = {"--allow-host", "a.example",     "--allow-host",
+					"A.EXAMPLE",    "--cors-origin", "http://localhost:3000"};
+	struct options options;
+	char why[OPTIONS_WHY] = "";
+
+	(void)state;
+	assert_int_equal(parse(args, &options, why), 0);
+	assert_int_equal(options.config.hosts.n, 1);
+	assert_string_equal(options.config.hosts.items[0], "a.example");
+	assert_int_equal(options.config.origins.n, 1);
+	assert_string_equal(options.config.origins.items[0], "http://localhost:3000");
 }
 
 static void knows_the_actions(void **state)
@@ -141,8 +161,11 @@ static void knows_the_actions(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(has_defaults),       cmocka_unit_test(reads_addresses),
-		cmocka_unit_test(refuses_long_paths), cmocka_unit_test(refuses_nonsense),
+		cmocka_unit_test(has_defaults),
+		cmocka_unit_test(reads_addresses),
+		cmocka_unit_test(refuses_long_paths),
+		cmocka_unit_test(refuses_nonsense),
+		cmocka_unit_test(names_hosts_and_origins),
 		cmocka_unit_test(knows_the_actions),
 	};
 

@@ -1,0 +1,50 @@
+/* cors.c - answers for pages of the origins that the configuration allows; all others get no word
+ * of it, and browsers keep the answer from them. */
+#include "cors.h"
+
+#include <string.h>
+
+/* Of the headers of an answer, those that a script may look at besides the usual ones. */
+static const char exposed[] =
+	"ETag, Location, Link, Content-Range, Content-Disposition, Accept-Ranges, Allow, "
+	"Retry-After, X-Error-Code, X-Request-Id, X-Virtual-Size, X-Consistency, X-Sector-Present, "
+	"X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier";
+
+/* The origin of the request when it is an allowed one, else NULL. */
+static const char *allowed(const struct api_call *call)
+{
+	const char *origin = http_header(call->request, "Origin");
+
+	return origin && gate_listed(origin, call->api->origins) ? origin : NULL;
+}
+
+bool cors_preflight(struct api_call *call)
+{
+	const struct http_request *request = call->request;
+	const char *method = http_header(request, "Access-Control-Request-Method");
+	const char *headers = http_header(request, "Access-Control-Request-Headers");
+
+	if (request->method != HTTP_OPTIONS || !allowed(call) || !method ||
+	    http_method_parse(method) == HTTP_UNKNOWN)
+		return false;
+	(void)call_empty(call, 204);
+	call_header(call, "Access-Control-Allow-Methods", "%s", method);
+	if (headers)
+		call_header(call, "Access-Control-Allow-Headers", "%s", headers);
+	if (http_header(request, "Access-Control-Request-Private-Network"))
+		call_header(call, "Access-Control-Allow-Private-Network", "true");
+	call_header(call, "Access-Control-Max-Age", "600");
+	return true;
+}
+
+bool cors_headers(const struct api_call *call, struct http_response *response)
+{
+	const char *origin = allowed(call);
+
+	if (!call->api->origins || !*call->api->origins)
+		return true;
+	return http_response_header(response, "Vary", "Origin") &&
+	       (!origin ||
+		(http_response_header(response, "Access-Control-Allow-Origin", "%s", origin) &&
+		 http_response_header(response, "Access-Control-Expose-Headers", "%s", exposed)));
+}
