@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "cleanup.h"
+#include "crash_point.h"
 #include "error.h"
 #include "mutant.h"
 #include "writer.h"
@@ -63,6 +64,7 @@ static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error
 	dirty->start = start / VHD_SECTOR;
 	dirty->before = writer->end;
 	r = put_footer(image, end, err);
+	CRASH_POINT("allocate.grown");
 	if (r < 0)
 		r = vhd_wrap(err, r, "grow the file for block %u", dirty->block);
 	if (r == 0)
@@ -103,6 +105,7 @@ int allocate_block(struct image *image, uint32_t block, struct dirty_block **ret
 	memset(dirty->bits, full ? 0xff : 0, image->bitmap_size);
 	pthread_mutex_lock(&writer->grow_lock);
 	r = grow(image, dirty, err);
+	CRASH_POINT("allocate.placed");
 	pthread_mutex_unlock(&writer->grow_lock);
 	if (r == 0 && MUTANT(1))
 		r = publish_early(image, dirty, err);

@@ -3,6 +3,7 @@
 
 #include "bytes.h"
 #include "cleanup.h"
+#include "crash_point.h"
 #include "error.h"
 #include "image.h"
 #include "locator.h"
@@ -180,14 +181,18 @@ static int put_metadata(const struct vhd_io *io, const struct layout *layout, co
 
 	header_encode(&layout->header, header);
 	r = io_write(io, footer, FOOTER_SIZE, 0, err);
+	CRASH_POINT("create.head");
 	if (r == 0)
 		r = io_write(io, header, sizeof header, HEADER_AT, err);
+	CRASH_POINT("create.header");
 	if (r == 0)
 		r = io_fill(io, 0xff, layout->table_size, TABLE_AT, err);
+	CRASH_POINT("create.table");
 	for (int i = 0; i < NEW_LOCATORS && r == 0; i++)
 		if (layout->locators[i].len > 0)
 			r = io_write(io, layout->locators[i].data, layout->locators[i].len,
 				     layout->header.locators[i].data_offset, err);
+	CRASH_POINT("create.locators");
 	return r;
 }
 
@@ -204,6 +209,7 @@ static int put_image(const struct vhd_io *io, const struct vhd_create_args *args
 		r = put_metadata(io, layout, footer, err);
 	if (r == 0)
 		r = io_write(io, footer, sizeof footer, layout->end, err);
+	CRASH_POINT("create.tail");
 	return r < 0 ? r : io_flush(io, err);
 }
 
@@ -238,8 +244,10 @@ static int create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd
 	bool froze = false;
 	int r = freeze_parent(args, &froze, err);
 
+	CRASH_POINT("create.frozen");
 	if (r == 0)
 		r = put_image(io, args, layout, err);
+	CRASH_POINT("create.synced");
 	if (r == 0)
 		r = vhd_open(engine, io, VHD_WRITE, NULL, ret_disk, err);
 	if (r < 0 && froze)

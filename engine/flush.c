@@ -2,6 +2,7 @@
  * FORMAT.md 8. */
 #include "bytes.h"
 #include "cleanup.h"
+#include "crash_point.h"
 #include "error.h"
 #include "mutant.h"
 #include "writer.h"
@@ -150,13 +151,18 @@ static int write_out(struct flush *flush, struct vhd_error *err)
 	if (r < 0)
 		return r;
 	flush->barrier = true;
+	CRASH_POINT("flush.fresh-bitmaps");
 	r = barrier(flush, MUTANT(4), err);
+	CRASH_POINT("flush.f1");
 	if (r == 0)
 		r = put_changed_bitmaps(flush, err);
+	CRASH_POINT("flush.bits");
 	if (r == 0)
 		r = put_table(flush, err);
+	CRASH_POINT("flush.table");
 	if (r == 0 && flush->metadata)
 		r = barrier(flush, MUTANT(5), err);
+	CRASH_POINT("flush.f2");
 	return r;
 }
 
@@ -247,6 +253,7 @@ static int flush_now(struct image *image, struct vhd_error *err)
 	CLEANUP(flush_drop) struct flush flush = {.image = image};
 	int r = freeze_epoch(&flush, err);
 
+	CRASH_POINT("flush.gate");
 	if (r < 0)
 		return r;
 	r = write_out(&flush, err);
@@ -256,6 +263,7 @@ static int flush_now(struct image *image, struct vhd_error *err)
 	}
 	forget_pages(&flush);
 	finish(&flush);
+	CRASH_POINT("flush.done");
 	return 0;
 }
 
@@ -311,8 +319,10 @@ int writer_freeze(struct image *image, struct vhd_error *err)
 	bool before = set_frozen(image->writer, true);
 	int r = writer_flush(image, 0, err);
 
+	CRASH_POINT("freeze.flushed");
 	if (r == 0 && !before)
 		r = io_lock(&image->io, VHD_LOCK_READ, err);
+	CRASH_POINT("freeze.locked");
 	if (r < 0 && !before)
 		set_frozen(image->writer, false);
 	return r;
@@ -322,6 +332,7 @@ int writer_thaw(struct image *image, struct vhd_error *err)
 {
 	int r = io_lock(&image->io, VHD_LOCK_WRITE, err);
 
+	CRASH_POINT("thaw.locked");
 	if (r == 0)
 		set_frozen(image->writer, false);
 	else

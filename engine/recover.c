@@ -5,6 +5,7 @@
  */
 #include "bytes.h"
 #include "cleanup.h"
+#include "crash_point.h"
 #include "error.h"
 #include "image.h"
 #include "mutant.h"
@@ -88,12 +89,15 @@ static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], ui
 		return r;
 	if (!same) {
 		r = io_write(io, raw, FOOTER_SIZE, end, err);
+		CRASH_POINT("recover.tail");
 		if (r == 0)
 			r = io_flush(io, err);
+		CRASH_POINT("recover.tail-synced");
 	}
 	/* R7: what lies behind belongs to nobody and must not come back inside a new block. */
 	if (r == 0 && !MUTANT(6))
 		r = io_resize(io, end + FOOTER_SIZE, err);
+	CRASH_POINT("recover.cut");
 	return r < 0 ? r : io_flush(io, err);
 }
 
@@ -105,6 +109,7 @@ static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], st
 	if (r < 0 || same)
 		return r;
 	r = io_write(io, raw, FOOTER_SIZE, 0, err);
+	CRASH_POINT("recover.head");
 	return r < 0 ? r : io_flush(io, err);
 }
 
@@ -116,10 +121,12 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err)
 
 	if (r == 0)
 		r = make_plan(io, &plan, err);
+	CRASH_POINT("recover.planned");
 
 	/* A fixed disk never grows: it has nothing to mend. */
 	if (r == 0 && plan.footer.type != VHD_FIXED) {
 		r = mend_tail(io, plan.raw, plan.end, err);
+		CRASH_POINT("recover.tail-mended");
 		if (r == 0)
 			r = mend_head(io, plan.raw, err);
 	}

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "bytes.h"
+#include "crash_point.h"
 #include "error.h"
 #include "index.h"
 #include "mutant.h"
@@ -112,6 +113,7 @@ static int write_fresh(struct part *part, struct vhd_error *err)
 		allocate_undo(image, dirty);
 		return vhd_wrap(err, r, "block %u", part_block(part));
 	}
+	CRASH_POINT("write.fresh");
 	dirty_mark(image, dirty, part_in_block(part), part->count);
 	/* In a disk without parent the whole block is there now. */
 	if (image->info.type == VHD_DYNAMIC)
@@ -181,6 +183,7 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 		r = dirty_get(image, part_block(part), start, &dirty, err);
 	if (r == 0)
 		r = io_writev(&image->io, part->iov, part->n, at, err);
+	CRASH_POINT("write.data");
 	if (r < 0 || !dirty)
 		return r;
 	dirty_mark(image, dirty, part_in_block(part), part->count);
@@ -248,6 +251,7 @@ static int zero_run(struct zeroing *z, const struct vhd_run *run, struct vhd_err
 	if (r == 0 && !z->fresh)
 		r = io_zero(&z->image->io, count * VHD_SECTOR,
 			    (image_data_sector(z->image, z->start) + first) * VHD_SECTOR, err);
+	CRASH_POINT("zero.data");
 	if (r == 0)
 		dirty_mark(z->image, z->dirty, first, (uint32_t)count);
 	return r;

@@ -3,10 +3,12 @@
 #include "writer.h"
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "error.h"
 
 #ifdef VHDD_TESTING
 int vhd_mutant;
+void (*vhd_at_crash_point)(const char *name);
 #endif
 
 static void init_rwlock(pthread_rwlock_t *lock)

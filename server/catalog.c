@@ -8,6 +8,7 @@
 
 #include "catalog_sql.h"
 #include "cleanup.h"
+#include "crash_point.h"
 
 void catalog_image_fini(struct catalog_image *image)
 {
@@ -199,7 +200,9 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = catalog_row_insert(catalog, &row, err);
+		CRASH_POINT("catalog.insert.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.insert.committed");
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
@@ -232,7 +235,10 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 		r = seal_row(catalog, node->parent->image.id, parent_seal, err);
 	if (r == 0)
 		r = catalog_sql_event(catalog, "image.created", row->id, err);
-	return catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.finish.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.finish.committed");
+	return r;
 }
 
 int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
@@ -278,7 +284,9 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = seal_row(catalog, id, seal, err);
+		CRASH_POINT("catalog.seal.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.seal.committed");
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
@@ -311,7 +319,9 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		r = catalog_sql_run(catalog, stmt, err);
 		if (r == 0)
 			r = catalog_sql_event(catalog, "image.deleted", id, err);
+		CRASH_POINT("catalog.deleting.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.deleting.committed");
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
@@ -345,7 +355,10 @@ static int forget_rows(struct catalog *catalog, const struct catalog_node *node,
 				    use_id(catalog, SQL_IMAGE_UNSEAL, node->parent->image.id), err);
 	if (r == 0 && node->image.state == CATALOG_READY)
 		r = catalog_sql_event(catalog, "image.deleted", node->image.id, err);
-	return catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.forget.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.forget.committed");
+	return r;
 }
 
 int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err)
@@ -385,7 +398,9 @@ int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_DIRTY, id), err);
+		CRASH_POINT("catalog.dirty.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.dirty.committed");
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
@@ -414,7 +429,9 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		(void)sqlite3_bind_int64(stmt, 3, (sqlite3_int64)usage->blocks);
 		(void)sqlite3_bind_int64(stmt, 4, usage->measured_at);
 		r = catalog_sql_run(catalog, stmt, err);
+		CRASH_POINT("catalog.clean.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.clean.committed");
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog_sql.h"
+#include "crash_point.h"
 #include "pool_backup.h"
 #include "pool_ballast.h"
 
@@ -35,6 +36,7 @@ int catalog_backup_write(struct catalog *catalog, struct catalog_error *err)
 	/* The copy is attached while it is written. */
 	(void)sqlite3_limit(catalog->db, SQLITE_LIMIT_ATTACHED, 1);
 	r = catalog_sql_execute(catalog, sql, err);
+	CRASH_POINT("backup.written");
 	(void)sqlite3_limit(catalog->db, SQLITE_LIMIT_ATTACHED, 0);
 	sqlite3_free(sql);
 	if (r == 0 && pool_backup_keep(catalog->path) < 0)

@@ -9,6 +9,7 @@
 
 #include "catalog_sql.h"
 #include "cleanup.h"
+#include "crash_point.h"
 
 static int insert_all(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		      struct catalog_error *err)
@@ -32,7 +33,9 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = insert_all(catalog, images, n, err);
+		CRASH_POINT("catalog.restore.commit");
 		r = catalog_sql_end(catalog, r, err);
+		CRASH_POINT("catalog.restore.committed");
 	}
 	(void)pthread_mutex_lock(&catalog->memory);
 	for (size_t i = 0; r == 0 && i < n; i++)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash_point.h"
 #include "pool_backup.h"
 
 enum { APPLICATION_ID = 0x76686464 }; /* "vhdd" */
@@ -82,6 +83,15 @@ static int number(struct catalog *catalog, const char *sql, long *ret_value,
 	return r;
 }
 
+#ifdef VHDD_TESTING
+static int before_statement(unsigned what, void *ctx, void *stmt, void *text)
+{
+	(void)what, (void)ctx, (void)stmt, (void)text;
+	CRASH_POINT("migrate.statement");
+	return 0;
+}
+#endif
+
 /* One step, one transaction, with the version inside it. */
 static int migrate_step(struct catalog *catalog, int version, struct catalog_error *err)
 {
@@ -91,10 +101,12 @@ static int migrate_step(struct catalog *catalog, int version, struct catalog_err
 	if (r < 0)
 		return r;
 	r = catalog_sql_execute(catalog, catalog_schema[version], err);
+	CRASH_POINT("migrate.changed");
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
 		       version + 1, APPLICATION_ID);
 	if (r == 0)
 		r = catalog_sql_execute(catalog, sql, err);
+	CRASH_POINT("migrate.commit");
 	if (r == 0)
 		return catalog_sql_execute(catalog, "COMMIT", err);
 	(void)catalog_sql_execute(catalog, "ROLLBACK", NULL);
@@ -131,8 +143,16 @@ static int migrate(struct catalog *catalog, struct catalog_error *err)
 		return refuse_newer(catalog, version, err);
 	if (version && version < catalog_schema_version)
 		r = catalog_backup_write(catalog, err);
+	CRASH_POINT("migrate.backed-up");
+#ifdef VHDD_TESTING
+	(void)sqlite3_trace_v2(catalog->db, SQLITE_TRACE_STMT, before_statement, NULL);
+#endif
 	for (; r == 0 && version < catalog_schema_version; version++)
 		r = migrate_step(catalog, (int)version, err);
+	CRASH_POINT("migrate.done");
+#ifdef VHDD_TESTING
+	(void)sqlite3_trace_v2(catalog->db, 0, NULL, NULL);
+#endif
 	return r;
 }
 

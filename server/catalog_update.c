@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog_sql.h"
+#include "crash_point.h"
 
 static int update_row(struct catalog *catalog, const struct catalog_image *image,
 		      struct catalog_error *err)
@@ -73,7 +74,10 @@ static int commit(struct catalog *catalog, const struct catalog_image *row,
 		r = replace_labels(catalog, row, old, err);
 	if (r == 0)
 		r = catalog_sql_event(catalog, "image.updated", row->id, err);
-	return catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.update.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.update.committed");
+	return r;
 }
 
 int catalog_update(struct catalog *catalog, const struct catalog_image *image,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "crash_point.h"
 #include "images_table.h"
 #include "log.h"
 
@@ -82,6 +83,7 @@ int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
 	if (r < 0)
 		return r;
 	r = vhd_write(image->disk, buf, len, off, ret_epoch, err);
+	CRASH_POINT("write.accepted");
 	/* Also after a failure: a part may have been written. */
 	accepted(image);
 	return r;
@@ -95,6 +97,7 @@ int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_e
 	if (r < 0)
 		return r;
 	r = vhd_zero(image->disk, off, len, ret_epoch, err);
+	CRASH_POINT("zero.accepted");
 	accepted(image);
 	return r;
 }
@@ -203,6 +206,7 @@ static struct images_waiter *flush_one(struct image *image)
 	image->dirty_ms = 0;
 	(void)pthread_mutex_unlock(&images->lock);
 	r = vhd_flush(image->disk, 0, &err);
+	CRASH_POINT("flush.unanswered");
 	vhd_state(image->disk, &state);
 	images_open_measure(image, &usage);
 	(void)pthread_mutex_lock(&images->lock);

@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "images_table.h"
 #include "log.h"
 
@@ -216,6 +217,7 @@ int images_open_close(struct image *image, struct vhd_error *err)
 		return r;
 	images_open_measure(image, &usage);
 	images_open_drop(image);
+	CRASH_POINT("close.dropped");
 	/* A crash before this line costs a look at a file that is in order. */
 	if (!image->failed && image->writable &&
 	    catalog_brief(image->images->catalog, image->id, &brief) && brief.dirty &&

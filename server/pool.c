@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "pool_private.h"
 
 static const char new_prefix[] = ".new-";
@@ -189,6 +190,7 @@ int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_
 	fd = openat(pool->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return pool_fail_sys(err, "cannot create", name);
+	CRASH_POINT("pool.created");
 	*ret_fd = fd;
 	return 0;
 }
@@ -201,6 +203,7 @@ int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_e
 	pool_file_name(id, to);
 	if (linkat(pool->fd, from, pool->fd, to, 0) < 0)
 		return pool_fail_sys(err, "cannot publish", to);
+	CRASH_POINT("pool.linked");
 	return sync_folder(pool, err);
 }
 
@@ -239,10 +242,12 @@ int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_
 	/* The new name goes last: it is what tells that the other one is ours. */
 	if (published_here(pool, from, to))
 		r = remove_name(pool, to, err);
+	CRASH_POINT("pool.undo-name");
 	if (r == 0)
 		r = sync_folder(pool, err);
 	if (r == 0)
 		r = remove_name(pool, from, err);
+	CRASH_POINT("pool.undone");
 	return r < 0 ? r : sync_folder(pool, err);
 }
 
@@ -253,6 +258,7 @@ int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_er
 
 	pool_file_name(id, name);
 	r = remove_name(pool, name, err);
+	CRASH_POINT("pool.removed");
 	return r < 0 ? r : sync_folder(pool, err);
 }
 

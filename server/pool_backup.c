@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "crash_point.h"
 
 enum { STAMP = 20 };
 
@@ -108,6 +109,7 @@ static int remove_old(const char *catalog_path)
 		(void)snprintf(path, sizeof path, "%s/%s", folder, ends.oldest);
 		if (unlink(path) < 0)
 			return -1;
+		CRASH_POINT("backup.pruned");
 	}
 	return 0;
 }
@@ -121,6 +123,7 @@ int pool_backup_keep(const char *catalog_path)
 	(void)snprintf(to, sizeof to, "%.1200s.%s%s", catalog_path, when, suffix);
 	if (sync_path(from, O_RDONLY) < 0 || rename(from, to) < 0 || sync_folder(catalog_path) < 0)
 		return -1;
+	CRASH_POINT("backup.kept");
 	return remove_old(catalog_path);
 }
 
@@ -170,6 +173,7 @@ int pool_backup_replace(const char *catalog_path, const char *fresh, char ret_ol
 
 	if (sync_path(fresh, O_RDONLY) < 0 || keep_old(catalog_path, ret_old) < 0)
 		return -1;
+	CRASH_POINT("rebuild.old-kept");
 	/* A journal belongs to the old one, and would be played into the new one. */
 	(void)snprintf(from, sizeof from, "%.1200s-journal", catalog_path);
 	(void)snprintf(to, sizeof to, "%s-journal", ret_old);
@@ -177,6 +181,7 @@ int pool_backup_replace(const char *catalog_path, const char *fresh, char ret_ol
 		return -1;
 	if (!*ret_old && unlink(from) < 0 && errno != ENOENT)
 		return -1;
+	CRASH_POINT("rebuild.journal-moved");
 	(void)snprintf(from, sizeof from, "%.1200s-journal", fresh);
 	(void)unlink(from);
 	return rename(fresh, catalog_path) < 0 ? -1 : sync_folder(catalog_path);

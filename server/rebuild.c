@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "pool_backup.h"
 #include "rebuild_private.h"
 
@@ -149,6 +150,7 @@ static int replace(struct rebuild *rebuild, const char *path, const char *fresh)
 			      strerror_r(errno, text, sizeof text));
 		return -1;
 	}
+	CRASH_POINT("rebuild.replaced");
 	if (*old)
 		(void)fprintf(rebuild->out, "the old catalog is %s\n", old);
 	return 0;
@@ -160,8 +162,10 @@ static int run(struct rebuild *rebuild, const char *path)
 
 	if (rebuild_scan(rebuild) < 0 || rebuild_names(rebuild, path) < 0)
 		return -1;
+	CRASH_POINT("rebuild.scanned");
 	if (pool_backup_begin(path, fresh) < 0 || write_catalog(rebuild, fresh) < 0)
 		return -1;
+	CRASH_POINT("rebuild.written");
 	return replace(rebuild, path, fresh);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "log.h"
 #include "pool_look.h"
 #include "reconcile_private.h"
@@ -92,6 +93,7 @@ static void look_at_seal(struct report *report, int fd)
 	struct vhd_error why = {0};
 	int verdict = seal_check(fd, &report->row->seal, true, &why);
 
+	CRASH_POINT("reconcile.seal-checked");
 	if (verdict == SEAL_BROKEN)
 		find(report, FINDING_PARENT_CHANGED, "%s", why.text);
 	else if (verdict == SEAL_TOUCHED)

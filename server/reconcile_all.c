@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "log.h"
 #include "pool_look.h"
 #include "reconcile_private.h"
@@ -132,6 +133,7 @@ static int look_at_row(void *ctx, const struct catalog_image *image)
 		return CATALOG_E_BUSY;
 	reconcile_with(pass->reconcile, pass->engine, image->id);
 	pass->reconcile->done++;
+	CRASH_POINT("reconcile.row");
 	return 0;
 }
 
@@ -165,6 +167,7 @@ int reconcile_all(struct reconcile *reconcile)
 		log_error("catalog and pools are not compared: %s", why.text);
 	if (r == 0)
 		look_at_pools(&pass);
+	CRASH_POINT("reconcile.pools");
 	vhd_engine_free(pass.engine);
 	return r < 0 ? -1 : 0;
 }

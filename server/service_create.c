@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "log.h"
 #include "seal.h"
 #include "service_private.h"
@@ -238,6 +239,7 @@ static int seal_parent(struct creation *creation, struct pool_dir *pool,
 	r = pool_open_image(pool, creation->row.parent_id, false, &fd, err);
 	if (r == 0)
 		r = seal_take(fd, &creation->seal, err);
+	CRASH_POINT("create.sealed");
 	creation->has_seal = r == 0;
 	return r;
 }
@@ -289,15 +291,19 @@ static enum service_code publish(struct creation *creation, struct service_error
 	struct vhd_error why = {0};
 
 	service_create_facts(creation->disk, &facts);
+	CRASH_POINT("create.written");
 	if (pool_publish(creation->pool, creation->row.id, &why) < 0 ||
 	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
 		return service_codes_vhd(&why, err);
+	CRASH_POINT("create.published");
 	if (catalog_finish_create(creation->service->catalog, creation->row.id, &facts, &usage,
 				  creation->has_seal ? &creation->seal : NULL, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	creation->published = true;
+	CRASH_POINT("create.settling");
 	if (pool_settle(creation->pool, creation->row.id, &why) < 0)
 		log_error("%s; the next start removes it", why.text);
+	CRASH_POINT("create.settled");
 	return SERVICE_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "log.h"
 #include "service_private.h"
 
@@ -42,6 +43,7 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 		return service_codes_catalog(&catalog_why, err);
 	if (pool_remove(pool, id, &why) < 0)
 		return service_codes_vhd(&why, err);
+	CRASH_POINT("delete.removed");
 	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	return SERVICE_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
 #include "log.h"
 #include "service_main.h"
 #include "service_private.h"
@@ -35,6 +36,7 @@ static int undo_create(void *ctx, const struct catalog_image *image)
 		return 0;
 	}
 	log_info("image '%s': its creation was interrupted, and is undone", image->name);
+	CRASH_POINT("restart.undone");
 	return forget(service, image);
 }
 
@@ -51,6 +53,7 @@ static int finish_delete(void *ctx, const struct catalog_image *image)
 		return 0;
 	}
 	log_info("image '%s': its deletion was interrupted, and is finished", image->name);
+	CRASH_POINT("restart.removed");
 	return forget(service, image);
 }
 
@@ -81,8 +84,10 @@ int service_recover(struct service *service, char *ret_why)
 	struct vhd_error vhd_why;
 	int r = catalog_each(service->catalog, CATALOG_CREATING, undo_create, service, &why);
 
+	CRASH_POINT("restart.creations");
 	if (r == 0)
 		r = catalog_each(service->catalog, CATALOG_DELETING, finish_delete, service, &why);
+	CRASH_POINT("restart.deletions");
 	if (r < 0) {
 		(void)snprintf(ret_why, SERVICE_WHY, "recovery: %s", why.text);
 		return -1;
@@ -93,5 +98,6 @@ int service_recover(struct service *service, char *ret_why)
 		if (pool_each_new(settling.pool, settle, &settling, &vhd_why) < 0)
 			log_error("%s", vhd_why.text);
 	}
+	CRASH_POINT("restart.settled");
 	return 0;
 }
