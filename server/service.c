@@ -65,7 +65,10 @@ static int look_after(struct service *service, char ret_why[SERVICE_WHY])
 {
 	if (service_recover(service, ret_why) < 0)
 		return SERVICE_MAIN_CANNOT;
-	service->keeper = service_keeper_start(service->catalog, &service->reconcile);
+	service->room = service_room_new(&service->pools);
+	if (service->room)
+		service->keeper =
+			service_keeper_start(service->catalog, &service->reconcile, service->room);
 	if (service->keeper)
 		return 0;
 	(void)snprintf(ret_why, SERVICE_WHY, "cannot start a thread");
@@ -108,6 +111,7 @@ void service_main_close(struct service *service)
 	if (!service)
 		return;
 	service_keeper_stop(service->keeper);
+	service_room_free(service->room);
 	images_free(service->images);
 	catalog_close(service->catalog);
 	pool_set_close(&service->pools);
@@ -119,20 +123,12 @@ void service_ready(struct service *service, struct service_ready *ret_ready)
 {
 	struct service_check *catalog = &ret_ready->checks[0], *pool = &ret_ready->checks[1];
 	char why[CATALOG_WHY];
-	struct vhd_error err = {0};
-	uint64_t size = 0, space = 0;
 
 	memset(ret_ready, 0, sizeof *ret_ready);
 	catalog->name = "catalog";
 	catalog->ok = catalog_healthy(service->catalog, why);
 	(void)snprintf(catalog->text, sizeof catalog->text, "%.150s", why);
-	pool->name = "pool";
-	pool->ok = pool_space(service->pools.items[0].pool, &size, &space, &err) == 0;
-	(void)snprintf(pool->text, sizeof pool->text, "%.150s", err.text);
-	if (pool->ok && space < size / 100) {
-		pool->ok = false;
-		(void)snprintf(pool->text, sizeof pool->text, "less than 1 %% is free");
-	}
+	service_room_check(service->room, pool);
 	/* A damaged image keeps the others from nothing. */
 	service_health_check(service, &ret_ready->checks[2]);
 	ret_ready->n_checks = 3;

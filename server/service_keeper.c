@@ -10,8 +10,9 @@
 enum { READY_MS = 2000, PAUSE_MS = 1000, BACKUP_MS = 60 * 1000 };
 
 struct service_keeper {
-	struct catalog *catalog; /* constant, as is the next one */
+	struct catalog *catalog; /* constant, as are the next ones */
 	struct reconcile *reconcile;
+	struct service_room *room;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
@@ -72,6 +73,7 @@ static void *keep(void *ctx)
 
 	compare(keeper);
 	do {
+		service_room_measure(keeper->room);
 		if (!room || !catalog_healthy(keeper->catalog, why))
 			room = catalog_keep_room(keeper->catalog);
 		if (clock_monotonic_ms() >= again_ms) {
@@ -95,7 +97,8 @@ static void wait_compared(struct service_keeper *keeper)
 	(void)pthread_mutex_unlock(&keeper->lock);
 }
 
-struct service_keeper *service_keeper_start(struct catalog *catalog, struct reconcile *reconcile)
+struct service_keeper *service_keeper_start(struct catalog *catalog, struct reconcile *reconcile,
+					    struct service_room *room)
 {
 	struct service_keeper *keeper = calloc(1, sizeof *keeper);
 
@@ -103,6 +106,8 @@ struct service_keeper *service_keeper_start(struct catalog *catalog, struct reco
 		return NULL;
 	keeper->catalog = catalog;
 	keeper->reconcile = reconcile;
+	keeper->room = room;
+	service_room_measure(room); /* the comparison may take long */
 	(void)pthread_mutex_init(&keeper->lock, NULL);
 	clock_cond_init(&keeper->changed);
 	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {

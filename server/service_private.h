@@ -10,6 +10,7 @@
 #include "service.h"
 
 struct service_keeper;
+struct service_room;
 
 struct service {
 	struct service_about about;
@@ -18,6 +19,7 @@ struct service {
 	struct pool_set pools;
 	struct findings *findings;
 	struct reconcile reconcile;
+	struct service_room *room;
 	struct service_keeper *keeper;
 	uint32_t depth_warn;
 };
