@@ -11,6 +11,7 @@
 #include "image.h"
 #include "locator.h"
 #include "utf.h"
+#include "writer.h"
 
 /* blktap's batmap header, FORMAT.md 7. */
 enum { BM_OFFSET = 8, BM_SIZE = 16, BM_VERSION = 20, BM_CHECKSUM = 24, BM_LENGTH = 28 };
@@ -70,7 +71,7 @@ static int say_features(const struct image *image, size_t arg, const struct text
 			struct vhd_error *err)
 {
 	(void)arg, (void)err;
-	return say(out, "%s", image->footer.features & 1 ? "Temporary" : "");
+	return say(out, "%s", image->footer.features & FOOTER_TEMPORARY ? "Temporary" : "");
 }
 
 /* NULs at its end are padding. */
@@ -275,6 +276,19 @@ static void trim(char *text)
 	text[i] = '\0';
 }
 
+/* vhd_set_footer may change it meanwhile. */
+static void lock_footer(const struct image *image)
+{
+	if (image->writer)
+		pthread_mutex_lock(&image->writer->lock);
+}
+
+static void unlock_footer(const struct image *image)
+{
+	if (image->writer)
+		pthread_mutex_unlock(&image->writer->lock);
+}
+
 int vhd_field(const struct vhd *disk, const char *name, char *ret_text, size_t len,
 	      struct vhd_error *err)
 {
@@ -292,7 +306,11 @@ int vhd_field(const struct vhd *disk, const char *name, char *ret_text, size_t l
 	if (image->info.type == VHD_RAW || (fields[i].part == HEADER && image_flat(image)))
 		return vhd_fail(err, VHD_E_NOT_FOUND, "%s: this image has no %s", name,
 				fields[i].part == HEADER ? "header" : "footer");
+	if (fields[i].part == FOOTER)
+		lock_footer(image);
 	r = fields[i].say(image, fields[i].arg, &out, err);
+	if (fields[i].part == FOOTER)
+		unlock_footer(image);
 	if (r < 0)
 		return vhd_wrap(err, r, "%s", name);
 	trim(ret_text);

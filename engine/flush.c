@@ -15,6 +15,7 @@ struct flush {
 	size_t n;
 	uint64_t epoch, bytes;
 	uint32_t *fresh; /* room for the numbers of the new ones */
+	bool gated;      /* the caller has shut the gate */
 	bool barrier;    /* F1 was tried: from there on the file may show what is frozen */
 	bool metadata;   /* something is left to sync after it */
 };
@@ -28,13 +29,25 @@ static int make_room(struct flush *flush, struct vhd_error *err)
 	return 0;
 }
 
+static void shut_gate(const struct flush *flush)
+{
+	if (!flush->gated)
+		pthread_rwlock_wrlock(&flush->image->writer->gate);
+}
+
+static void open_gate(const struct flush *flush)
+{
+	if (!flush->gated)
+		pthread_rwlock_unlock(&flush->image->writer->gate);
+}
+
 /* Freezes what was accepted so far; writes go on in the next epoch. */
 static int freeze_epoch(struct flush *flush, struct vhd_error *err)
 {
 	struct writer *writer = flush->image->writer;
 	int r;
 
-	pthread_rwlock_wrlock(&writer->gate);
+	shut_gate(flush);
 	pthread_mutex_lock(&writer->lock);
 	r = dirty_list(writer->dirty, &flush->blocks, &flush->n, err);
 	if (r == 0)
@@ -48,7 +61,7 @@ static int freeze_epoch(struct flush *flush, struct vhd_error *err)
 		flush->epoch = writer->epoch_open++;
 	}
 	pthread_mutex_unlock(&writer->lock);
-	pthread_rwlock_unlock(&writer->gate);
+	open_gate(flush);
 	return r;
 }
 
@@ -234,12 +247,12 @@ static void give_up(struct flush *flush, int r)
 	struct writer *writer = flush->image->writer;
 	bool again = !flush->barrier && (r == VHD_E_NOSPC || r == VHD_E_NOMEM);
 
-	pthread_rwlock_wrlock(&writer->gate);
+	shut_gate(flush);
 	pthread_mutex_lock(&writer->lock);
 	if (!again || take_back(writer, flush) < 0)
 		writer->failed = true;
 	pthread_mutex_unlock(&writer->lock);
-	pthread_rwlock_unlock(&writer->gate);
+	open_gate(flush);
 }
 
 static void flush_drop(struct flush *flush)
@@ -248,9 +261,9 @@ static void flush_drop(struct flush *flush)
 	free(flush->fresh);
 }
 
-static int flush_now(struct image *image, struct vhd_error *err)
+static int flush_now(struct image *image, bool gated, struct vhd_error *err)
 {
-	CLEANUP(flush_drop) struct flush flush = {.image = image};
+	CLEANUP(flush_drop) struct flush flush = {.image = image, .gated = gated};
 	int r = freeze_epoch(&flush, err);
 
 	CRASH_POINT("flush.gate");
@@ -295,8 +308,19 @@ int writer_flush(struct image *image, uint64_t epoch, struct vhd_error *err)
 	/* Whoever held the lock may have done it for us, or failed. */
 	r = wanted(writer, &epoch, &needed, err);
 	if (r == 0 && needed)
-		r = flush_now(image, err);
+		r = flush_now(image, false, err);
 	pthread_mutex_unlock(&writer->flush_lock);
+	return r;
+}
+
+int writer_flush_rest(struct image *image, struct vhd_error *err)
+{
+	uint64_t epoch = 0;
+	bool needed;
+	int r = wanted(image->writer, &epoch, &needed, err);
+
+	if (r == 0 && (needed || image->writer->pending > 0))
+		r = flush_now(image, true, err);
 	return r;
 }
 

@@ -203,6 +203,15 @@ void footer_encode(const struct footer *footer, uint8_t ret_raw[FOOTER_SIZE])
 	put_be32(ret_raw + FTR_CHECKSUM, checksum(ret_raw));
 }
 
+void footer_set(uint8_t raw[FOOTER_SIZE], bool saved_state, bool temporary)
+{
+	uint32_t features = get_be32(raw + FTR_FEATURES) & ~(uint32_t)FOOTER_TEMPORARY;
+
+	put_be32(raw + FTR_FEATURES, features | (temporary ? FOOTER_TEMPORARY : 0U));
+	raw[FTR_SAVED_STATE] = saved_state;
+	put_be32(raw + FTR_CHECKSUM, checksum(raw));
+}
+
 /* Names as in the specification's appendix: cylinders times heads, sectors per track. */
 void footer_geometry(uint64_t size, uint16_t *ret_cylinders, uint8_t *ret_heads,
 		     uint8_t *ret_sectors)

@@ -5,6 +5,7 @@
 #include "vhd.h"
 
 enum {
+	FOOTER_TEMPORARY = 1, /* bit of the features */
 	FOOTER_SIZE = 512,
 	FOOTER_SIZE_OLD = 511, /* before Virtual PC 2004 */
 	VHD_CREATOR_VERSION = 0x000A0000,
@@ -41,6 +42,10 @@ int footer_decode(const uint8_t raw[FOOTER_SIZE], struct footer *ret_footer, str
 
 /* Reserved bytes zero, checksum computed. */
 void footer_encode(const struct footer *footer, uint8_t ret_raw[FOOTER_SIZE]);
+
+/* Sets the two fields in a footer that footer_decode accepted, and its checksum right; what else
+ * its writer put there is kept. */
+void footer_set(uint8_t raw[FOOTER_SIZE], bool saved_state, bool temporary);
 
 /* ATA geometry for a size in bytes, by the specification's appendix. */
 void footer_geometry(uint64_t size, uint16_t *ret_cylinders, uint8_t *ret_heads,

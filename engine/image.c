@@ -43,7 +43,7 @@ static void fill_info(struct image *image, unsigned footers)
 		.heads = footer->heads,
 		.sectors_per_track = footer->sectors_per_track,
 		.saved_state = footer->saved_state,
-		.temporary = footer->features & 1,
+		.temporary = footer->features & FOOTER_TEMPORARY,
 		.footers = footers,
 		.depth = 1,
 	};

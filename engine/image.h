@@ -32,8 +32,8 @@ struct image {
 	struct vhd_engine *engine;
 	struct vhd_io io;
 	struct vhd_info info;
-	struct footer footer;
-	uint8_t footer_raw[FOOTER_SIZE]; /* what every copy of it must be */
+	struct footer footer; /* two fields and the checksum: by writer->lock, if there is one */
+	uint8_t footer_raw[FOOTER_SIZE]; /* what every copy of it must be; by writer->gate */
 	struct header header;            /* dynamic and differencing */
 	struct image *parent;            /* counted; NULL for a root, and when `lone` */
 	struct image **levels; /* itself, its parent, ...: info.depth of them; NULL before its first
@@ -129,6 +129,11 @@ struct footers {
 /* `head_first`: where the end of the file cannot be trusted the copy at the start wins. */
 int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 		 struct vhd_error *err);
+/* Makes `raw` the footer at `end`, cuts the file there, and then, with `head`, makes it the copy at
+ * the start: in the order that a power cut forgives, durable on success. What is right already is
+ * not written. */
+int footers_write(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t end, bool head,
+		  struct vhd_error *err);
 bool footer_same_disk(const struct footer *a, const struct footer *b);
 
 /* Repairs what an unclean stop left: FORMAT.md 8. Idempotent; nothing is changed when nothing is

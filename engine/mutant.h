@@ -1,4 +1,5 @@
-/* mutant.h - wrong orderings M1 to M12 that the crash test must catch; only in the test build. */
+/* mutant.h - wrong orderings M1 to M14 that the tests of power cuts must catch; only in the test
+ * build. */
 #ifndef MUTANT_H
 #define MUTANT_H
 

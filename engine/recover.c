@@ -75,6 +75,11 @@ static int same_at(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint
 	return r;
 }
 
+static int barrier(const struct vhd_io *io, bool skip, struct vhd_error *err)
+{
+	return skip || MUTANT(14) ? 0 : io_flush(io, err);
+}
+
 /* R1: the copy at the start is never touched before the one at the end is durable. */
 static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t end,
 		     struct vhd_error *err)
@@ -91,14 +96,15 @@ static int mend_tail(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], ui
 		r = io_write(io, raw, FOOTER_SIZE, end, err);
 		CRASH_POINT("recover.tail");
 		if (r == 0)
-			r = io_flush(io, err);
+			r = barrier(io, MUTANT(7), err);
 		CRASH_POINT("recover.tail-synced");
 	}
 	/* R7: what lies behind belongs to nobody and must not come back inside a new block. */
-	if (r == 0 && !MUTANT(6))
-		r = io_resize(io, end + FOOTER_SIZE, err);
+	if (r < 0 || size == end + FOOTER_SIZE || MUTANT(6))
+		return r;
+	r = io_resize(io, end + FOOTER_SIZE, err);
 	CRASH_POINT("recover.cut");
-	return r < 0 ? r : io_flush(io, err);
+	return r < 0 ? r : barrier(io, false, err);
 }
 
 static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], struct vhd_error *err)
@@ -110,7 +116,16 @@ static int mend_head(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], st
 		return r;
 	r = io_write(io, raw, FOOTER_SIZE, 0, err);
 	CRASH_POINT("recover.head");
-	return r < 0 ? r : io_flush(io, err);
+	return r < 0 ? r : barrier(io, false, err);
+}
+
+int footers_write(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t end, bool head,
+		  struct vhd_error *err)
+{
+	int r = mend_tail(io, raw, end, err);
+
+	CRASH_POINT("recover.tail-mended");
+	return r == 0 && head ? mend_head(io, raw, err) : r;
 }
 
 int recover_image(const struct vhd_io *io, struct vhd_error *err)
@@ -124,11 +139,7 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err)
 	CRASH_POINT("recover.planned");
 
 	/* A fixed disk never grows: it has nothing to mend. */
-	if (r == 0 && plan.footer.type != VHD_FIXED) {
-		r = mend_tail(io, plan.raw, plan.end, err);
-		CRASH_POINT("recover.tail-mended");
-		if (r == 0)
-			r = mend_head(io, plan.raw, err);
-	}
+	if (r == 0 && plan.footer.type != VHD_FIXED)
+		r = footers_write(io, plan.raw, plan.end, true, err);
 	return r < 0 ? vhd_wrap(err, r, "recover") : 0;
 }

@@ -430,7 +430,10 @@ void vhd_state(const struct vhd *disk, struct vhd_state *ret_state)
 {
 	struct writer *writer = disk->image->writer;
 
-	*ret_state = (struct vhd_state){0};
+	*ret_state = (struct vhd_state){
+		.saved_state = disk->image->info.saved_state,
+		.temporary = disk->image->info.temporary,
+	};
 	if (!writer)
 		return;
 	pthread_mutex_lock(&writer->lock);
@@ -445,6 +448,8 @@ void vhd_state(const struct vhd *disk, struct vhd_state *ret_state)
 		.writable = disk->writable,
 		.frozen = writer->frozen,
 		.failed = writer->failed,
+		.saved_state = disk->image->footer.saved_state,
+		.temporary = disk->image->footer.features & FOOTER_TEMPORARY,
 	};
 	pthread_mutex_unlock(&writer->lock);
 }

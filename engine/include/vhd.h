@@ -210,6 +210,17 @@ void vhd_close(struct vhd *disk); /* NULL is fine. Flush first: unflushed metada
  * it by itself. */
 VHD_NODISCARD int vhd_freeze(struct vhd *disk, struct vhd_error *err);
 
+/* The fields of a footer that may change while the image lives. */
+struct vhd_footer {
+	bool saved_state, temporary; /* `temporary`: feature bit 0 */
+};
+/* Makes them so in every footer of the file, durably, together with all that was written before;
+ * the rest of the footers stays. Readers go on meanwhile, writers wait. A power cut leaves an image
+ * that has, perhaps after recovery, all of the old fields or all of the new ones. VHD_E_READONLY,
+ * VHD_E_FROZEN; a failed write or sync of a footer fails the image, as one of vhd_flush does. */
+VHD_NODISCARD int vhd_set_footer(struct vhd *disk, const struct vhd_footer *footer,
+				 struct vhd_error *err);
+
 /* Undoes vhd_freeze when no open child uses the file: VHD_E_BUSY while one does. */
 VHD_NODISCARD int vhd_thaw(struct vhd *disk, struct vhd_error *err);
 
@@ -296,9 +307,9 @@ struct vhd_info {
 	char creator_os[5];
 	uint16_t cylinders;
 	uint8_t heads, sectors_per_track;
-	bool saved_state, temporary;
-	unsigned footers; /* which footer copies were good at open, enum vhd_footers */
-	unsigned depth;   /* images of the chain: 1 without a parent */
+	bool saved_state, temporary; /* as it was opened; now: vhd_state */
+	unsigned footers;            /* which footer copies were good at open, enum vhd_footers */
+	unsigned depth;              /* images of the chain: 1 without a parent */
 };
 enum vhd_footers {
 	VHD_FOOTER_EOF = 1,
@@ -389,6 +400,7 @@ struct vhd_state {
 	uint32_t allocated;     /* blocks allocated since open */
 	uint64_t changes;       /* counts writes and zeroes since open */
 	bool writable, frozen, failed;
+	bool saved_state, temporary; /* of the footer, now */
 };
 void vhd_state(const struct vhd *disk, struct vhd_state *ret_state);
 

@@ -124,6 +124,18 @@ static bool check_content(struct rig *rig, int image, struct vhd *disk)
 	return true;
 }
 
+/* All fields old or all new, and new once they were promised. */
+static bool check_footer(struct rig *rig, int image, const struct vhd *disk)
+{
+	struct vhd_state state;
+	unsigned fields;
+
+	vhd_state(disk, &state);
+	fields = (state.saved_state ? 1U : 0U) | (state.temporary ? 2U : 0U);
+	return rig->images[image].footers & 1U << fields ||
+	       rig_wrong(rig, "image %d has the footer fields %u, never allowed", image, fields);
+}
+
 /* ---- and on ---- */
 
 /* The file must hold all that it may hold plus the sectors just written, each with exactly its new
@@ -207,7 +219,8 @@ static bool recover(struct rig_files *files, int image, bool on)
 
 	if (open_disk(files, image, VHD_WRITE | VHD_RECOVER, &disk, &err) < 0)
 		return rig_wrong(rig, "image %d is lost: %s", image, err.text);
-	ok = check_file(rig, image, files->files[image]) && check_content(rig, image, disk);
+	ok = check_file(rig, image, files->files[image]) && check_footer(rig, image, disk) &&
+	     check_content(rig, image, disk);
 	if (ok && on)
 		ok = write_on(rig, image, disk, files->files[image]);
 	vhd_close(disk);

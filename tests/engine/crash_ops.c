@@ -237,6 +237,24 @@ static bool op_freeze(struct rig *rig, int image)
 	return promised(rig);
 }
 
+/* What came before it is durable after it, too. */
+static bool op_set_footer(struct rig *rig, int image)
+{
+	unsigned fields = (unsigned)rng_below(&rig->rng, 4);
+	struct vhd_footer footer = {.saved_state = fields & 1, .temporary = fields & 2};
+	uint64_t when = rig->clock;
+	struct vhd_error err;
+
+	rig->images[image].footers |= 1U << fields;
+	if (vhd_set_footer(rig->images[image].disk, &footer, &err) < 0)
+		return rig_wrong(rig, "set footer: %s", err.text);
+	if (!walk(rig))
+		return false;
+	rig->images[image].footers = 1U << fields;
+	rig_durable(rig, image, when);
+	return promised(rig);
+}
+
 static bool op_reopen(struct rig *rig, int image)
 {
 	struct rig_files files = {.rig = rig};
@@ -272,7 +290,7 @@ static bool create(struct rig *rig, int parent)
 	args.parent_path = "/pool/parent.vhd";
 	args.child_path = "/pool/child.vhd";
 	memset(args.id, index + 1, sizeof args.id);
-	*image = (struct rig_image){.id = (uint8_t)(index + 1), .parent = parent};
+	*image = (struct rig_image){.id = (uint8_t)(index + 1), .footers = 1, .parent = parent};
 	image->file = memio_new(rig->journal);
 	crash_add(&rig->crash, image->file);
 	io = memio_io(image->file);
@@ -316,8 +334,8 @@ bool rig_op(struct rig *rig)
 		unsigned weight;
 		bool (*run)(struct rig *rig, int image);
 	} ops[] = {
-		{60, op_write},   {8, op_zero},   {18, op_flush},
-		{7, op_snapshot}, {3, op_freeze}, {4, op_reopen},
+		{57, op_write}, {8, op_zero},   {18, op_flush},     {7, op_snapshot},
+		{3, op_freeze}, {4, op_reopen}, {3, op_set_footer},
 	};
 	uint64_t dice = rng_below(&rig->rng, 100);
 	size_t i = 0;

@@ -25,8 +25,9 @@ struct rig_image {
 	struct memio *file;
 	struct vhd *disk; /* NULL: frozen, used through its children */
 	uint8_t id;
-	int parent;  /* index, or -1 */
-	bool active; /* somebody writes it: it is recovered after a cut */
+	unsigned footers; /* bit 1 << n: the fields that vhd_set_footer changes may be n */
+	int parent;       /* index, or -1 */
+	bool active;      /* somebody writes it: it is recovered after a cut */
 	struct rig_sector *sectors;
 	size_t n_sectors, room;
 };

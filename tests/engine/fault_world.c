@@ -205,6 +205,15 @@ static void check_open_disk(struct world *world, const char *what)
 	memcpy(world->before + 3 * WORLD_BLOCK + 512, world->after + 3 * WORLD_BLOCK + 512, 700);
 }
 
+static void check_footer(struct world *world, const struct vhd *disk, const char *what)
+{
+	struct vhd_state state;
+
+	vhd_state(disk, &state);
+	if (state.saved_state != state.temporary || (world->footer_set && !state.saved_state))
+		fail_msg("%s: the footer says %d and %d", what, state.saved_state, state.temporary);
+}
+
 static void check_file(struct world *world, const char *what)
 {
 	struct reader reader;
@@ -229,6 +238,7 @@ void world_check(struct world *world, const char *what)
 	if (world_open(world, world->target, VHD_WRITE | VHD_RECOVER, &disk, &err) < 0)
 		fail_msg("%s: lost: %s", what, err.text);
 	check_content(world, disk, what);
+	check_footer(world, disk, what);
 	check_file(world, what);
 	vhd_close(disk);
 }

@@ -18,7 +18,8 @@ struct world {
 	struct vhd *disk;       /* opened by the scenario */
 	struct vhd *other;
 	uint8_t before[WORLD_SIZE], after[WORLD_SIZE];
-	bool flushed; /* the work is durable: `before` is not allowed any more */
+	bool footer_set; /* its fields are the new ones now, else the old ones or the new ones */
+	bool flushed;    /* the work is durable: `before` is not allowed any more */
 };
 
 /* The images as they are before every run; made once. */

@@ -83,6 +83,8 @@ static void catches_wrong_orders(void **state)
 		{6, "recovery leaves what lies behind the last block"},
 		{11, "new block of a root gets only the written bits"},
 		{12, "flush writes live metadata, not what it froze"},
+		{13, "footer changed while blocks wait for a flush"},
+		{14, "change of the footer answered before it is durable"},
 	};
 	uint64_t seed = rng_seed("test_crash, mutants");
 	int survivors = 0;

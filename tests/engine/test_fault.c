@@ -134,6 +134,21 @@ static int zero(struct world *world, struct vhd_error *err)
 	return r == 0 ? world_flush(world, err) : r;
 }
 
+static int set_footer(struct world *world, struct vhd_error *err)
+{
+	static const struct vhd_footer footer = {.saved_state = true, .temporary = true};
+	int r = world_open(world, world->target, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_write(world, 100, 1000, 0x64, err);
+	if (r == 0 && world->target != FIXED)
+		r = world_write(world, 3 * WORLD_BLOCK, 1000, 0x65, err);
+	if (r == 0)
+		r = vhd_set_footer(world->disk, &footer, err);
+	world->flushed = world->footer_set = r == 0;
+	return r;
+}
+
 static int freeze_and_thaw(struct world *world, struct vhd_error *err)
 {
 	int r = world_open(world, LEAF, VHD_WRITE, &world->disk, err);
@@ -220,6 +235,9 @@ static const struct scenario {
 	{"zero a root", BASE, zero},
 	{"zero a child", LEAF, zero},
 	{"zero fixed", FIXED, zero},
+	{"set the footer of a root", BASE, set_footer},
+	{"set the footer of a child", LEAF, set_footer},
+	{"set the footer of a fixed disk", FIXED, set_footer},
 	{"freeze and thaw", LEAF, freeze_and_thaw},
 	{"read", LEAF, read_all},
 	{"locate", LEAF, locate},
