@@ -1,4 +1,4 @@
-/* base64.c - octets inside JSON. */
+/* base64.c - octets as text. */
 #include "base64.h"
 
 #include <stdint.h>
@@ -14,6 +14,24 @@ static int value(char c)
 	if (c == '+')
 		return 62;
 	return c == '/' ? 63 : -1;
+}
+
+void base64_encode(const unsigned char *data, size_t len, char *ret_text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t bits = (uint32_t)data[i] << 16;
+
+		bits |= i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0;
+		bits |= i + 2 < len ? data[i + 2] : 0;
+		*ret_text++ = digits[bits >> 18];
+		*ret_text++ = digits[bits >> 12 & 63];
+		*ret_text++ = i + 1 < len ? digits[bits >> 6 & 63] : '=';
+		*ret_text++ = i + 2 < len ? digits[bits & 63] : '=';
+	}
+	*ret_text = '\0';
 }
 
 bool base64_decode(const char *text, size_t len, unsigned char *ret_data, size_t *ret_len)

@@ -97,49 +97,21 @@ enum api_step call_flush(struct api_call *call, route_fn *finish)
 	return API_WAIT;
 }
 
-/* `mark` is "W/" for a weak one. */
-static bool check_etag(struct api_call *call, const char *mark, const char *etag)
+bool call_checksum(struct api_call *call, uint64_t offset, uint64_t n)
 {
-	const char *match = http_header(call->request, "If-Match");
-	const char *none = http_header(call->request, "If-None-Match");
-	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
+	struct problem *problem = &call->problem;
+	char said[CHECKSUM_TEXT], has[CHECKSUM_TEXT];
 
-	if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
-		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
-			       etag);
-		(void)call_fail(call, CODE_PRECONDITION_FAILED,
-				"If-Match names %s, but the ETag is now %s\"%s\"", match, mark,
-				etag);
-		return false;
-	}
-	if (!none || !range_etag_match(none, etag, false))
+	if (checksum_holds(&call->checksum, said, has))
 		return true;
-	if (safe) {
-		(void)call_empty(call, 304);
-		call_header(call, "ETag", "%s\"%s\"", mark, etag);
-		return false;
-	}
-	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark, etag);
-	(void)call_fail(call, CODE_PRECONDITION_FAILED,
-			"If-None-Match names %s, and the ETag is %s\"%s\"", none, mark, etag);
+	problem->has_written = true;
+	problem->written_offset = offset;
+	problem->written_length = n;
+	(void)call_fail(call, CODE_CHECKSUM_MISMATCH, "the request says %s, the body has %s; %s",
+			said, has,
+			n > 0 ? "what was sent has been written, write that range again"
+			      : "nothing was changed");
 	return false;
-}
-
-bool call_etag(struct api_call *call, const char *etag)
-{
-	return check_etag(call, "", etag);
-}
-
-bool call_etag_weak(struct api_call *call, const char *etag)
-{
-	return check_etag(call, "W/", etag);
-}
-
-bool call_compares(const struct api_call *call)
-{
-	const char *match = http_header(call->request, "If-Match");
-
-	return match && strcmp(match, "*") != 0;
 }
 
 /* What has no ETag has none that a request could name. */
@@ -178,6 +150,7 @@ void api_call_free(struct api_call *call)
 	json_decref(call->body);
 	json_decref(call->results);
 	buf_fini(&call->collected);
+	checksum_fini(&call->checksum);
 	query_fini(&call->query);
 	http_response_free(call->response);
 	free(call);
@@ -193,8 +166,7 @@ static bool safe(const struct http_request *request)
 static bool headers_ok(struct api_call *call)
 {
 	static const char *const always[] = {"Lease", "Idempotency-Key"};
-	static const char *const changing[] = {"If-Unmodified-Since", "Content-Digest",
-					       "Content-MD5", "Repr-Digest"};
+	static const char *const changing[] = {"If-Unmodified-Since", "Repr-Digest"};
 	const struct http_request *request = call->request;
 	const char *coding = http_header(request, "Content-Encoding");
 	const char *expect = http_header(request, "Expect");
@@ -211,7 +183,8 @@ static bool headers_ok(struct api_call *call)
 		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding '%s'", coding);
 	if (expect && strcasecmp(expect, "100-continue") != 0)
 		(void)call_fail(call, CODE_EXPECTATION_FAILED, "Expect '%s'", expect);
-	return call->problem.code == CODE_NONE;
+	return call->problem.code == CODE_NONE &&
+	       (safe(request) || checksum_begin(request, &call->checksum, &call->problem));
 }
 
 static bool parameters_ok(struct api_call *call)
@@ -243,6 +216,8 @@ static bool body_ok(struct api_call *call)
 	if (want == ROUTE_NO_BODY && gate->body != HTTP_BODY_NONE)
 		(void)call_fail(call, CODE_INVALID_VALUE, "%s takes no body here",
 				http_method_name(call->request->method));
+	else if (want == ROUTE_NO_BODY)
+		(void)call_checksum(call, 0, 0);
 	if (want == ROUTE_COLLECT && gate->length > API_COLLECT_MAX)
 		(void)call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %d bytes",
 				API_COLLECT_MAX);
@@ -344,6 +319,9 @@ enum api_step api_call_collected(struct api_call *call)
 {
 	call->consumed = true;
 	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	checksum_add(&call->checksum, call->collected.data, call->collected.len);
+	if (!call_checksum(call, 0, 0))
 		return API_REPLY;
 	call->body = body_parse(call->collected.data, call->collected.len, &call->problem);
 	buf_fini(&call->collected);

@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "buf.h"
+#include "checksum.h"
 #include "gate.h"
 #include "problem.h"
 #include "query.h"
@@ -22,7 +23,8 @@ struct call_write {
 		declared; /* by Content-Range of a chunked body; SERVICE_UNKNOWN_LENGTH: not said */
 	bool flush;
 	bool detect_zeroes;
-	bool compare;            /* If-Match: collected, and written only if the ETag is still */
+	bool collect;            /* the body is small, and is looked at before it is written */
+	bool compare;            /* If-Match: written only if the ETag is still */
 	char etag[SERVICE_ETAG]; /* this one */
 };
 
@@ -42,6 +44,7 @@ struct api_call {
 	json_t *body; /* what was collected; an object */
 	struct service_data *data;
 	struct call_write write;
+	struct checksum checksum;
 	json_t *results; /* of PATCH */
 	size_t completed;
 
@@ -68,6 +71,10 @@ enum api_step call_text(struct api_call *call, unsigned status, const char *type
 enum api_step call_empty(struct api_call *call, unsigned status);
 /* Waits until what was written through call->data is durable, then goes on with `finish`. */
 enum api_step call_flush(struct api_call *call, route_fn *finish);
+
+/* The body has come to its end, and `n` bytes of it were written at `offset` already. False: its
+ * digests are not those that the request says, and the problem is set. */
+bool call_checksum(struct api_call *call, uint64_t offset, uint64_t n);
 
 /* Adds a header to the response; does nothing after a failure. */
 void call_header(struct api_call *call, const char *name, const char *format, ...)

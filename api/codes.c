@@ -172,6 +172,11 @@ static const struct code_info codes[CODES] = {
 		{422, false, "unsupported-vhd", "This kind of VHD is not supported",
 		 "The file is legal but uses something that the daemon does not handle.",
 		 "Convert it with another program."},
+	[CODE_CHECKSUM_MISMATCH] =
+		{422, false, "checksum-mismatch",
+		 "The body has another digest than the request says",
+		 "Bytes were changed on the way, or the digest is of other bytes.",
+		 "Send the request again; 'written' says which range holds bytes of this one."},
 	[CODE_SIZE_TOO_LARGE] = {422, false, "size-too-large", "The size is too large",
 				 "A VHD disk ends at 2040 GiB.", "Use a smaller size."},
 	[CODE_SIZE_NOT_REPRESENTABLE] =

@@ -34,6 +34,7 @@ static const char *const features[] = {
 	"data.compare",
 	"data.flush",
 	"data.detect_zeroes",
+	"data.digest",
 	"sectors",
 	"sectors.list",
 	"extents",

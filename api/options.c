@@ -17,8 +17,9 @@ static json_t *words(const char *const *list, size_t n)
 static struct out common(struct api_call *call)
 {
 	static const char *const allow[] = {"GET", "HEAD", "PUT", "PATCH", "POST", "OPTIONS"};
-	static const char *const features[] = {"flush",   "zero",   "discard", "write",
-					       "extents", "ranges", "compare", "detect_zeroes"};
+	static const char *const features[] = {"flush",   "zero",          "discard",
+					       "write",   "extents",       "ranges",
+					       "compare", "detect_zeroes", "digest"};
 	const char *path = service_about(call->api->service)->unix_socket;
 	struct out out = out_object();
 

@@ -191,6 +191,15 @@ static void put_head(struct out *out, const struct problem *problem, const char 
 	out_text(out, "instance", request_id);
 }
 
+static json_t *written_json(const struct problem *problem)
+{
+	struct out out = out_object();
+
+	out_number(&out, "offset", problem->written_offset);
+	out_number(&out, "length", problem->written_length);
+	return out_take(&out);
+}
+
 static char *problem_json(const struct problem *problem, const char *request_id, const char *advice)
 {
 	struct out out = out_object();
@@ -206,6 +215,8 @@ static char *problem_json(const struct problem *problem, const char *request_id,
 		out_text(&out, "current_etag", problem->etag);
 	if (problem->has_completed)
 		out_number(&out, "completed", problem->completed);
+	if (problem->has_written)
+		out_json(&out, "written", written_json(problem));
 	if (codes_info(problem->code)->status == 500)
 		out_text(&out, "report", request_id);
 	body = out_take(&out);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "codes.h"
 #include "http.h"
@@ -28,6 +29,8 @@ struct problem {
 	char etag[80];                /* of precondition-failed: the ETag now */
 	bool has_completed;           /* of PATCH: so many operations were done before this */
 	size_t completed;
+	bool has_written; /* of checksum-mismatch: so many bytes were written nevertheless */
+	uint64_t written_offset, written_length;
 	bool close; /* the connection cannot go on */
 };
 

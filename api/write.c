@@ -5,6 +5,7 @@
 #include "handlers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "range.h"
@@ -106,7 +107,8 @@ static bool fits(struct api_call *call)
 }
 
 /* If-Match makes a compare-and-write: small, so that it can be collected, and then be compared and
- * written at once. False: answered. */
+ * written at once. A digest of a small body is verified before the body is written. False:
+ * answered. */
 static bool compares(struct api_call *call)
 {
 	struct call_write *write = &call->write;
@@ -116,6 +118,8 @@ static bool compares(struct api_call *call)
 	if (!call_etag(call, state.etag))
 		return false;
 	write->compare = call_compares(call);
+	write->collect =
+		write->compare || (call->checksum.wanted && write->length <= API_COLLECT_MAX);
 	memcpy(write->etag, state.etag, sizeof write->etag);
 	if (!write->compare || write->length == SERVICE_UNKNOWN_LENGTH ||
 	    write->length <= API_COLLECT_MAX)
@@ -151,20 +155,22 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 				write->length);
 		return false;
 	}
-	if (write->compare && !api_call_collect(call, data, len))
+	if (write->collect && !api_call_collect(call, data, len))
 		return false;
-	if (write->compare)
+	if (write->collect)
 		code = SERVICE_OK;
 	else if (write->detect_zeroes)
 		code = zeroes_write(call, data, len, write->offset + write->written);
 	else
 		code = service_data_write(call->data, data, len, write->offset + write->written,
 					  &call->err);
-	if (code == SERVICE_OK)
-		write->written += len;
-	else
+	if (code != SERVICE_OK) {
 		(void)call_refused(call, code);
-	return code == SERVICE_OK;
+		return false;
+	}
+	write->written += len;
+	checksum_add(&call->checksum, data, len);
+	return true;
 }
 
 /* ---- answers
@@ -188,13 +194,29 @@ static enum api_step write_answer(struct api_call *call)
 	return step;
 }
 
+/* The whole body has come. Of a large one, what it holds was written already: the ETag is another
+ * one. */
+static bool intact(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+	struct service_data_state state = {.etag = ""};
+
+	if (call_checksum(call, write->offset, write->collect ? 0 : write->written))
+		return true;
+	service_data_state(call->data, &state);
+	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "\"%s\"", state.etag);
+	return false;
+}
+
 /* What was collected, if nobody else has written since. */
 static enum service_code write_collected(struct api_call *call)
 {
 	const struct call_write *write = &call->write;
 	const struct buf *body = &call->collected;
-	enum service_code code = service_data_lock(call->data, write->etag, &call->err);
+	enum service_code code = SERVICE_OK;
 
+	if (write->compare)
+		code = service_data_lock(call->data, write->etag, &call->err);
 	if (code != SERVICE_OK)
 		return code;
 	if (write->detect_zeroes)
@@ -202,7 +224,8 @@ static enum service_code write_collected(struct api_call *call)
 	else
 		code = service_data_write(call->data, body->data, body->len, write->offset,
 					  &call->err);
-	service_data_unlock(call->data);
+	if (write->compare)
+		service_data_unlock(call->data);
 	return code;
 }
 
@@ -217,7 +240,9 @@ enum api_step write_end(struct api_call *call)
 		return call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
 				 "the body has %" PRIu64 " bytes instead of %" PRIu64,
 				 write->written, write->length);
-	code = write->compare ? write_collected(call) : SERVICE_OK;
+	if (!intact(call))
+		return API_REPLY;
+	code = write->collect ? write_collected(call) : SERVICE_OK;
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	return write->flush ? call_flush(call, write_answer) : write_answer(call);

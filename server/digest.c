@@ -6,13 +6,23 @@
 #include <stdlib.h>
 
 /* What gnutls calls a handle is a pointer. */
-struct digest *digest_new(void)
+struct digest *digest_new_of(enum digest_kind kind)
 {
+	static const gnutls_digest_algorithm_t algorithms[] = {
+		[DIGEST_SHA256] = GNUTLS_DIG_SHA256,
+		[DIGEST_SHA512] = GNUTLS_DIG_SHA512,
+		[DIGEST_MD5] = GNUTLS_DIG_MD5,
+	};
 	gnutls_hash_hd_t hash;
 
-	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+	if (gnutls_hash_init(&hash, algorithms[kind]) < 0)
 		return NULL;
 	return (struct digest *)hash;
+}
+
+struct digest *digest_new(void)
+{
+	return digest_new_of(DIGEST_SHA256);
 }
 
 void digest_add(struct digest *digest, const void *bytes, size_t len)
@@ -22,7 +32,7 @@ void digest_add(struct digest *digest, const void *bytes, size_t len)
 		abort();
 }
 
-void digest_finish(struct digest *digest, uint8_t ret_sum[DIGEST_SIZE])
+void digest_finish(struct digest *digest, uint8_t *ret_sum)
 {
 	gnutls_hash_deinit((gnutls_hash_hd_t)digest, ret_sum);
 }

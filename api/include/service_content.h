@@ -81,6 +81,18 @@ void service_data_unlock(struct service_data *data);
 typedef void service_done_fn(void *ctx, enum service_code code);
 void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx);
 
+/* ---- digests
+ * ------------------------------------------------------------------------------------------- */
+
+enum { SERVICE_DIGEST_MAX = 64 };
+enum service_digest_kind { SERVICE_SHA_256, SERVICE_SHA_512, SERVICE_MD5 };
+struct service_digest; /* of bytes that come in pieces */
+
+struct service_digest *service_digest_new(enum service_digest_kind kind); /* NULL: no memory */
+void service_digest_add(struct service_digest *digest, const void *bytes, size_t len);
+/* The end of it, in any case. */
+void service_digest_end(struct service_digest *digest, uint8_t ret_sum[SERVICE_DIGEST_MAX]);
+
 /* ---- where sectors live
  * -------------------------------------------------------------------------------- */
 

@@ -87,6 +87,8 @@ static size_t count_parameters(const struct route *route, json_t *op)
 	json_array_foreach (json_object_get(op, "parameters"), i, parameter) {
 		const char *name = json_string_value(json_object_get(parameter, "name"));
 
+		if (json_object_get(parameter, "$ref")) /* those are headers */
+			continue;
 		if (strcmp(json_string_value(json_object_get(parameter, "in")), "query") != 0)
 			continue;
 		if (!routes_listed(route->parameters, name))

@@ -1,0 +1,52 @@
+/* etag.c - If-Match and If-None-Match, on every method (RFC 9110 section 13). */
+#include "call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "range.h"
+
+/* `mark` is "W/" for a weak one. */
+static bool check_etag(struct api_call *call, const char *mark, const char *etag)
+{
+	const char *match = http_header(call->request, "If-Match");
+	const char *none = http_header(call->request, "If-None-Match");
+	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
+
+	if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
+		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
+			       etag);
+		(void)call_fail(call, CODE_PRECONDITION_FAILED,
+				"If-Match names %s, but the ETag is now %s\"%s\"", match, mark,
+				etag);
+		return false;
+	}
+	if (!none || !range_etag_match(none, etag, false))
+		return true;
+	if (safe) {
+		(void)call_empty(call, 304);
+		call_header(call, "ETag", "%s\"%s\"", mark, etag);
+		return false;
+	}
+	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark, etag);
+	(void)call_fail(call, CODE_PRECONDITION_FAILED,
+			"If-None-Match names %s, and the ETag is %s\"%s\"", none, mark, etag);
+	return false;
+}
+
+bool call_etag(struct api_call *call, const char *etag)
+{
+	return check_etag(call, "", etag);
+}
+
+bool call_etag_weak(struct api_call *call, const char *etag)
+{
+	return check_etag(call, "W/", etag);
+}
+
+bool call_compares(const struct api_call *call)
+{
+	const char *match = http_header(call->request, "If-Match");
+
+	return match && strcmp(match, "*") != 0;
+}
