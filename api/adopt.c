@@ -59,6 +59,18 @@ static void parse_mode(struct fields *fields, struct service_adopt *spec)
 	spec->mode = (enum service_adopt_mode)mode;
 }
 
+static void parse_kind(struct fields *fields, struct service_adopt *spec)
+{
+	static const char *const kinds[] = {"fixed", "dynamic", "differencing"};
+	unsigned kind = 3;
+
+	fields_choice(fields, "kind", kinds, 3, &kind);
+	if (kind == 0)
+		spec->kind = SERVICE_ONLY_FIXED;
+	else if (kind < 3)
+		spec->kind = SERVICE_ONLY_GROWING;
+}
+
 static void parse_source(struct fields *fields, struct adoption *adoption)
 {
 	static const char *const checks[] = {"quick"};
@@ -78,6 +90,7 @@ static void parse_source(struct fields *fields, struct adoption *adoption)
 	fields_bool(fields, "rw", &write);
 	spec->read_only = !write;
 	parse_mode(fields, spec);
+	parse_kind(fields, spec);
 	fields_choice(fields, "check", checks, 1, &check);
 	fields_finish(fields);
 }

@@ -177,6 +177,10 @@ static const struct code_info codes[CODES] = {
 		 "The body has another digest than the request says",
 		 "Bytes were changed on the way, or the digest is of other bytes.",
 		 "Send the request again; 'written' says which range holds bytes of this one."},
+	[CODE_AMBIGUOUS_FORMAT] =
+		{422, false, "ambiguous-format", "The file could be two kinds of disk",
+		 "It has the footer of a fixed disk at its end and that of a growing one at its start; a guest can write either.",
+		 "Say which it is: source.kind is fixed, dynamic or differencing."},
 	[CODE_SIZE_TOO_LARGE] = {422, false, "size-too-large", "The size is too large",
 				 "A VHD disk ends at 2040 GiB.", "Use a smaller size."},
 	[CODE_SIZE_NOT_REPRESENTABLE] =
@@ -248,6 +252,7 @@ enum code codes_of_service(enum service_code code)
 	case SERVICE_CORRUPT_IMAGE: return CODE_CORRUPT_IMAGE;
 	case SERVICE_NOT_A_VHD: return CODE_NOT_A_VHD;
 	case SERVICE_UNSUPPORTED_VHD: return CODE_UNSUPPORTED_VHD;
+	case SERVICE_AMBIGUOUS_FORMAT: return CODE_AMBIGUOUS_FORMAT;
 	case SERVICE_SOURCE_NOT_FOUND: return CODE_SOURCE_NOT_FOUND;
 	case SERVICE_PATH_OUTSIDE_POOL: return CODE_PATH_OUTSIDE_POOL;
 	case SERVICE_POOL_OFFLINE: return CODE_POOL_OFFLINE;

@@ -91,6 +91,13 @@ static int check_window(struct pass *pass, struct vhd_error *err)
 	return 0;
 }
 
+int vhd_check_blocks(const struct vhd *disk, struct vhd_error *err)
+{
+	uint64_t end;
+
+	return image_flat(disk->image) ? 0 : blocks_check(disk->image, &end, err);
+}
+
 int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err)
 {
 	struct pass pass = {

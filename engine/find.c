@@ -2,9 +2,11 @@
  * lie below an allowed root and carry the right unique id. */
 #include "find.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bytes.h"
 #include "cleanup.h"
@@ -169,6 +171,10 @@ static int judge(struct search *search, const struct vhd_io *io, bool *ret_right
 	if (*ret_right)
 		return 0;
 	r = footers_read(io, false, &footers, err);
+	if (r == VHD_E_AMBIGUOUS) {
+		note(search, search->path, "a fixed disk or a growing one, nobody can tell");
+		return 0;
+	}
 	if (r == VHD_E_NOT_VHD || r == VHD_E_CORRUPT || r == VHD_E_UNSUPPORTED) {
 		note(search, search->path, "no usable image");
 		return 0;
@@ -271,19 +277,28 @@ static int try_header_name(struct search *search, const char *name, struct vhd_e
 	return try_locator(search, &windows, err);
 }
 
+/* All that the child says is tried in turn. */
+static int search_parent(struct search *search, struct vhd_error *err)
+{
+	const struct vhd_parent_ref *ref = search->ref;
+	int r = 0;
+
+	for (int i = 0; i < VHD_LOCATORS && r == 0; i++)
+		r = try_locator(search, &ref->locators[i], err);
+	if (r == 0)
+		r = try_header_name(search, ref->name, err);
+	if (r == 0)
+		return fail_missing(search, err);
+	return r < 0 ? r : 0;
+}
+
 static int find_parent(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 		       struct vhd_error *err)
 {
 	struct search search = {.walk = ctx, .ref = ref, .worst = VHD_E_PARENT_MISSING};
-	int r = 0;
+	int r = search_parent(&search, err);
 
-	for (int i = 0; i < VHD_LOCATORS && r == 0; i++)
-		r = try_locator(&search, &ref->locators[i], err);
 	if (r == 0)
-		r = try_header_name(&search, ref->name, err);
-	if (r == 0)
-		return fail_missing(&search, err);
-	if (r > 0)
 		r = walk_enter(search.walk, search.path, err);
 	if (r < 0) {
 		vhd_io_close(&search.io);
@@ -325,4 +340,63 @@ int vhd_open_file(struct vhd_engine *engine, const struct vhd_paths *paths, cons
 	const struct vhd_paths alone = {.roots = paths->roots, .n_roots = paths->n_roots};
 
 	return vhd_open_chain(engine, &alone, path, flags | VHD_NO_PARENT, ret_disk, err);
+}
+
+/* ---- one file at a time ---- */
+
+/* Says where the open file is, and gives it away. */
+static int tell_file(int *fd, const char *name, struct vhd_file *ret_file, struct vhd_error *err)
+{
+	struct stat st;
+	int r = path_real(*fd, ret_file->path, err);
+
+	if (r == 0 && fstat(*fd, &st) < 0)
+		r = vhd_fail_sys(err, -errno, "look at the file");
+	if (r < 0)
+		return vhd_wrap(err, r, "%s", name);
+	memcpy(ret_file->name, name, strlen(name) + 1);
+	ret_file->device = st.st_dev;
+	ret_file->inode = st.st_ino;
+	ret_file->names = st.st_nlink;
+	ret_file->fd = *fd;
+	*fd = -1;
+	return 0;
+}
+
+int vhd_find_file(const struct vhd_paths *paths, const char *name, struct vhd_file *ret_file,
+		  struct vhd_error *err)
+{
+	CLEANUP(find_drop) struct found found = {.fd = -1};
+	int r = find_file(paths, name, false, &found, err);
+
+	return r < 0 ? r : tell_file(&found.fd, found.path, ret_file, err);
+}
+
+/* The search has judged the file behind a store of its own: the caller gets another descriptor of
+ * what has that name now, and compares ids again when it opens it. */
+int vhd_find_parent(const struct vhd_paths *paths, const struct vhd *child,
+		    struct vhd_file *ret_file, struct vhd_error *err)
+{
+	struct walk walk = {.paths = paths};
+	CLEANUP(freep) struct vhd_locator *locators = calloc(VHD_LOCATORS, sizeof *locators);
+	const struct header *header = &child->image->header;
+	struct vhd_parent_ref ref = {.timestamp = header->parent_timestamp,
+				     .name = header->parent_name,
+				     .locators = locators,
+				     .level = 1};
+	struct search search = {.walk = &walk, .ref = &ref, .worst = VHD_E_PARENT_MISSING};
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (!locators)
+		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
+	if (child->image->info.type != VHD_DIFF)
+		return vhd_fail(err, VHD_E_INVALID, "the image has no parent");
+	memcpy(ref.id, header->parent_id, VHD_ID_SIZE);
+	(void)image_locators(child->image, locators, NULL); /* a hint: the unique id decides */
+	r = search_parent(&search, err);
+	vhd_io_close(&search.io);
+	if (r == 0)
+		r = path_open(paths, search.path, false, &fd, err);
+	return r < 0 ? r : tell_file(&fd, search.path, ret_file, err);
 }

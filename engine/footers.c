@@ -135,7 +135,7 @@ int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 	growing = may_be_growing(&all, io->hint);
 	if (fixed && growing)
 		return vhd_fail(
-			err, VHD_E_CORRUPT,
+			err, VHD_E_AMBIGUOUS,
 			"the file has the footer of a fixed disk at its end and that of a growing one at its start: "
 			"only who made it knows which it is");
 	if (!fixed && !growing)

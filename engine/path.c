@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "error.h"
 #include "locator.h"
+#include "utf.h"
 
 enum { TRIES = 100, TEMP_BASE = 200, EPOCH_2000 = 946684800 };
 
@@ -157,6 +158,37 @@ int path_open(const struct vhd_paths *paths, const char *path, bool write, int *
 		return fail_open(err, -ENODEV, path);
 	}
 	*ret_fd = fd;
+	return 0;
+}
+
+static bool is_text(const char *path)
+{
+	size_t len = strlen(path);
+	uint32_t c = 0;
+
+	for (size_t i = 0; i < len;) {
+		i += utf8_next(path + i, len - i, &c);
+		if (c < 0x20 || c == 0x7F || c == UTF_MALFORMED)
+			return false;
+	}
+	return true;
+}
+
+int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
+{
+	char proc[32];
+	struct stat st;
+	ssize_t n;
+
+	(void)snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+	n = readlink(proc, ret_path, PATH_TEXT - 1);
+	if (n < 0 || fstat(fd, &st) < 0)
+		return vhd_fail_sys(err, -errno, "ask for the path of an open file");
+	ret_path[n] = '\0';
+	if (st.st_nlink == 0 || ret_path[0] != '/')
+		return vhd_fail(err, VHD_E_NOT_FOUND, "the file has lost its name");
+	if (!is_text(ret_path))
+		return vhd_fail(err, VHD_E_FORBIDDEN, "%s: the path is not printable UTF-8", ret_path);
 	return 0;
 }
 

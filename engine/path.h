@@ -18,6 +18,9 @@ void path_folder(const char *path, char ret_folder[PATH_TEXT]);
  * lacks. */
 int path_open(const struct vhd_paths *paths, const char *path, bool write, int *ret_fd,
 	      struct vhd_error *err);
+/* Where the open file is, whatever led to it. VHD_E_NOT_FOUND: it has lost its name;
+ * VHD_E_FORBIDDEN: its name is no printable text. */
+int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err);
 /* When the file was last modified, on the clock of the format. */
 int path_modified(int fd, uint32_t *ret_timestamp, struct vhd_error *err);
 

@@ -12,6 +12,8 @@
 
 void catalog_image_fini(struct catalog_image *image)
 {
+	free(image->root);
+	free(image->path);
 	free(image->description);
 	free(image->labels);
 	memset(image, 0, sizeof *image);
@@ -105,9 +107,8 @@ static sqlite3_stmt *use_id(struct catalog *catalog, enum catalog_statement stat
 	return stmt;
 }
 
-/* The row of a parent that got or lost a child. */
-static int touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
-			struct catalog_error *err)
+int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
+			 struct catalog_error *err)
 {
 	sqlite3_stmt *stmt;
 
@@ -118,9 +119,8 @@ static int touch_parent(struct catalog *catalog, const struct catalog_node *pare
 	return catalog_sql_run(catalog, stmt, err);
 }
 
-/* `seal` may be NULL: the parent has one already. */
-static int seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
-		    const struct catalog_seal *seal, struct catalog_error *err)
+int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		     const struct catalog_seal *seal, struct catalog_error *err)
 {
 	sqlite3_stmt *stmt = use_id(catalog, SQL_IMAGE_SEAL, id);
 
@@ -153,6 +153,13 @@ static void touched(struct catalog_node *parent, int64_t now)
 	parent->image.updated_at = now;
 }
 
+void catalog_parent_sealed(struct catalog_node *parent, const struct catalog_seal *seal,
+			   int64_t now)
+{
+	touched(parent, now);
+	sealed(parent, seal);
+}
+
 static uint32_t images_of_chain(const struct catalog_node *node)
 {
 	uint32_t n = 0;
@@ -164,18 +171,25 @@ static uint32_t images_of_chain(const struct catalog_node *node)
 
 /* ---- create ---- */
 
-static int may_insert(const struct catalog *catalog, const struct catalog_image *image,
-		      struct catalog_error *err)
+int catalog_may_name(const struct catalog *catalog, const struct catalog_image *image,
+		     struct catalog_error *err)
 {
-	const struct catalog_node *parent;
-
 	if (catalog_index_find(&catalog->index, image->id))
 		return catalog_sql_fail(err, CATALOG_E_ID_EXISTS, "an image with this id exists");
 	if (catalog_index_find_name(&catalog->index, image->name))
 		return catalog_sql_fail(err, CATALOG_E_NAME_EXISTS, "an image '%s' exists",
 					image->name);
-	if (ids_is_zero(image->parent_id))
-		return 0;
+	return 0;
+}
+
+static int may_insert(const struct catalog *catalog, const struct catalog_image *image,
+		      struct catalog_error *err)
+{
+	const struct catalog_node *parent;
+	int r = catalog_may_name(catalog, image, err);
+
+	if (r < 0 || ids_is_zero(image->parent_id))
+		return r;
 	parent = catalog_index_find(&catalog->index, image->parent_id);
 	if (!parent || parent->image.state != CATALOG_READY)
 		return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
@@ -230,9 +244,9 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 	(void)sqlite3_bind_int64(stmt, 17, row->updated_at);
 	r = catalog_sql_run(catalog, stmt, err);
 	if (r == 0)
-		r = touch_parent(catalog, node->parent, row->updated_at, err);
+		r = catalog_touch_parent(catalog, node->parent, row->updated_at, err);
 	if (r == 0 && node->parent)
-		r = seal_row(catalog, node->parent->image.id, parent_seal, err);
+		r = catalog_seal_row(catalog, node->parent->image.id, parent_seal, err);
 	if (r == 0)
 		r = catalog_sql_event(catalog, "image.created", row->id, err);
 	CRASH_POINT("catalog.finish.commit");
@@ -262,8 +276,7 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		(void)pthread_mutex_lock(&catalog->memory);
 		row.children = node->image.children;
 		node->image = row;
-		touched(node->parent, row.updated_at);
-		sealed(node->parent, parent_seal);
+		catalog_parent_sealed(node->parent, parent_seal, row.updated_at);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
 	leave(catalog);
@@ -283,7 +296,7 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	else
 		r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
-		r = seal_row(catalog, id, seal, err);
+		r = catalog_seal_row(catalog, id, seal, err);
 		CRASH_POINT("catalog.seal.commit");
 		r = catalog_sql_end(catalog, r, err);
 		CRASH_POINT("catalog.seal.committed");
@@ -349,7 +362,7 @@ static int forget_rows(struct catalog *catalog, const struct catalog_node *node,
 		return r;
 	r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_FORGET, node->image.id), err);
 	if (r == 0)
-		r = touch_parent(catalog, node->parent, now, err);
+		r = catalog_touch_parent(catalog, node->parent, now, err);
 	if (r == 0 && is_last_child(node))
 		r = catalog_sql_run(catalog,
 				    use_id(catalog, SQL_IMAGE_UNSEAL, node->parent->image.id), err);

@@ -21,6 +21,7 @@ enum {
 	CATALOG_LABEL_VALUE = 256,
 	CATALOG_LABELS_MAX = 64, /* of one image */
 	CATALOG_WHY = 256,
+	CATALOG_PATH = 1200,
 };
 
 enum catalog_code {
@@ -40,6 +41,7 @@ enum catalog_code {
 	CATALOG_E_CHANGED = -13, /* the row is not of the version that was looked at */
 	CATALOG_E_DAMAGED = -14,
 	CATALOG_E_NEWER = -15, /* written by a newer vhdd */
+	CATALOG_E_PLACE = -16, /* the file is that of another image */
 };
 
 struct catalog_error {
@@ -96,7 +98,11 @@ struct catalog_image {
 	struct catalog_usage usage;
 	bool sealed; /* `seal` says something */
 	struct catalog_seal seal;
-	char pool[CATALOG_NAME];
+	char pool[CATALOG_NAME]; /* "": the file lies in none */
+	/* Of an image that was adopted: the folder that was allowed, absolute, and the way to the
+	 * file below it. Both heap, or both NULL: the file is <pool>/<id>.vhd. */
+	char *root, *path;
+	bool linked;                  /* it is somebody else's: never removed */
 	char *description;            /* heap; NULL = "" */
 	struct catalog_label *labels; /* heap */
 	size_t n_labels;
@@ -152,6 +158,7 @@ struct catalog_brief {
 	enum catalog_state state;
 	enum catalog_kind kind;
 	bool frozen, dirty, sealed;
+	bool adopted; /* its place is not that of the pool */
 	uint64_t generation, children, blocks, size, file_bytes;
 	uint8_t parent_id[IDS_SIZE];
 	struct catalog_seal seal;
@@ -159,6 +166,16 @@ struct catalog_brief {
 };
 bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		   struct catalog_brief *ret_brief);
+/* Where the file of an image is. False: there is no such image. */
+struct catalog_place {
+	uint8_t id[IDS_SIZE];
+	char pool[CATALOG_NAME];
+	char root[CATALOG_PATH], path[CATALOG_PATH]; /* both "": <pool>/<id>.vhd */
+	bool linked;
+};
+bool catalog_place(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		   struct catalog_place *ret_place);
+void catalog_place_of(const struct catalog_image *image, struct catalog_place *ret_place);
 /* Images that are being deleted have no name any more. */
 int catalog_id_of(struct catalog *catalog, const char *name, uint8_t ret_id[IDS_SIZE],
 		  struct catalog_error *err);
@@ -189,6 +206,10 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
 			  const struct catalog_seal *parent_seal, struct catalog_error *err);
+/* Files that were there already, parents first, all READY and in one transaction. `parent_seal`:
+ * of a parent in the catalog that gets its first child by it, else NULL. */
+int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		  const struct catalog_seal *parent_seal, struct catalog_error *err);
 /* Of an image with children that has come without one. */
 int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		 const struct catalog_seal *seal, struct catalog_error *err);
@@ -214,8 +235,8 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* All of them in one transaction, as they are; a parent comes before its children. */
 int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		    struct catalog_error *err);
-/* What a catalog or a backup says of images that no file says: id, name, pool, description, labels
- * and whether it was frozen. Read without a change to it; a damaged one is refused. */
+/* What a catalog or a backup says of images that no file says: id, name, pool, place, description,
+ * labels and whether it was frozen. Read without a change to it; a damaged one is refused. */
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

@@ -100,28 +100,33 @@ static void unlink_node(struct catalog_index *index, struct catalog_node *node)
 	index->n--;
 }
 
+static bool copy_text(const char *text, char **ret_copy)
+{
+	*ret_copy = text ? strdup(text) : NULL;
+	return *ret_copy || !text;
+}
+
 /* A copy of what the image owns. */
 static int copy_image(const struct catalog_image *image, struct catalog_image *ret_image)
 {
 	struct catalog_image copy = *image;
+	bool all = copy_text(image->description, &copy.description);
 
-	copy.description = NULL;
-	copy.labels = NULL;
+	all = copy_text(image->root, &copy.root) && all;
+	all = copy_text(image->path, &copy.path) && all;
 	copy.n_labels = 0;
-	if (image->description) {
-		copy.description = strdup(image->description);
-		if (!copy.description)
-			return CATALOG_E_NOMEM;
-	}
-	if (image->n_labels) {
+	copy.labels = NULL;
+	if (all && image->n_labels) {
 		copy.labels = calloc(image->n_labels, sizeof *copy.labels);
-		if (!copy.labels) {
-			free(copy.description);
-			return CATALOG_E_NOMEM;
-		}
-		memcpy(copy.labels, image->labels, image->n_labels * sizeof *copy.labels);
-		copy.n_labels = image->n_labels;
+		all = copy.labels != NULL;
 	}
+	if (!all) {
+		catalog_image_fini(&copy);
+		return CATALOG_E_NOMEM;
+	}
+	if (image->n_labels)
+		memcpy(copy.labels, image->labels, image->n_labels * sizeof *copy.labels);
+	copy.n_labels = image->n_labels;
 	*ret_image = copy;
 	return 0;
 }
@@ -174,6 +179,8 @@ int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
 
 	if (copy_image(image, &copy) < 0)
 		return CATALOG_E_NOMEM;
+	free(copy.root);
+	free(copy.path);
 	free(node->image.description);
 	free(node->image.labels);
 	node->image.description = copy.description;

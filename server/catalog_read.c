@@ -53,12 +53,35 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->size = node->image.vhd.size;
 		ret_brief->file_bytes = node->image.usage.file_bytes;
 		ret_brief->sealed = node->image.sealed;
+		ret_brief->adopted = node->image.path != NULL;
 		ret_brief->seal = node->image.seal;
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;
 		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);
 		memcpy(ret_brief->pool, node->image.pool, CATALOG_NAME);
 	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return node != NULL;
+}
+
+void catalog_place_of(const struct catalog_image *image, struct catalog_place *ret_place)
+{
+	memcpy(ret_place->id, image->id, IDS_SIZE);
+	memcpy(ret_place->pool, image->pool, CATALOG_NAME);
+	(void)snprintf(ret_place->root, CATALOG_PATH, "%s", image->root ? image->root : "");
+	(void)snprintf(ret_place->path, CATALOG_PATH, "%s", image->path ? image->path : "");
+	ret_place->linked = image->linked;
+}
+
+bool catalog_place(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		   struct catalog_place *ret_place)
+{
+	const struct catalog_node *node;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	if (node)
+		catalog_place_of(&node->image, ret_place);
 	(void)pthread_mutex_unlock(&catalog->memory);
 	return node != NULL;
 }

@@ -47,10 +47,13 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 	return r;
 }
 
-/* ---- salvage: of any version, for what it asks for has been there from the first on ---- */
+/* ---- salvage: of any version; the last three columns came with the third ---- */
 
-static const char names_sql[] =
-	"SELECT id, name, pool, description, frozen, created_at FROM image WHERE state = 1";
+#define NAMES_SQL(place)                                                 \
+	"SELECT id, name, pool, description, frozen, created_at, " place \
+	" FROM image WHERE state = 1"
+static const char names_sql[] = NAMES_SQL("root, path, linked");
+static const char old_names_sql[] = NAMES_SQL("NULL, NULL, 0");
 static const char labels_sql[] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key";
 
 static void copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
@@ -58,6 +61,17 @@ static void copy_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t siz
 	const unsigned char *text = sqlite3_column_text(stmt, column);
 
 	(void)snprintf(ret_text, size, "%s", text ? (const char *)text : "");
+}
+
+/* Heap; NULL when there is none. False: out of memory. */
+static bool take_text(sqlite3_stmt *stmt, int column, char **ret_text)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	if (!text || !*text)
+		return true;
+	*ret_text = strdup((const char *)text);
+	return *ret_text != NULL;
 }
 
 static void closep_db(sqlite3 *const *db)
@@ -93,7 +107,6 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 {
 	CLEANUP(catalog_image_fini) struct catalog_image image = {.state = CATALOG_READY};
 	const void *id = sqlite3_column_blob(stmt, 0);
-	const unsigned char *description = sqlite3_column_text(stmt, 3);
 	int r;
 
 	if (!id || sqlite3_column_bytes(stmt, 0) != IDS_SIZE)
@@ -101,11 +114,10 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 	memcpy(image.id, id, IDS_SIZE);
 	copy_text(stmt, 1, image.name, sizeof image.name);
 	copy_text(stmt, 2, image.pool, sizeof image.pool);
-	if (description && *description) {
-		image.description = strdup((const char *)description);
-		if (!image.description)
-			return CATALOG_E_NOMEM;
-	}
+	if (!take_text(stmt, 3, &image.description) || !take_text(stmt, 6, &image.root) ||
+	    !take_text(stmt, 7, &image.path))
+		return CATALOG_E_NOMEM;
+	image.linked = sqlite3_column_int(stmt, 8) != 0;
 	image.frozen = sqlite3_column_int(stmt, 4) != 0;
 	image.created_at = sqlite3_column_int64(stmt, 5);
 	r = salvage_labels(db, &image);
@@ -132,7 +144,9 @@ int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct c
 
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
 		    SQLITE_OK ||
-	    !is_sound(db) || sqlite3_prepare_v2(db, names_sql, -1, &stmt, NULL) != SQLITE_OK)
+	    !is_sound(db) ||
+	    (sqlite3_prepare_v2(db, names_sql, -1, &stmt, NULL) != SQLITE_OK &&
+	     sqlite3_prepare_v2(db, old_names_sql, -1, &stmt, NULL) != SQLITE_OK))
 		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "%.200s cannot be read", path);
 	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
 		r = salvage_row(db, stmt, each, ctx);

@@ -23,6 +23,14 @@ static void put_text(struct binding *to, const char *text)
 	(void)sqlite3_bind_text(to->stmt, to->column++, text ? text : "", -1, SQLITE_STATIC);
 }
 
+static void put_text_or_null(struct binding *to, const char *text)
+{
+	if (text)
+		put_text(to, text);
+	else
+		(void)sqlite3_bind_null(to->stmt, to->column++);
+}
+
 static void put_id(struct binding *to, const uint8_t id[IDS_SIZE])
 {
 	if (ids_is_zero(id))
@@ -52,6 +60,13 @@ static void put_usage(struct binding *to, const struct catalog_usage *usage)
 	put_number(to, usage->file_bytes);
 	put_number(to, usage->blocks);
 	put_number(to, (uint64_t)usage->measured_at);
+}
+
+static void put_place(struct binding *to, const struct catalog_image *image)
+{
+	put_text_or_null(to, image->root);
+	put_text_or_null(to, image->path);
+	put_number(to, image->linked);
 }
 
 static void put_seal(struct binding *to, const struct catalog_image *image)
@@ -84,6 +99,7 @@ void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image
 	put_number(&to, image->version);
 	put_number(&to, (uint64_t)image->created_at);
 	put_number(&to, (uint64_t)image->updated_at);
+	put_place(&to, image);
 	put_seal(&to, image);
 }
 
@@ -167,11 +183,22 @@ static void get_seal(struct binding *from, struct catalog_image *image)
 	image->seal.ino = get_number(from);
 }
 
+/* Heap; NULL where the column is, and where it is "". False: out of memory. */
+static bool get_copy(struct binding *from, char **ret_text)
+{
+	const unsigned char *text = sqlite3_column_text(from->stmt, from->column++);
+
+	if (!text || !*text)
+		return true;
+	*ret_text = strdup((const char *)text);
+	return *ret_text != NULL;
+}
+
 /* Everything but the labels. */
 static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 {
 	struct binding from = {stmt, 0};
-	const unsigned char *description;
+	bool all;
 
 	get_id(&from, image->id);
 	get_id(&from, image->parent_id);
@@ -186,15 +213,15 @@ static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 	image->usage.blocks = get_number(&from);
 	image->usage.measured_at = (int64_t)get_number(&from);
 	get_text(&from, image->pool, sizeof image->pool);
-	description = sqlite3_column_text(stmt, from.column++);
+	all = get_copy(&from, &image->description);
 	image->version = get_number(&from);
 	image->created_at = (int64_t)get_number(&from);
 	image->updated_at = (int64_t)get_number(&from);
+	all = get_copy(&from, &image->root) && all;
+	all = get_copy(&from, &image->path) && all;
+	image->linked = get_number(&from) != 0;
 	get_seal(&from, image);
-	if (!description || !*description)
-		return 0;
-	image->description = strdup((const char *)description);
-	return image->description ? 0 : CATALOG_E_NOMEM;
+	return all ? 0 : CATALOG_E_NOMEM;
 }
 
 /* Room for all labels that an image may have, cut to size by who keeps the image. */

@@ -82,14 +82,28 @@ static const char version_2[] =
 	"ALTER TABLE image ADD COLUMN seal_ino INTEGER;"
 	"ALTER TABLE image ADD COLUMN seal_sha256 BLOB CHECK (length(seal_sha256) = 32);";
 
-const char *const catalog_schema[] = {version_1, version_2};
+/* Where an image that was adopted lies, and whether its file is the daemon's to remove. */
+static const char version_3[] =
+	"ALTER TABLE image ADD COLUMN root TEXT CHECK (root GLOB '/*');"
+	"ALTER TABLE image ADD COLUMN path TEXT CHECK ((path IS NULL) = (root IS NULL)"
+	"  AND (path IS NULL OR (path <> '' AND '/' || path || '/' NOT GLOB '*//*'"
+	"    AND '/' || path || '/' NOT GLOB '*/./*' AND '/' || path || '/' NOT GLOB '*/../*')));"
+	"ALTER TABLE image ADD COLUMN linked INTEGER NOT NULL DEFAULT 0"
+	"  CHECK (linked = 0 OR (linked = 1 AND path IS NOT NULL));"
+	"CREATE UNIQUE INDEX image_place ON image (root, path) WHERE path IS NOT NULL;"
+	"CREATE TRIGGER image_moved BEFORE UPDATE OF root, path, linked ON image BEGIN"
+	"  SELECT RAISE(ABORT, 'a file stays where it is');"
+	"END;";
+
+const char *const catalog_schema[] = {version_1, version_2, version_3};
 const int catalog_schema_version = sizeof catalog_schema / sizeof *catalog_schema;
 
 #define IMAGE_COLUMNS                                                                           \
 	"id, parent_id, name, kind, state, frozen, dirty, generation, size, block_size, "       \
 	"timestamp, parent_timestamp, creator_version, creator, creator_os, cylinders, heads, " \
 	"sectors, saved_state, temporary, file_bytes, blocks, measured_at, pool, description, " \
-	"version, created_at, updated_at, seal_bytes, seal_mtime, seal_ino, seal_sha256"
+	"version, created_at, updated_at, root, path, linked, "                   \
+	"seal_bytes, seal_mtime, seal_ino, seal_sha256"
 
 const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -98,7 +112,8 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_INSERT] =
 		"INSERT INTO image (" IMAGE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
 		"?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "
-		"?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+		"?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, "
+		"?33, ?34, ?35)",
 	[SQL_LABEL_INSERT] = "INSERT INTO label (image_id, key, value) VALUES (?1, ?2, ?3)",
 	[SQL_EVENT_INSERT] = "INSERT INTO event (time, type, image_id) VALUES (?1, ?2, ?3)",
 	[SQL_IMAGE_FINISH] =

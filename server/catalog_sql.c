@@ -38,6 +38,8 @@ static enum catalog_code code_of(int result, const char *message)
 		return CATALOG_E_HAS_CHILDREN;
 	if (result == SQLITE_CONSTRAINT_PRIMARYKEY)
 		return CATALOG_E_ID_EXISTS;
+	if (result == SQLITE_CONSTRAINT_UNIQUE && strstr(message, "image.path"))
+		return CATALOG_E_PLACE;
 	if (result == SQLITE_CONSTRAINT_UNIQUE)
 		return CATALOG_E_NAME_EXISTS;
 	switch (result & 0xff) {

@@ -79,6 +79,20 @@ int64_t catalog_sql_now(void); /* milliseconds since 1970 */
 /* Statements without parameters, whose answers are of no interest. */
 int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err);
 
+/* catalog.c, with `writer` held. */
+/* Whether id and name are free. */
+int catalog_may_name(const struct catalog *catalog, const struct catalog_image *image,
+		     struct catalog_error *err);
+/* The row of a parent that got or lost a child; NULL is fine. */
+int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
+			 struct catalog_error *err);
+/* `seal` may be NULL: the parent has one already. */
+int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		     const struct catalog_seal *seal, struct catalog_error *err);
+/* Both of them, in memory. */
+void catalog_parent_sealed(struct catalog_node *parent, const struct catalog_seal *seal,
+			   int64_t now);
+
 /* catalog_backup.c, with `writer` held. */
 int catalog_backup_write(struct catalog *catalog, struct catalog_error *err);
 

@@ -8,6 +8,7 @@
 #include "crash_point.h"
 #include "images_table.h"
 #include "log.h"
+#include "place.h"
 
 static int fail(struct vhd_error *err, enum vhd_code code, const char *what, const char *of)
 {
@@ -25,17 +26,15 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 {
 	CLEANUP(closep) int fd = -1;
 	struct catalog_brief brief;
-	struct pool_dir *pool;
+	struct catalog_place at;
 	char text[IDS_TEXT];
 	int r;
 
 	ids_format(id, text);
-	if (!catalog_brief(images->catalog, id, &brief))
+	if (!catalog_brief(images->catalog, id, &brief) ||
+	    !catalog_place(images->catalog, id, &at))
 		return fail(err, VHD_E_PARENT_MISSING, "the catalog has no image", text);
-	pool = pool_set_find(images->pools, brief.pool);
-	if (!pool)
-		return fail(err, VHD_E_NOT_FOUND, "there is no pool", brief.pool);
-	r = pool_open_image(pool, id, write, &fd, err);
+	r = place_open_id(images->pools, &at, write, &fd, err);
 	if (r == 0)
 		r = reconcile_opened(images->reconcile, id, &brief, fd, err);
 	if (r == 0)

@@ -138,41 +138,6 @@ int pool_open_beneath(const struct pool_dir *pool, const char *name, int flags)
 	return (int)fd;
 }
 
-int pool_open_image(struct pool_dir *pool, const uint8_t id[IDS_SIZE], bool write, int *ret_fd,
-		    struct vhd_error *err)
-{
-	CLEANUP(closep) int fd = -1;
-	char name[POOL_NAME];
-	struct stat st;
-
-	pool_file_name(id, name);
-	fd = pool_open_beneath(pool, name, write ? O_RDWR : O_RDONLY);
-	if (fd < 0)
-		return pool_fail_sys(err, "cannot open", name);
-	if (fstat(fd, &st) < 0)
-		return pool_fail_sys(err, "cannot look at", name);
-	if (!S_ISREG(st.st_mode))
-		return fail(err, VHD_E_FORBIDDEN, 0, "%s is not a regular file", name);
-	if (st.st_nlink != 1)
-		return fail(err, VHD_E_FORBIDDEN, 0, "%s has %lu names", name,
-			    (unsigned long)st.st_nlink);
-	*ret_fd = STEAL_FD(fd);
-	return 0;
-}
-
-int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_seconds,
-	       struct vhd_error *err)
-{
-	char name[POOL_NAME];
-	struct stat st;
-
-	pool_file_name(id, name);
-	if (fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return pool_fail_sys(err, "cannot look at", name);
-	*ret_seconds = st.st_mtim.tv_sec;
-	return 0;
-}
-
 static int sync_folder(const struct pool_dir *pool, struct vhd_error *err)
 {
 	if (fsync(pool->fd) < 0)
@@ -251,14 +216,10 @@ int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_
 	return r < 0 ? r : sync_folder(pool, err);
 }
 
-int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err)
 {
-	char name[POOL_NAME];
-	int r;
+	int r = remove_name(pool, name, err);
 
-	pool_file_name(id, name);
-	r = remove_name(pool, name, err);
-	CRASH_POINT("pool.removed");
 	return r < 0 ? r : sync_folder(pool, err);
 }
 

@@ -24,13 +24,6 @@ void pool_file_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME]);
 void pool_file_path(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 		    char ret_path[POOL_PATH]);
 
-/* Opens the image, a regular file with this name only. */
-int pool_open_image(struct pool_dir *pool, const uint8_t id[IDS_SIZE], bool write, int *ret_fd,
-		    struct vhd_error *err);
-/* Seconds since 1970 of the last change of the image. */
-int pool_mtime(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int64_t *ret_seconds,
-	       struct vhd_error *err);
-
 /* The life of a new image: an empty file that only its creator knows, then (durably) the name of
  * the image as well, then only that. A file that has the name already is never replaced:
  * VHD_E_EXISTS. */
@@ -42,8 +35,8 @@ int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_er
  * not come from this creation stays. */
 int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 
-/* Removes the image, durably. One that is not there counts as removed. */
-int pool_remove(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+/* Removes a file, durably. One that is not there counts as removed. */
+int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err);
 
 /* Calls `each` with the id of every new file that was left behind; a negative answer stops. */
 typedef int pool_new_fn(void *ctx, const uint8_t id[IDS_SIZE]);

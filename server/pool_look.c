@@ -19,7 +19,7 @@ static enum pool_kind kind_of(mode_t mode)
 	return S_ISDIR(mode) ? POOL_FOLDER : POOL_OTHER;
 }
 
-int pool_look(struct pool_dir *pool, const char *name, struct pool_facts *ret_facts,
+int pool_look(const struct pool_dir *pool, const char *name, struct pool_facts *ret_facts,
 	      struct vhd_error *err)
 {
 	struct stat st;
@@ -35,7 +35,7 @@ int pool_look(struct pool_dir *pool, const char *name, struct pool_facts *ret_fa
 	return 0;
 }
 
-int pool_look_open(struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err)
+int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err)
 {
 	CLEANUP(closep) int fd = pool_open_beneath(pool, name, O_RDONLY);
 	struct stat st;

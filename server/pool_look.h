@@ -13,11 +13,11 @@ struct pool_facts {
 	uint32_t owner;
 	uint64_t bytes;
 };
-int pool_look(struct pool_dir *pool, const char *name, struct pool_facts *ret_facts,
+int pool_look(const struct pool_dir *pool, const char *name, struct pool_facts *ret_facts,
 	      struct vhd_error *err);
 
 /* For reading; of a regular file. */
-int pool_look_open(struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err);
+int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err);
 
 /* Calls `each` for every name; a negative answer stops. */
 typedef int pool_look_fn(void *ctx, const char *name);

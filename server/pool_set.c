@@ -1,6 +1,8 @@
 /* pool_set.c - opens the pools of the configuration. */
 #include "pool_set.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int add(struct pool_set *set, const char *name, const char *path, struct vhd_error *err)
@@ -12,6 +14,26 @@ static int add(struct pool_set *set, const char *name, const char *path, struct 
 	return r;
 }
 
+/* One that is not there yet, such as a disk that is not mounted, counts by its name. */
+static int add_root(struct pool_set *set, const char *path, struct vhd_error *err)
+{
+	char *root = realpath(path, NULL);
+	size_t len;
+
+	if (!root)
+		root = strdup(path);
+	if (!root) {
+		err->code = VHD_E_NOMEM;
+		(void)snprintf(err->text, sizeof err->text, "out of memory");
+		return VHD_E_NOMEM;
+	}
+	for (len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
+		root[len - 1] = '\0';
+	set->named_roots[set->n_roots] = path;
+	set->roots[set->n_roots++] = root;
+	return 0;
+}
+
 int pool_set_open(struct pool_set *ret_set, const char *images, const struct config *config,
 		  struct vhd_error *err)
 {
@@ -21,6 +43,8 @@ int pool_set_open(struct pool_set *ret_set, const char *images, const struct con
 	r = add(ret_set, "default", images, err);
 	for (size_t i = 0; r == 0 && i < config->n_pools; i++)
 		r = add(ret_set, config->pools[i].name, config->pools[i].path, err);
+	for (size_t i = 0; r == 0 && i < config->n_roots; i++)
+		r = add_root(ret_set, config->roots[i], err);
 	if (r < 0)
 		pool_set_close(ret_set);
 	return r;
@@ -30,7 +54,10 @@ void pool_set_close(struct pool_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		pool_close(set->items[i].pool);
+	for (size_t i = 0; i < set->n_roots; i++)
+		free(set->roots[i]);
 	set->n = 0;
+	set->n_roots = 0;
 }
 
 struct pool_dir *pool_set_find(const struct pool_set *set, const char *name)
@@ -40,4 +67,17 @@ struct pool_dir *pool_set_find(const struct pool_set *set, const char *name)
 			return set->items[i].pool;
 	}
 	return NULL;
+}
+
+bool pool_set_allows(const struct pool_set *set, const char *root)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (strcmp(pool_path(set->items[i].pool), root) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < set->n_roots; i++) {
+		if (strcmp(set->roots[i], root) == 0)
+			return true;
+	}
+	return false;
 }

@@ -2,6 +2,7 @@
 #ifndef POOL_SET_H
 #define POOL_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -13,6 +14,9 @@ struct pool_set {
 		const char *name; /* lives in the configuration, or for ever */
 		struct pool_dir *pool;
 	} items[CONFIG_POOLS_MAX + 1]; /* the first is `default` */
+	size_t n_roots;
+	char *roots[CONFIG_ROOTS_MAX];             /* heap; without links where they can be found */
+	const char *named_roots[CONFIG_ROOTS_MAX]; /* as the configuration has them */
 };
 
 /* `images` is the folder of the default pool. */
@@ -21,5 +25,7 @@ int pool_set_open(struct pool_set *ret_set, const char *images, const struct con
 void pool_set_close(struct pool_set *set);
 /* NULL: there is no such pool. */
 struct pool_dir *pool_set_find(const struct pool_set *set, const char *name);
+/* Whether `root` is the folder of a pool, or one that adopted images may lie in. */
+bool pool_set_allows(const struct pool_set *set, const char *root);
 
 #endif

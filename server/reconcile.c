@@ -10,7 +10,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "log.h"
-#include "pool_look.h"
+#include "place.h"
 #include "reconcile_private.h"
 #include "seal.h"
 
@@ -19,7 +19,8 @@ enum { TRIES = 3 };
 /* What is found of one image. */
 struct report {
 	const struct catalog_image *row;
-	char file[POOL_NAME];
+	struct place place;
+	char where[PLACE_TEXT]; /* for people */
 	struct finding items[FINDINGS_OF_IMAGE];
 	size_t n;
 	bool serious;
@@ -44,18 +45,19 @@ static void find(struct report *report, enum finding_kind kind, const char *form
 	va_end(args);
 	*finding = (struct finding){.kind = kind};
 	memcpy(finding->id, report->row->id, IDS_SIZE);
-	(void)snprintf(finding->text, sizeof finding->text, "'%.60s': %.60s/%s %.100s",
-		       report->row->name, report->row->pool, report->file, text);
+	(void)snprintf(finding->text, sizeof finding->text, "'%.60s': %.120s %.100s",
+		       report->row->name, report->where, text);
 }
 
 /* ---- the name ---- */
 
-static void look_at_name(struct report *report, struct pool_dir *pool)
+static void look_at_name(struct report *report)
 {
+	const struct place *place = &report->place;
 	struct pool_facts facts;
 	struct vhd_error why;
 
-	if (pool_look(pool, report->file, &facts, &why) < 0) {
+	if (pool_look(&place->folder, place->name, &facts, &why) < 0) {
 		if (why.code == VHD_E_NOT_FOUND)
 			find(report, FINDING_MISSING_FILE, "is not there");
 		else
@@ -66,9 +68,9 @@ static void look_at_name(struct report *report, struct pool_dir *pool)
 		find(report, FINDING_SYMLINK, "is a symbolic link, which is not followed");
 	else if (facts.kind != POOL_REGULAR)
 		find(report, FINDING_NOT_REGULAR, "is not a regular file");
-	else if (facts.names != 1)
+	else if (facts.names != 1 && !place->adopted)
 		find(report, FINDING_HARD_LINK, "has %" PRIu64 " names", facts.names);
-	if (facts.owner != geteuid())
+	if (facts.owner != geteuid() && !place->adopted)
 		find(report, FINDING_WRONG_OWNER, "belongs to user %u", facts.owner);
 	report->bytes = facts.bytes;
 }
@@ -197,12 +199,12 @@ static void look_inside(struct report *report, struct vhd_engine *engine, int *f
 
 /* Nothing is put on record of a file that is not in order. */
 static void look_at_file(struct reconcile *reconcile, struct vhd_engine *engine,
-			 struct report *report, struct pool_dir *pool)
+			 struct report *report)
 {
 	CLEANUP(closep) int fd = -1, again = -1;
 	struct vhd_error why = {0};
 
-	if (pool_look_open(pool, report->file, &fd, &why) == 0)
+	if (place_open(&report->place, false, &fd, &why) == 0)
 		again = dup(fd); /* the engine takes one */
 	if (again < 0) {
 		find(report, FINDING_UNREADABLE, "%s", *why.text ? why.text : "out of descriptors");
@@ -214,18 +216,36 @@ static void look_at_file(struct reconcile *reconcile, struct vhd_engine *engine,
 		add_seal(reconcile, report, again);
 }
 
+/* A folder below a root that is gone is a file that is gone. */
+static void miss(struct reconcile *reconcile, struct report *report, const struct catalog_place *at,
+		 const struct vhd_error *why)
+{
+	if (at->path[0] == '\0')
+		find(report, FINDING_POOL_OFFLINE, "lies in a pool that is not there");
+	else if (!pool_set_allows(reconcile->pools, at->root))
+		find(report, FINDING_POOL_OFFLINE,
+		     "lies below a folder that is no root of the configuration now");
+	else if (why->code == VHD_E_NOT_FOUND)
+		find(report, FINDING_MISSING_FILE, "is not there");
+	else
+		find(report, FINDING_UNREADABLE, "%s", why->text);
+}
+
 static void look(struct reconcile *reconcile, struct vhd_engine *engine, struct report *report)
 {
-	struct pool_dir *pool = pool_set_find(reconcile->pools, report->row->pool);
+	struct catalog_place at;
+	struct vhd_error why = {0};
 
-	pool_file_name(report->row->id, report->file);
-	if (!pool) {
-		find(report, FINDING_POOL_OFFLINE, "lies in a pool that is not there");
+	catalog_place_of(report->row, &at);
+	place_text(&at, report->where);
+	if (place_reach(reconcile->pools, &at, &report->place, &why) < 0) {
+		miss(reconcile, report, &at, &why);
 		return;
 	}
-	look_at_name(report, pool);
+	look_at_name(report);
 	if (!report->serious)
-		look_at_file(reconcile, engine, report, pool);
+		look_at_file(reconcile, engine, report);
+	place_leave(&report->place);
 }
 
 /* Whether nobody has changed the image since the row was read. */

@@ -60,6 +60,15 @@ static void find(const struct pass *pass, enum finding_kind kind, const char *na
 	findings_add(pass->reconcile->findings, &finding);
 }
 
+/* Whether the image has its file here, under this name. */
+static bool is_adopted_here(const struct pass *pass, const uint8_t id[IDS_SIZE], const char *name)
+{
+	struct catalog_place at;
+
+	return catalog_place(pass->reconcile->catalog, id, &at) && strcmp(at.path, name) == 0 &&
+	       strcmp(at.root, pool_path(pass->pool)) == 0;
+}
+
 /* A name that no row has: what is it? */
 static void look_at_stranger(const struct pass *pass, const char *name)
 {
@@ -79,7 +88,9 @@ static void look_at_stranger(const struct pass *pass, const char *name)
 		return;
 	}
 	ids_format(vhd_info(disk)->id, id);
-	if (catalog_brief(pass->reconcile->catalog, vhd_info(disk)->id, &brief))
+	if (is_adopted_here(pass, vhd_info(disk)->id, name))
+		;
+	else if (catalog_brief(pass->reconcile->catalog, vhd_info(disk)->id, &brief))
 		find(pass, FINDING_DUPLICATE_ID, name, "has the id of image %s", id);
 	else
 		find(pass, FINDING_UNKNOWN_IMAGE, name, "is the image %s, which the catalog lacks",
@@ -102,7 +113,7 @@ static int look_at_entry(void *ctx, const char *name)
 	if (pass->reconcile->stop)
 		return VHD_E_CANCELED;
 	if (pool_look_id(name, id) && catalog_brief(pass->reconcile->catalog, id, &brief) &&
-	    strcmp(brief.pool, pass->pool_name) == 0)
+	    !brief.adopted && strcmp(brief.pool, pass->pool_name) == 0)
 		return 0;
 	if (pool_look(pass->pool, name, &facts, NULL) < 0)
 		return 0;

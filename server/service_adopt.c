@@ -1,14 +1,285 @@
-/* service_adopt.c - images out of files that lie outside the pools. The catalog has no place for
- * such a path yet, so it is refused. */
-#include "service_private.h"
+/* service_adopt.c - images out of files that are there already: they are found and judged
+ * (adopt_walk.c), and then all of them enter the catalog, or none. No byte of a file is changed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adopt.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "seal.h"
+
+/* ---- the image that the catalog has already ---- */
+
+/* No writer is left from here on, and its seal is what it is now. */
+static int seal_parent(struct adoption *adoption, int64_t *ret_mtime, struct vhd_error *err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	CLEANUP(closep) int fd = -1;
+	struct service *service = adoption->service;
+	struct catalog_brief brief;
+	struct catalog_place at;
+	int r;
+
+	if (!catalog_place(service->catalog, adoption->parent_id, &at) ||
+	    !catalog_brief(service->catalog, adoption->parent_id, &brief)) {
+		*err = (struct vhd_error){.code = VHD_E_BUSY, .text = "the parent has just gone"};
+		return VHD_E_BUSY;
+	}
+	r = vhd_freeze(images_disk(adoption->parent), err);
+	if (r == 0)
+		r = place_reach(&service->pools, &at, &place, err);
+	if (r == 0)
+		r = place_mtime(&place, ret_mtime, err);
+	if (r == 0 && !brief.sealed)
+		r = place_open(&place, false, &fd, err);
+	if (r == 0 && !brief.sealed)
+		r = seal_take(fd, &adoption->parent_seal, err);
+	adoption->has_parent_seal = r == 0 && !brief.sealed;
+	return r;
+}
+
+static enum service_code take_parent(struct adoption *adoption)
+{
+	struct service *service = adoption->service;
+	const struct adopt_file *child = adoption->files[adoption->n - 1];
+	struct vhd_error why = {0};
+	char name[IDS_TEXT];
+	int64_t mtime = 0;
+	enum service_code code;
+
+	if (!adoption->has_parent)
+		return SERVICE_OK;
+	code = service_health_chain(service, adoption->parent_id, 0, adoption->err);
+	if (code != SERVICE_OK)
+		return code;
+	if (images_seal(service->images, adoption->parent_id, &adoption->parent, &why) < 0 ||
+	    seal_parent(adoption, &mtime, &why) < 0)
+		return service_codes_image(service, adoption->parent_id, &why, adoption->err);
+	ids_format(adoption->parent_id, name);
+	return adopt_compare_times(adoption, strrchr(child->found.path, '/') + 1,
+				   vhd_info(child->disk)->parent_timestamp, name, mtime);
+}
+
+/* ---- rows ---- */
+
+/* The file is where one of this image would be: it needs no place of its own. */
+static bool is_of_pool(const struct adoption *adoption, const struct adopt_file *file)
+{
+	char name[POOL_NAME];
+
+	pool_file_name(file->at.id, name);
+	return file->at.pool[0] != '\0' && adoption->spec->mode == SERVICE_ADOPT &&
+	       strcmp(file->at.path, name) == 0 && file->found.names == 1;
+}
+
+static bool set_place(const struct adoption *adoption, const struct adopt_file *file,
+		      struct catalog_image *row)
+{
+	(void)snprintf(row->pool, sizeof row->pool, "%s", file->at.pool);
+	row->linked = adoption->spec->mode == SERVICE_LINK;
+	if (is_of_pool(adoption, file))
+		return true;
+	row->root = strdup(file->at.root);
+	row->path = strdup(file->at.path);
+	return row->root && row->path;
+}
+
+static void make_up_name(struct service *service, struct catalog_image *row)
+{
+	char id[IDS_TEXT];
+	uint8_t other[IDS_SIZE];
+
+	(void)snprintf(row->name, sizeof row->name, "img-%02x%02x%02x%02x", row->id[0], row->id[1],
+		       row->id[2], row->id[3]);
+	if (catalog_id_of(service->catalog, row->name, other, NULL) < 0)
+		return;
+	ids_format(row->id, id);
+	(void)snprintf(row->name, sizeof row->name, "img-%s", id);
+}
+
+/* What the request says of the leaf. */
+static bool set_texts(const struct service_adopt *spec, struct catalog_image *row)
+{
+	if (spec->name)
+		(void)snprintf(row->name, sizeof row->name, "%s", spec->name);
+	if (spec->description) {
+		row->description = strdup(spec->description);
+		if (!row->description)
+			return false;
+	}
+	if (!spec->n_labels)
+		return true;
+	row->labels = calloc(spec->n_labels, sizeof *row->labels);
+	if (!row->labels)
+		return false;
+	for (size_t i = 0; i < spec->n_labels; i++) {
+		(void)snprintf(row->labels[i].key, CATALOG_LABEL_KEY, "%s", spec->labels[i].key);
+		(void)snprintf(row->labels[i].value, CATALOG_LABEL_VALUE, "%s",
+			       spec->labels[i].value);
+	}
+	row->n_labels = spec->n_labels;
+	return true;
+}
+
+static enum catalog_kind kind_of(enum vhd_type type)
+{
+	switch (type) {
+	case VHD_FIXED: return CATALOG_FIXED;
+	case VHD_DIFF: return CATALOG_DIFFERENCING;
+	case VHD_RAW:
+	case VHD_DYNAMIC: return CATALOG_DYNAMIC;
+	}
+	return CATALOG_DYNAMIC;
+}
+
+static int measure(const struct adopt_file *file, struct catalog_usage *ret_usage,
+		   struct vhd_error *err)
+{
+	uint32_t blocks = 0;
+	int r = vhd_file_size(file->disk, &ret_usage->file_bytes, err);
+
+	if (r == 0)
+		r = vhd_allocated_blocks(file->disk, &blocks, err);
+	ret_usage->blocks = blocks;
+	ret_usage->measured_at = clock_wall_ms();
+	return r;
+}
+
+static enum service_code fill_row(struct adoption *adoption, size_t i, struct catalog_image *row)
+{
+	const struct adopt_file *file = adoption->files[i];
+	const struct vhd_info *info = vhd_info(file->disk);
+	struct vhd_error why = {0};
+	bool all = true;
+
+	memcpy(row->id, info->id, IDS_SIZE);
+	memcpy(row->parent_id, info->parent_id, IDS_SIZE);
+	row->kind = kind_of(info->type);
+	row->frozen = i == 0 && adoption->spec->read_only;
+	/* An image of this id may have been here before: no version of it is told again. */
+	row->generation = row->version = (uint64_t)clock_wall_ms();
+	row->sealed = i > 0;
+	row->seal = file->seal;
+	service_create_facts(file->disk, &row->vhd);
+	make_up_name(adoption->service, row);
+	if (i == 0)
+		all = set_texts(adoption->spec, row);
+	if (!set_place(adoption, file, row) || !all)
+		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
+	if (measure(file, &row->usage, &why) < 0)
+		return service_codes_vhd(&why, adoption->err);
+	return SERVICE_OK;
+}
+
+static enum service_code refused(struct adoption *adoption, const struct catalog_image *leaf,
+				 const struct catalog_error *why)
+{
+	struct service *service = adoption->service;
+	enum service_code code = service_codes_catalog(why, adoption->err);
+	uint8_t id[IDS_SIZE];
+
+	if (code == SERVICE_NAME_EXISTS &&
+	    catalog_id_of(service->catalog, leaf->name, id, NULL) == 0)
+		service_codes_name(service, id, adoption->err);
+	if (why->code == CATALOG_E_PLACE)
+		(void)service_fail(adoption->err, code,
+				   "The file was adopted as another image, whose id it had then.");
+	return code;
+}
+
+/* Parents first. */
+static enum service_code commit(struct adoption *adoption)
+{
+	CLEANUP(catalog_images_fini) struct catalog_images rows = {0};
+	struct catalog_error why = {0};
+	size_t n = adoption->n;
+	enum service_code code = SERVICE_OK;
+
+	rows.items = calloc(n, sizeof *rows.items);
+	if (!rows.items)
+		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
+	for (rows.n = 0; code == SERVICE_OK && rows.n < n; rows.n++)
+		code = fill_row(adoption, n - 1 - rows.n, &rows.items[rows.n]);
+	if (code != SERVICE_OK)
+		return code;
+	/* Whoever sees an image may open it at once: the locks of this one must be gone. */
+	adopt_walk_close(adoption);
+	if (catalog_adopt(adoption->service->catalog, rows.items, n,
+			  adoption->has_parent_seal ? &adoption->parent_seal : NULL, &why) < 0)
+		return refused(adoption, &rows.items[n - 1], &why);
+	return SERVICE_OK;
+}
+
+/* ---- the answer ---- */
+
+static enum service_code answer_chain(struct adoption *adoption, const uint8_t leaf[IDS_SIZE],
+				      size_t n)
+{
+	struct service_adopted *answer = adoption->answer;
+	struct service_images chain = {0};
+	char id[IDS_TEXT];
+	enum service_code code;
+
+	ids_format(leaf, id);
+	code = service_image_chain(adoption->service, id, 0, &chain, adoption->err);
+	if (code != SERVICE_OK)
+		return code;
+	answer->known.items = calloc(chain.n + 1, sizeof *chain.items);
+	if (!answer->known.items || chain.n < n) {
+		service_images_fini(&chain);
+		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
+	}
+	answer->known.n = chain.n - n;
+	memcpy(answer->known.items, chain.items + n, answer->known.n * sizeof *chain.items);
+	chain.n = n;
+	answer->images = chain;
+	return SERVICE_OK;
+}
+
+static enum service_code warn_depth(struct adoption *adoption)
+{
+	struct catalog_images chain = {0};
+	size_t depth = adoption->n;
+
+	if (adoption->has_parent &&
+	    catalog_chain(adoption->service->catalog, adoption->parent_id, &chain, NULL) == 0)
+		depth += chain.n;
+	catalog_images_fini(&chain);
+	if (depth < adoption->service->about.depth_warn)
+		return SERVICE_OK;
+	return adopt_warn(adoption, SERVICE_CHAIN_TOO_DEEP, "depth: the chain has %zu images",
+			  depth);
+}
 
 enum service_code service_image_adopt(struct service *service, const struct service_adopt *spec,
 				      struct service_adopted *ret_adopted,
 				      struct service_error *err)
 {
-	(void)service;
-	(void)spec;
-	(void)ret_adopted;
-	return service_fail(err, SERVICE_NOT_SUPPORTED,
-			    "Files that are there already cannot be adopted yet.");
+	struct service_adopted answer = {.n_warnings = 0};
+	struct adoption adoption = {
+		.service = service, .spec = spec, .err = err, .answer = &answer};
+	uint8_t leaf[IDS_SIZE] = {0};
+	enum service_code code = adopt_walk(&adoption);
+	size_t n = adoption.n;
+
+	if (code == SERVICE_OK) {
+		memcpy(leaf, vhd_info(adoption.files[0]->disk)->id, IDS_SIZE);
+		code = take_parent(&adoption);
+	}
+	if (code == SERVICE_OK)
+		code = warn_depth(&adoption);
+	if (code == SERVICE_OK)
+		code = commit(&adoption);
+	adopt_walk_close(&adoption);
+	if (adoption.parent)
+		images_unseal(adoption.parent);
+	if (code == SERVICE_OK)
+		code = answer_chain(&adoption, leaf, n);
+	if (code != SERVICE_OK) {
+		service_adopted_fini(&answer);
+		return code;
+	}
+	*ret_adopted = answer;
+	return SERVICE_OK;
 }

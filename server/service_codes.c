@@ -48,6 +48,7 @@ static enum service_code code_of_vhd(enum vhd_code code)
 	case VHD_E_NOMEM: return SERVICE_INTERNAL;
 	case VHD_E_AGAIN: return SERVICE_AGAIN;
 	case VHD_E_CANCELED: return SERVICE_INTERNAL;
+	case VHD_E_AMBIGUOUS: return SERVICE_AMBIGUOUS_FORMAT;
 	}
 	return SERVICE_INTERNAL;
 }
@@ -71,6 +72,7 @@ static enum service_code code_of_catalog(enum catalog_code code)
 	case CATALOG_E_DAMAGED:
 	case CATALOG_E_NEWER: return SERVICE_INTERNAL;
 	case CATALOG_E_CHANGED: return SERVICE_CHANGED;
+	case CATALOG_E_PLACE: return SERVICE_CHAIN_UNHEALTHY;
 	}
 	return SERVICE_INTERNAL;
 }

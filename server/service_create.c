@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "crash_point.h"
 #include "log.h"
+#include "place.h"
 #include "seal.h"
 #include "service_private.h"
 
@@ -228,15 +229,16 @@ static int write_file(struct creation *creation, const struct vhd_create_args *a
 }
 
 /* The first child: what the parent is now it must stay. */
-static int seal_parent(struct creation *creation, struct pool_dir *pool,
-		       const struct catalog_brief *parent, struct vhd_error *err)
+static int seal_parent(struct creation *creation, const struct place *place, struct vhd_error *err)
 {
 	CLEANUP(closep) int fd = -1;
+	struct catalog_brief parent;
 	int r;
 
-	if (parent->sealed)
+	if (catalog_brief(creation->service->catalog, creation->row.parent_id, &parent) &&
+	    parent.sealed)
 		return 0;
-	r = pool_open_image(pool, creation->row.parent_id, false, &fd, err);
+	r = place_open(place, false, &fd, err);
 	if (r == 0)
 		r = seal_take(fd, &creation->seal, err);
 	CRASH_POINT("create.sealed");
@@ -244,39 +246,44 @@ static int seal_parent(struct creation *creation, struct pool_dir *pool,
 	return r;
 }
 
+/* Its last change is this flush; afterwards it is never written again. */
+static int freeze_parent(struct creation *creation, const struct catalog_place *at,
+			 struct vhd_create_args *args, struct vhd_error *err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	int64_t mtime = 0;
+	int r = place_reach(&creation->service->pools, at, &place, err);
+
+	args->parent = images_disk(creation->parent);
+	if (r == 0)
+		r = vhd_freeze(args->parent, err);
+	if (r == 0)
+		r = place_mtime(&place, &mtime, err);
+	if (r == 0)
+		r = seal_parent(creation, &place, err);
+	args->parent_timestamp = seconds_of_2000(mtime);
+	return r;
+}
+
 static enum service_code build(struct creation *creation, struct service_error *err)
 {
-	char child_path[POOL_PATH], parent_path[POOL_PATH];
+	char child_path[POOL_PATH], parent_path[PLACE_TEXT];
 	struct vhd_create_args args = {.parent = NULL};
-	struct catalog_brief parent;
-	struct pool_dir *parent_pool;
+	struct catalog_place at;
 	struct vhd_error why = {0};
-	int64_t mtime = 0;
 	int r = 0;
 
 	fill_args(creation, &args);
 	if (creation->parent) {
-		const uint8_t *id = creation->row.parent_id;
-
-		if (!catalog_brief(creation->service->catalog, id, &parent))
+		if (!catalog_place(creation->service->catalog, creation->row.parent_id, &at))
 			return service_fail(err, SERVICE_INTERNAL,
 					    "the parent has left the catalog");
-		parent_pool = pool_set_find(&creation->service->pools, parent.pool);
-		if (!parent_pool)
-			return service_fail(err, SERVICE_POOL_OFFLINE,
-					    "The pool of the parent is gone.");
 		pool_file_path(creation->pool, creation->row.id, child_path);
-		pool_file_path(parent_pool, id, parent_path);
-		args.parent = images_disk(creation->parent);
+		r = place_path(&creation->service->pools, &at, parent_path, &why);
 		args.parent_path = parent_path;
 		args.child_path = child_path;
-		/* Its last change is this flush; afterwards it is never written again. */
-		r = vhd_freeze(args.parent, &why);
 		if (r == 0)
-			r = pool_mtime(parent_pool, id, &mtime, &why);
-		if (r == 0)
-			r = seal_parent(creation, parent_pool, &parent, &why);
-		args.parent_timestamp = seconds_of_2000(mtime);
+			r = freeze_parent(creation, &at, &args, &why);
 	}
 	if (r == 0)
 		r = write_file(creation, &args, &why);

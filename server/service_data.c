@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "service_data.h"
 
 static void fill_info(struct service_data *data, const struct catalog_image *row)
@@ -85,14 +86,17 @@ static bool find_level(struct service_data *data, uint32_t depth, struct service
 {
 	const struct vhd_info *info = vhd_level_info(images_disk(data->image), depth);
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	char file[POOL_NAME];
+	struct catalog_place at;
+	char path[PLACE_TEXT];
 
 	if (!info)
 		return false;
 	if (catalog_get(data->service->catalog, info->id, &row, NULL) == 0) {
-		pool_file_name(info->id, file);
+		catalog_place_of(&row, &at);
+		place_text(&at, path);
 		(void)snprintf(level->name, sizeof level->name, "%s", row.name);
-		(void)snprintf(level->path, sizeof level->path, "%s/%s", row.pool, file);
+		(void)snprintf(level->path, sizeof level->path, "%.*s",
+			       (int)sizeof level->path - 1, path);
 	}
 	ids_format(info->id, level->id);
 	return true;
@@ -181,23 +185,21 @@ static uint64_t missing_room(struct service_data *data, uint64_t off, uint64_t l
 enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
 				       struct service_error *err)
 {
-	struct catalog_brief brief;
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	struct catalog_place at;
 	struct vhd_error why = {0};
 	uint64_t size, space;
-	struct pool_dir *pool;
 	struct images_view view;
 
 	images_look(data->service->images, data->id, &view);
 	if (view.failed)
 		return service_fail(err, SERVICE_IMAGE_FAILED, "An earlier sync of '%s' failed.",
 				    data->info.name);
-	if (len == SERVICE_UNKNOWN_LENGTH ||
-	    !catalog_brief(data->service->catalog, data->id, &brief))
+	if (len == SERVICE_UNKNOWN_LENGTH || data->info.kind == SERVICE_FIXED ||
+	    !catalog_place(data->service->catalog, data->id, &at) ||
+	    place_reach(&data->service->pools, &at, &place, NULL) < 0)
 		return SERVICE_OK;
-	pool = pool_set_find(&data->service->pools, brief.pool);
-	if (data->info.kind == SERVICE_FIXED || !pool)
-		return SERVICE_OK;
-	if (pool_space(pool, &size, &space, &why) < 0)
+	if (pool_space(&place.folder, &size, &space, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (len <= space || missing_room(data, off, len) <= space)
 		return SERVICE_OK;

@@ -3,7 +3,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
-#include "log.h"
+#include "place.h"
 #include "service_private.h"
 
 /* Closed as it should be, for its file stays. */
@@ -23,30 +23,35 @@ static enum service_code forget(struct service *service, struct image *image,
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
 				     struct service_error *err)
 {
-	struct catalog_brief brief;
+	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_error catalog_why;
+	struct catalog_place at;
 	struct vhd_error why = {0};
 	enum service_code code;
-	struct pool_dir *pool;
 
-	if (!catalog_brief(service->catalog, id, &brief))
+	if (!catalog_place(service->catalog, id, &at))
 		return SERVICE_OK;
-	pool = pool_set_find(&service->pools, brief.pool);
-	if (!pool)
-		return service_fail(err, SERVICE_POOL_OFFLINE, "There is no pool '%s' now.",
-				    brief.pool);
+	if (place_reach(&service->pools, &at, &place, &why) < 0)
+		return service_fail(err, SERVICE_POOL_OFFLINE, "%s", why.text);
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
 	/* From here on the image is gone for clients; what fails is finished at the next start. */
 	if (catalog_begin_delete(service->catalog, id, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
-	if (pool_remove(pool, id, &why) < 0)
+	if (place_remove(&place, &why) < 0)
 		return service_codes_vhd(&why, err);
 	CRASH_POINT("delete.removed");
 	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	return SERVICE_OK;
+}
+
+static bool is_linked(struct service *service, const uint8_t id[IDS_SIZE])
+{
+	struct catalog_place at;
+
+	return catalog_place(service->catalog, id, &at) && at.linked;
 }
 
 static enum service_code refuse_parent(struct service *service, const uint8_t id[IDS_SIZE],
@@ -97,8 +102,8 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 	if (code == SERVICE_OK && how->version)
 		code = compare(service, id, how->version, err);
 	if (code == SERVICE_OK)
-		code = how->keep_file ? forget(service, image, id, err)
-				      : remove_file(service, id, err);
+		code = how->keep_file || is_linked(service, id) ? forget(service, image, id, err)
+								: remove_file(service, id, err);
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

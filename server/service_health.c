@@ -62,10 +62,16 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
 				      struct service_error *err)
 {
+	struct catalog_brief brief;
 	struct finding finding;
 
 	reconcile_image(&service->reconcile, id);
-	if (!findings_serious(service->findings, id, &finding) || finding.kind != FINDING_WRONG_ID)
+	if (!findings_serious(service->findings, id, &finding))
+		return SERVICE_OK;
+	/* What was adopted lies where others put files: only the image itself may go. */
+	if (catalog_brief(service->catalog, id, &brief) && brief.adopted
+		    ? finding.kind == FINDING_MISSING_FILE
+		    : finding.kind != FINDING_WRONG_ID)
 		return SERVICE_OK;
 	return tell(service, &finding, false, err);
 }

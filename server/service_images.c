@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "place.h"
 #include "service_private.h"
 
 void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_ETAG])
@@ -113,6 +114,21 @@ static bool fill_texts(const struct catalog_image *row, struct service_image *im
 	return true;
 }
 
+/* Of a pool's own image the name in it, of any other the whole path. */
+static void fill_file(const struct catalog_image *row, struct service_image *image)
+{
+	struct catalog_place at;
+	char path[PLACE_TEXT];
+
+	catalog_place_of(row, &at);
+	place_text(&at, path);
+	if (row->path)
+		(void)snprintf(image->file, sizeof image->file, "%.*s", SERVICE_FILE - 1, path);
+	else
+		pool_file_name(row->id, image->file);
+	image->linked = row->linked;
+}
+
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err)
 {
@@ -133,7 +149,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	if (!fill_texts(row, &image))
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	(void)snprintf(image.pool, sizeof image.pool, "%s", row->pool);
-	pool_file_name(row->id, image.file);
+	fill_file(row, &image);
 	image.meta_version = row->version;
 	if (!view.open)
 		view.generation = row->generation;

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "log.h"
+#include "place.h"
 #include "service_main.h"
 #include "service_private.h"
 
@@ -42,15 +43,17 @@ static int undo_create(void *ctx, const struct catalog_image *image)
 
 static int finish_delete(void *ctx, const struct catalog_image *image)
 {
+	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct service *service = ctx;
-	struct pool_dir *pool = pool_set_find(&service->pools, image->pool);
+	struct catalog_place at;
 	struct vhd_error why;
 
-	if (!pool)
+	catalog_place_of(image, &at);
+	if (place_reach(&service->pools, &at, &place, &why) < 0)
 		return 0;
-	if (pool_remove(pool, image->id, &why) < 0) {
+	if (place_remove(&place, &why) < 0) {
 		log_error("image '%s': %s", image->name, why.text);
-		return 0;
+		return why.code == VHD_E_FORBIDDEN ? forget(service, image) : 0;
 	}
 	log_info("image '%s': its deletion was interrupted, and is finished", image->name);
 	CRASH_POINT("restart.removed");
@@ -71,7 +74,8 @@ static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 	struct vhd_error why;
 
 	ids_format(id, text);
-	if (!catalog_brief(settling->service->catalog, id, &brief) || brief.state != CATALOG_READY)
+	if (!catalog_brief(settling->service->catalog, id, &brief) ||
+	    brief.state != CATALOG_READY || brief.adopted)
 		log_warning("%s: .new-%s belongs to no image", pool_path(settling->pool), text);
 	else if (pool_settle(settling->pool, id, &why) < 0)
 		log_error("%s", why.text);

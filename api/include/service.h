@@ -33,6 +33,7 @@ enum {
 	SERVICE_DESCRIPTION = 1024, /* bytes of a description with NUL */
 	SERVICE_DEPTH_MAX = 1024,   /* images of one chain, hard limit */
 	SERVICE_RELATED = 16,       /* names an error carries at most */
+	SERVICE_FILE = 2400,        /* a path with NUL */
 };
 
 #define SERVICE_UNKNOWN_LENGTH UINT64_MAX
@@ -66,6 +67,7 @@ enum service_code {
 	SERVICE_CORRUPT_IMAGE,
 	SERVICE_NOT_A_VHD,
 	SERVICE_UNSUPPORTED_VHD,
+	SERVICE_AMBIGUOUS_FORMAT,  /* adopt: only service_adopt.kind tells what it is */
 	SERVICE_SOURCE_NOT_FOUND,  /* adopt: there is no such file */
 	SERVICE_PATH_OUTSIDE_POOL, /* adopt: the file lies below no root, or is no regular file */
 	SERVICE_POOL_OFFLINE,
@@ -183,8 +185,9 @@ struct service_image {
 	struct service_locator *locators; /* from service_image_get when at hand; NULL in lists */
 	size_t n_locators;
 
-	char pool[SERVICE_NAME];
-	char file[SERVICE_NAME * 2]; /* below the pool */
+	char pool[SERVICE_NAME]; /* "": the file lies in none */
+	char file[SERVICE_FILE]; /* below the pool, or absolute when it was adopted */
+	bool linked;             /* adopted, and never removed */
 	char *description;           /* NULL = "" */
 	struct service_label *labels;
 	size_t n_labels;
@@ -266,6 +269,8 @@ enum service_adopt_mode {
 	SERVICE_ADOPT, /* the daemon owns the file */
 	SERVICE_LINK,  /* it is never removed or renamed */
 };
+/* What settles it when a file could be a fixed disk as well as a growing one. */
+enum service_adopt_kind { SERVICE_ANY_KIND, SERVICE_ONLY_FIXED, SERVICE_ONLY_GROWING };
 /* A file that lies below one of the roots of the configuration; strings are borrowed. */
 struct service_adopt {
 	const char *path;          /* absolute, or looked for in `search` */
@@ -275,6 +280,7 @@ struct service_adopt {
 	bool read_only; /* the image is frozen */
 	bool strict;    /* what else would be a warning is an error */
 	enum service_adopt_mode mode;
+	enum service_adopt_kind kind; /* SERVICE_INVALID_VALUE when the file is of another one */
 	const char *name; /* NULL: the daemon makes one; ancestors always get one made */
 	const char *description;
 	const struct service_label *labels;

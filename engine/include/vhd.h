@@ -41,6 +41,7 @@ enum {
 	VHD_LOCATOR_TEXT =
 		1024, /* bytes of a decoded locator with its NUL; longer ones are not followed */
 	VHD_DEPTH_WARN = 30, /* chains from this depth on deserve a warning */
+	VHD_PATH = 4096,     /* bytes of a path with its NUL */
 };
 
 #define VHD_SIZE_MAX \
@@ -75,6 +76,7 @@ enum vhd_code {
 	VHD_E_NOMEM = -22,     /* out of memory */
 	VHD_E_AGAIN = -23,     /* VHD_NOWAIT: what is needed is not in memory, or a lock is held */
 	VHD_E_CANCELED = -24,  /* a callback of the caller said stop */
+	VHD_E_AMBIGUOUS = -25, /* a fixed disk or a growing one: only a hint of struct vhd_io tells */
 };
 
 struct vhd_error {
@@ -271,6 +273,21 @@ struct vhd_paths {
 VHD_NODISCARD int vhd_open_chain(struct vhd_engine *engine, const struct vhd_paths *paths,
 				 const char *name, unsigned flags, struct vhd **ret_disk,
 				 struct vhd_error *err);
+/* The same one file at a time, for those who keep images and look at each file of a chain before
+ * they go on: vhd_find_file, then, with the folder of the child put in front of `search`,
+ * vhd_find_parent for each parent. */
+struct vhd_file {
+	int fd;               /* for reading; the caller closes it */
+	char name[VHD_PATH];  /* absolute, as it was looked for */
+	char path[VHD_PATH];  /* absolute, as the kernel has it: without links, "." and ".." */
+	uint64_t device, inode, names; /* `names`: hard links */
+};
+VHD_NODISCARD int vhd_find_file(const struct vhd_paths *paths, const char *name,
+				struct vhd_file *ret_file, struct vhd_error *err);
+/* Of a child that was opened with VHD_NO_PARENT. VHD_E_PARENT_MISSING, VHD_E_PARENT_MISMATCH. */
+VHD_NODISCARD int vhd_find_parent(const struct vhd_paths *paths, const struct vhd *child,
+				  struct vhd_file *ret_file, struct vhd_error *err);
+
 /* That file alone, without search and without its parent. */
 VHD_NODISCARD int vhd_open_file(struct vhd_engine *engine, const struct vhd_paths *paths,
 				const char *path, unsigned flags, struct vhd **ret_disk,
@@ -330,6 +347,10 @@ VHD_NODISCARD int vhd_file_size(const struct vhd *disk, uint64_t *ret_size, stru
 /* Blocks of this file that are allocated, counted by a pass over its table; 0 for fixed and raw. */
 VHD_NODISCARD int vhd_allocated_blocks(const struct vhd *disk, uint32_t *ret_blocks,
 				       struct vhd_error *err);
+
+/* A pass over the whole block table: every entry in range, no two blocks on each other, none on the
+ * metadata. VHD_E_CORRUPT says what is wrong. */
+VHD_NODISCARD int vhd_check_blocks(const struct vhd *disk, struct vhd_error *err);
 
 /* The reference's metadata fields by name ("current-size", "uuid", "parent-locator-0", ...),
  * FORMAT.md 9. */

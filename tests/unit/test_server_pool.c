@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "pool_state.h"
 #include "test.h"
 
@@ -77,31 +78,40 @@ static void put(const struct world *world, const char *name)
 	(void)close(fd);
 }
 
+/* The one that a row without a place of its own means. */
+static struct place place_of(const struct world *world)
+{
+	struct place place = {.folder = *world->pool};
+
+	memcpy(place.id, id, IDS_SIZE);
+	pool_file_name(id, place.name);
+	return place;
+}
+
 static void publishes(void **state)
 {
 	struct world *world = *state;
+	struct place place = place_of(world);
 	uint64_t size, space;
 	int64_t mtime;
 	int fd = -1;
 
 	create(world);
 	assert_false(exists(world, NAME ".vhd"));
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_NOT_FOUND);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_NOT_FOUND);
 	assert_int_equal(pool_publish(world->pool, id, &world->err), 0);
 	/* It has two names until it is settled. */
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_FORBIDDEN);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
 	assert_string_equal(world->err.text, NAME ".vhd has 2 names");
 	assert_int_equal(pool_settle(world->pool, id, &world->err), 0);
-	assert_int_equal(pool_open_image(world->pool, id, true, &fd, &world->err), 0);
+	assert_int_equal(place_open(&place, true, &fd, &world->err), 0);
 	(void)close(fd);
-	assert_int_equal(pool_mtime(world->pool, id, &mtime, &world->err), 0);
+	assert_int_equal(place_mtime(&place, &mtime, &world->err), 0);
 	assert_int_equal(pool_space(world->pool, &size, &space, &world->err), 0);
 	assert_true(size >= space && mtime > 0);
-	assert_int_equal(pool_remove(world->pool, id, &world->err), 0);
+	assert_int_equal(place_remove(&place, &world->err), 0);
 	assert_false(exists(world, NAME ".vhd"));
-	assert_int_equal(pool_remove(world->pool, id, &world->err), 0);
+	assert_int_equal(place_remove(&place, &world->err), 0);
 }
 
 static void undoes_every_step(void **state)
@@ -137,27 +147,24 @@ static void opens_plain_files_only(void **state)
 {
 	static const char file[] = NAME ".vhd";
 	struct world *world = *state;
+	struct place place = place_of(world);
 	char target[128];
 	int fd = -1;
 
 	put(world, "other");
 	(void)snprintf(target, sizeof target, "%s", path_of(world, "other"));
 	assert_int_equal(symlink(target, path_of(world, file)), 0);
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_FORBIDDEN);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
 	(void)unlink(path_of(world, file));
 	assert_int_equal(link(target, path_of(world, file)), 0);
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_FORBIDDEN);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
 	(void)unlink(path_of(world, file));
 	assert_int_equal(mkfifo(path_of(world, file), 0600), 0);
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_FORBIDDEN);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
 	assert_string_equal(world->err.text, NAME ".vhd is not a regular file");
 	(void)unlink(path_of(world, file));
 	assert_int_equal(mkdir(path_of(world, file), 0700), 0);
-	assert_int_equal(pool_open_image(world->pool, id, false, &fd, &world->err),
-			 VHD_E_FORBIDDEN);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
 	assert_int_equal(rmdir(path_of(world, file)), 0);
 }
 

@@ -1,0 +1,237 @@
+/* place.c - opens the folder of a file first, and does all else in that folder. */
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "cleanup.h"
+#include "reconcile_private.h"
+
+static int fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
+	VHD_PRINTF(3, 4);
+
+static int fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
+{
+	va_list args;
+
+	if (!err)
+		return code;
+	err->code = code;
+	err->sys = 0;
+	va_start(args, format);
+	(void)vsnprintf(err->text, sizeof err->text, format, args);
+	va_end(args);
+	return code;
+}
+
+static bool is_adopted(const struct catalog_place *at)
+{
+	return at->path[0] != '\0';
+}
+
+static const char *slash_after(const char *root)
+{
+	return strcmp(root, "/") == 0 ? "" : "/";
+}
+
+void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT])
+{
+	char name[POOL_NAME];
+
+	pool_file_name(at->id, name);
+	if (is_adopted(at))
+		(void)snprintf(ret_text, PLACE_TEXT, "%s%s%s", at->root, slash_after(at->root),
+			       at->path);
+	else
+		(void)snprintf(ret_text, PLACE_TEXT, "%s/%s", at->pool, name);
+}
+
+int place_path(const struct pool_set *pools, const struct catalog_place *at,
+	       char ret_path[PLACE_TEXT], struct vhd_error *err)
+{
+	const struct pool_dir *pool = pool_set_find(pools, at->pool);
+
+	if (is_adopted(at)) {
+		place_text(at, ret_path);
+		return 0;
+	}
+	if (!pool)
+		return fail(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+	pool_file_path(pool, at->id, ret_path);
+	return 0;
+}
+
+/* ---- the way there ---- */
+
+static char folder_text[] = "of an adopted image";
+
+/* The folder of an adopted file; `name` becomes its last component. */
+static int open_folder(const struct catalog_place *at, struct place *place, struct vhd_error *err)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	CLEANUP(closep) int root = open(at->root, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	const char *slash = strrchr(at->path, '/');
+	char way[CATALOG_PATH] = ".";
+
+	if (root < 0)
+		return pool_fail_sys(err, "cannot open the folder", at->root);
+	if (slash)
+		(void)snprintf(way, sizeof way, "%.*s", (int)(slash - at->path), at->path);
+	(void)snprintf(place->name, sizeof place->name, "%.255s", slash ? slash + 1 : at->path);
+	place->folder.fd = (int)syscall(SYS_openat2, root, way, &how, sizeof how);
+	place->folder.path = folder_text;
+	place->mine = place->folder.fd >= 0;
+	return place->mine ? 0 : pool_fail_sys(err, "cannot open the folder of", at->path);
+}
+
+int place_reach(const struct pool_set *pools, const struct catalog_place *at,
+		struct place *ret_place, struct vhd_error *err)
+{
+	struct place place = {.adopted = is_adopted(at), .linked = at->linked};
+	const struct pool_dir *pool;
+	int r = 0;
+
+	memcpy(place.id, at->id, IDS_SIZE);
+	if (place.adopted) {
+		if (!pool_set_allows(pools, at->root))
+			return fail(err, VHD_E_NOT_FOUND,
+				    "%.200s is no root of the configuration now", at->root);
+		r = open_folder(at, &place, err);
+	} else {
+		pool = pool_set_find(pools, at->pool);
+		if (!pool)
+			return fail(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+		place.folder = *pool;
+		pool_file_name(at->id, place.name);
+	}
+	if (r == 0)
+		*ret_place = place;
+	return r;
+}
+
+void place_leave(struct place *place)
+{
+	if (place->mine)
+		(void)close(place->folder.fd);
+	memset(place, 0, sizeof *place);
+}
+
+/* ---- the file ---- */
+
+int place_open(const struct place *place, bool write, int *ret_fd, struct vhd_error *err)
+{
+	CLEANUP(closep)
+	int fd = pool_open_beneath(&place->folder, place->name, write ? O_RDWR : O_RDONLY);
+	struct stat st;
+
+	if (fd < 0)
+		return pool_fail_sys(err, "cannot open", place->name);
+	if (fstat(fd, &st) < 0)
+		return pool_fail_sys(err, "cannot look at", place->name);
+	if (!S_ISREG(st.st_mode))
+		return fail(err, VHD_E_FORBIDDEN, "%.200s is not a regular file", place->name);
+	if (st.st_nlink != 1 && !place->adopted)
+		return fail(err, VHD_E_FORBIDDEN, "%.200s has %lu names", place->name,
+			    (unsigned long)st.st_nlink);
+	*ret_fd = STEAL_FD(fd);
+	return 0;
+}
+
+int place_open_id(const struct pool_set *pools, const struct catalog_place *at, bool write,
+		  int *ret_fd, struct vhd_error *err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	int r = place_reach(pools, at, &place, err);
+
+	return r < 0 ? r : place_open(&place, write, ret_fd, err);
+}
+
+int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_error *err)
+{
+	struct stat st;
+
+	if (fstatat(place->folder.fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return pool_fail_sys(err, "cannot look at", place->name);
+	*ret_seconds = st.st_mtim.tv_sec;
+	return 0;
+}
+
+/* Whether the file is the image that it was when it was adopted. */
+static bool still_is(const struct place *place)
+{
+	struct vhd_engine *engine = reconcile_engine();
+	struct vhd *disk = NULL;
+	bool same = false;
+	int fd = -1;
+
+	if (engine && place_open(place, false, &fd, NULL) == 0 &&
+	    reconcile_open(engine, &fd, &disk, NULL) == 0)
+		same = ids_equal(vhd_info(disk)->id, place->id);
+	vhd_close(disk);
+	vhd_engine_free(engine);
+	closep(&fd);
+	return same;
+}
+
+int place_remove(const struct place *place, struct vhd_error *err)
+{
+	struct pool_facts facts;
+
+	if (place->linked)
+		return fail(err, VHD_E_FORBIDDEN, "%.200s is linked, and is never removed",
+			    place->name);
+	if (place->adopted && pool_look(&place->folder, place->name, &facts, NULL) == 0 &&
+	    !still_is(place))
+		return fail(err, VHD_E_FORBIDDEN,
+			    "%.200s is not the image that was adopted, and is not removed",
+			    place->name);
+	return pool_remove_name(&place->folder, place->name, err);
+}
+
+/* ---- roots ---- */
+
+/* What of `path` lies below `root`; NULL: it does not. */
+static const char *rest(const char *root, const char *path)
+{
+	size_t len = strlen(root);
+
+	if (strcmp(root, "/") == 0)
+		return path + 1;
+	if (strncmp(path, root, len) != 0 || path[len] != '/')
+		return NULL;
+	return path + len + 1;
+}
+
+bool place_below(const struct pool_set *pools, const char *path, struct catalog_place *ret_place)
+{
+	const char *best = NULL, *root = NULL, *pool = "";
+
+	for (size_t i = 0; i < pools->n; i++) {
+		const char *at = rest(pool_path(pools->items[i].pool), path);
+
+		if (at && (!best || at > best)) {
+			best = at;
+			root = pool_path(pools->items[i].pool);
+			pool = pools->items[i].name;
+		}
+	}
+	for (size_t i = 0; i < pools->n_roots && !root; i++) {
+		best = rest(pools->roots[i], path);
+		root = best ? pools->roots[i] : NULL;
+	}
+	if (!root || *best == '\0' || strlen(root) >= CATALOG_PATH || strlen(best) >= CATALOG_PATH)
+		return false;
+	(void)snprintf(ret_place->pool, CATALOG_NAME, "%s", pool);
+	(void)snprintf(ret_place->root, CATALOG_PATH, "%s", root);
+	(void)snprintf(ret_place->path, CATALOG_PATH, "%s", best);
+	return true;
+}
