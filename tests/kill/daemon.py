@@ -1,0 +1,121 @@
+"""The daemon under test: started, asked, and ended in every way there is."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+CRASHED = 86  # exit status at a crash point
+
+
+class Lost(Exception):
+    """No answer: the daemon is gone."""
+
+
+class Wrong(Exception):
+    """A promise is broken."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+
+class Client:
+    """One connection that is kept."""
+
+    def __init__(self, path):
+        self.connection = UnixConnection(path)
+
+    def ask(self, method, target, body=None, headers=None):
+        """Status, headers and body; JSON is decoded."""
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        try:
+            self.connection.request(method, target, body, headers or {})
+            answer = self.connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.connection.close()
+            raise Lost(str(error)) from error
+        if "json" in answer.headers.get("Content-Type", "") and content:
+            content = json.loads(content)
+        return answer.status, answer.headers, content
+
+    def close(self):
+        self.connection.close()
+
+
+class Daemon:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        self.state, self.socket = os.path.join(folder, "state"), os.path.join(folder, "socket")
+        self.log = os.path.join(folder, "log")
+        self.process = None
+        self.slowest = 0.0
+
+    def spawn(self, point=None, *arguments):
+        environment = dict(os.environ)
+        environment.pop("VHDD_CRASH_AT", None)
+        if point:
+            environment["VHDD_CRASH_AT"] = point
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "--state-dir", self.state, "--listen", "unix:" + self.socket, *arguments],
+                stdout=log, stderr=log, env=environment)
+
+    def start(self, point=None):
+        """True when it is ready, False when it has come to its crash point before that."""
+        begin = time.monotonic()
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+        self.spawn(point)
+        while self.process.poll() is None:
+            client = Client(self.socket)
+            try:
+                if client.ask("GET", "/readyz")[0] == 200:
+                    self.slowest = max(self.slowest, time.monotonic() - begin)
+                    return True
+            except Lost:
+                time.sleep(0.005)
+            finally:
+                client.close()
+            if time.monotonic() - begin > 60:
+                raise Wrong("not ready after 60 s")
+        if self.process.returncode != CRASHED:
+            raise Wrong(f"ended with status {self.process.returncode} instead of becoming ready")
+        return False
+
+    def end(self, sign):
+        """Its exit status; negative: by a signal."""
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Wrong("still there 30 s after a signal") from None
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.end(signal.SIGKILL)
+
+    def rebuild(self, point=None):
+        """Exit status of vhdd --rebuild-catalog."""
+        self.spawn(point, "--rebuild-catalog")
+        return self.process.wait(60)
+
+    def tail(self):
+        with open(self.log, "rb") as log:
+            lines = log.read()[-20000:].decode(errors="replace").split("\n")
+        return "\n".join(line for line in lines[1:] if '"status":2' not in line)
