@@ -36,7 +36,7 @@ static bool grow(struct buf *buf, size_t len)
 
 void buf_append(struct buf *buf, const void *data, size_t len)
 {
-	if (!grow(buf, len))
+	if (len >= buf->room - buf->len && !grow(buf, len))
 		return;
 	if (len > 0)
 		memcpy(buf->data + buf->len, data, len);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 #include "number.h"
-#include "out.h"
+#include "put.h"
+#include "scope.h"
 
 const char *image_state_name(enum service_state state)
 {
@@ -40,134 +41,123 @@ static const char *frozen_reason(enum service_frozen frozen)
 	return "";
 }
 
-static void put_time(struct out *out, const char *name, int64_t unix_ms)
+static void time_member(struct buf *buf, const char *name, int64_t unix_ms)
 {
 	char text[NUMBER_TIME];
 
 	number_time(unix_ms, text);
-	out_text(out, name, text);
+	put_string(buf, name, text);
 }
 
-static void put_vhd_time(struct out *out, const char *name, uint32_t seconds)
+static void vhd_time_member(struct buf *buf, const char *name, uint32_t seconds)
 {
 	char text[NUMBER_TIME];
 
 	number_vhd_time_text(seconds, text);
-	out_text(out, name, text);
+	put_string(buf, name, text);
 }
 
-static void put_href(struct out *out, const char *id)
+static void href_member(struct buf *buf, const char *id)
 {
 	char href[64];
 
 	(void)snprintf(href, sizeof href, "/v1/images/%s", id);
-	out_text(out, "href", href);
+	put_string(buf, "href", href);
 }
 
-static json_t *name_json(const struct service_name *name)
+static void relative_member(struct buf *buf, const char *name, const struct service_name *relative)
 {
-	struct out out;
-
-	if (name->id[0] == '\0')
-		return json_null();
-	out = out_object();
-	out_text(&out, "id", name->id);
-	out_text_or_null(&out, "name", name->name);
-	put_href(&out, name->id);
-	return out_take(&out);
-}
-
-static json_t *usage_json(const struct service_image *image)
-{
-	struct out out = out_object();
-
-	out_number(&out, "file", image->file_bytes);
-	out_number(&out, "allocated", image->allocated_bytes);
-	out_number(&out, "blocks", image->blocks);
-	out_number(&out, "blocks_total", image->blocks_total);
-	out_number(&out, "chain_file", image->chain_file_bytes);
-	out_number(&out, "exclusive", image->file_bytes); /* no two images share a file */
-	put_time(&out, "measured_at", image->measured_at);
-	return out_take(&out);
-}
-
-static json_t *locators_json(const struct service_image *image)
-{
-	struct out list = out_array();
-
-	for (size_t i = 0; i < image->n_locators; i++) {
-		struct out out = out_object();
-
-		out_number(&out, "slot", image->locators[i].slot);
-		out_text(&out, "code", image->locators[i].code);
-		out_text(&out, "path", image->locators[i].path);
-		out_add(&list, out_take(&out));
+	if (relative->id[0] == '\0') {
+		put_null(buf, name);
+		return;
 	}
-	return out_take(&list);
+	put_open(buf, name, '{');
+	put_string(buf, "id", relative->id);
+	put_string_or_null(buf, "name", relative->name);
+	href_member(buf, relative->id);
+	put_close(buf, '}');
 }
 
-static json_t *features_json(const struct service_image *image)
+static void usage_member(struct buf *buf, const struct service_image *image)
 {
-	struct out list = out_array();
-
-	if (image->temporary)
-		out_add_text(&list, "temporary");
-	return out_take(&list);
+	put_open(buf, "usage", '{');
+	put_number(buf, "file", image->file_bytes);
+	put_number(buf, "allocated", image->allocated_bytes);
+	put_number(buf, "blocks", image->blocks);
+	put_number(buf, "blocks_total", image->blocks_total);
+	put_number(buf, "chain_file", image->chain_file_bytes);
+	put_number(buf, "exclusive", image->file_bytes); /* no two images share a file */
+	time_member(buf, "measured_at", image->measured_at);
+	put_close(buf, '}');
 }
 
-static json_t *geometry_json(const struct service_image *image)
+static void locators_member(struct buf *buf, const struct service_image *image)
 {
-	struct out out = out_object();
-
-	out_number(&out, "cylinders", image->cylinders);
-	out_number(&out, "heads", image->heads);
-	out_number(&out, "sectors", image->sectors_per_track);
-	return out_take(&out);
+	put_open(buf, "locators", '[');
+	for (size_t i = 0; i < image->n_locators; i++) {
+		put_open(buf, NULL, '{');
+		put_number(buf, "slot", image->locators[i].slot);
+		put_string(buf, "code", image->locators[i].code);
+		put_string(buf, "path", image->locators[i].path);
+		put_close(buf, '}');
+	}
+	put_close(buf, ']');
 }
 
-static json_t *vhd_json(const struct service_image *image)
+static void geometry_member(struct buf *buf, const struct service_image *image)
 {
-	struct out out = out_object();
+	put_open(buf, "geometry", '{');
+	put_number(buf, "cylinders", image->cylinders);
+	put_number(buf, "heads", image->heads);
+	put_number(buf, "sectors", image->sectors_per_track);
+	put_close(buf, '}');
+}
+
+static void vhd_member(struct buf *buf, const struct service_image *image)
+{
 	char version[16];
 
 	(void)snprintf(version, sizeof version, "%u.%u", image->creator_version >> 16,
 		       image->creator_version & 0xffff);
-	out_text_or_null(&out, "parent_uuid", image->parent.id);
-	out_bool(&out, "saved_state", image->saved_state);
-	out_json(&out, "features", features_json(image));
-	out_text(&out, "creator_application", image->creator_application);
-	out_text(&out, "creator_version", version);
-	out_text(&out, "creator_host_os", image->creator_host_os);
-	put_vhd_time(&out, "timestamp", image->vhd_timestamp);
+	put_open(buf, "vhd", '{');
+	put_string_or_null(buf, "parent_uuid", image->parent.id);
+	put_bool(buf, "saved_state", image->saved_state);
+	put_open(buf, "features", '[');
+	if (image->temporary)
+		put_string(buf, NULL, "temporary");
+	put_close(buf, ']');
+	put_string(buf, "creator_application", image->creator_application);
+	put_string(buf, "creator_version", version);
+	put_string(buf, "creator_host_os", image->creator_host_os);
+	vhd_time_member(buf, "timestamp", image->vhd_timestamp);
 	if (image->kind == SERVICE_DIFFERENCING)
-		put_vhd_time(&out, "parent_timestamp", image->vhd_parent_timestamp);
+		vhd_time_member(buf, "parent_timestamp", image->vhd_parent_timestamp);
 	else
-		out_json(&out, "parent_timestamp", json_null());
-	out_json(&out, "geometry", geometry_json(image));
-	out_json(&out, "locators", locators_json(image));
-	return out_take(&out);
+		put_null(buf, "parent_timestamp");
+	geometry_member(buf, image);
+	locators_member(buf, image);
+	put_close(buf, '}');
 }
 
-static json_t *labels_json(const struct service_image *image)
+static void labels_member(struct buf *buf, const struct service_image *image)
 {
-	struct out out = out_object();
-
+	put_open(buf, "labels", '{');
 	for (size_t i = 0; i < image->n_labels; i++)
-		out_text(&out, image->labels[i].key, image->labels[i].value);
-	return out_take(&out);
+		put_string(buf, image->labels[i].key, image->labels[i].value);
+	put_close(buf, '}');
 }
 
-static json_t *health_json(const struct service_image *image)
+static void health_member(struct buf *buf, const struct service_image *image)
 {
 	bool ok = image_healthy(image);
-	struct out problems = out_array();
-	struct out out = out_object();
 
+	put_open(buf, "health", '{');
+	put_string(buf, "status", ok ? "ok" : "unhealthy");
+	put_open(buf, "problems", '[');
 	if (!ok)
-		out_add_text(&problems, image_state_name(image->state));
-	out_text(&out, "status", ok ? "ok" : "unhealthy");
-	out_json(&out, "problems", out_take(&problems));
-	return out_take(&out);
+		put_string(buf, NULL, image_state_name(image->state));
+	put_close(buf, ']');
+	put_close(buf, '}');
 }
 
 bool image_healthy(const struct service_image *image)
@@ -196,52 +186,69 @@ json_t *image_sample(void)
 }
 
 /* Whose image it is, and what it is. */
-static void put_head(struct out *out, const struct service_image *image)
+static void head_members(struct buf *buf, const struct service_image *image)
 {
-	bool frozen = image->frozen != SERVICE_NOT_FROZEN;
+	put_string(buf, "id", image->id);
+	put_string(buf, "name", image->name);
+	href_member(buf, image->id);
+	put_string(buf, "kind", image_kind_name(image->kind));
+	put_string(buf, "state", image_state_name(image->state));
+	put_number(buf, "virtual_size", image->virtual_size);
+	put_number(buf, "sectors", image->virtual_size / 512);
+	if (image->block_size > 0)
+		put_number(buf, "block_size", image->block_size);
+	else
+		put_null(buf, "block_size");
+	put_bool(buf, "writable", image_writable(image));
+	put_bool(buf, "frozen", image->frozen != SERVICE_NOT_FROZEN);
+	put_string_or_null(buf, "frozen_reason", frozen_reason(image->frozen));
+	put_number(buf, "depth", image->depth);
+	put_number(buf, "children_count", image->children_count);
+	relative_member(buf, "parent", &image->parent);
+	relative_member(buf, "root", &image->root);
+}
 
-	out_text(out, "id", image->id);
-	out_text(out, "name", image->name);
-	put_href(out, image->id);
-	out_text(out, "kind", image_kind_name(image->kind));
-	out_text(out, "state", image_state_name(image->state));
-	out_number(out, "virtual_size", image->virtual_size);
-	out_number(out, "sectors", image->virtual_size / 512);
-	out_json(out, "block_size",
-		 image->block_size > 0 ? json_integer(image->block_size) : json_null());
-	out_bool(out, "writable", image_writable(image));
-	out_bool(out, "frozen", frozen);
-	out_text_or_null(out, "frozen_reason", frozen_reason(image->frozen));
-	out_number(out, "depth", image->depth);
-	out_number(out, "children_count", image->children_count);
-	out_json(out, "parent", name_json(&image->parent));
-	out_json(out, "root", name_json(&image->root));
+void image_put(struct buf *buf, const struct service_image *image)
+{
+	char etag[32];
+
+	(void)snprintf(etag, sizeof etag, "m%llu", (unsigned long long)image->meta_version);
+	put_open(buf, NULL, '{');
+	head_members(buf, image);
+	usage_member(buf, image);
+	vhd_member(buf, image);
+	put_string(buf, "pool", image->pool);
+	put_string(buf, "file", image->file);
+	labels_member(buf, image);
+	put_string(buf, "description", image->description ? image->description : "");
+	health_member(buf, image);
+	put_string(buf, "etag", etag);
+	put_string_or_null(buf, "data_etag", image->data_etag);
+	time_member(buf, "created_at", image->created_at);
+	time_member(buf, "updated_at", image->updated_at);
+	put_close(buf, '}');
 }
 
 json_t *image_json(const struct service_image *image)
 {
-	struct out out = out_object();
+	CLEANUP(buf_fini) struct buf buf = {0};
 
-	put_head(&out, image);
-	out_json(&out, "usage", usage_json(image));
-	out_json(&out, "vhd", vhd_json(image));
-	out_text(&out, "pool", image->pool);
-	out_text(&out, "file", image->file);
-	out_json(&out, "labels", labels_json(image));
-	out_text(&out, "description", image->description ? image->description : "");
-	out_json(&out, "health", health_json(image));
-	out_json(&out, "etag", json_sprintf("m%llu", (unsigned long long)image->meta_version));
-	out_text_or_null(&out, "data_etag", image->data_etag);
-	put_time(&out, "created_at", image->created_at);
-	put_time(&out, "updated_at", image->updated_at);
-	return out_take(&out);
+	image_put(&buf, image);
+	return put_parse(&buf);
 }
 
 json_t *image_array(const struct service_images *images)
 {
-	struct out list = out_array();
+	CLEANUP(buf_fini) struct buf buf = {0};
 
+	image_put_all(&buf, images);
+	return put_parse(&buf);
+}
+
+void image_put_all(struct buf *buf, const struct service_images *images)
+{
+	put_open(buf, NULL, '[');
 	for (size_t i = 0; i < images->n; i++)
-		out_add(&list, image_json(&images->items[i]));
-	return out_take(&list);
+		image_put(buf, &images->items[i]);
+	put_close(buf, ']');
 }

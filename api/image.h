@@ -8,7 +8,10 @@
 #include "call.h"
 #include "service.h"
 
-/* NULL: no memory. */
+/* One object, or an array of them, as text. */
+void image_put(struct buf *buf, const struct service_image *image);
+void image_put_all(struct buf *buf, const struct service_images *images);
+/* The same as trees, for those who pick from them or add to them. NULL: no memory. */
 json_t *image_json(const struct service_image *image);
 json_t *image_array(const struct service_images *images);
 /* Can it be read? */

@@ -16,6 +16,18 @@ static unsigned flags(const struct api_call *call)
 	return call->nowait ? SERVICE_NOWAIT : 0;
 }
 
+static enum api_step answer_image(struct api_call *call, const struct view *view,
+				  const struct service_image *image)
+{
+	struct buf buf = {0};
+
+	if (view->n > 0)
+		return call_json(call, 200, view_pick(view, image_json(image)));
+	image_put(&buf, image);
+	buf_append(&buf, "\n", 1);
+	return call_text(call, 200, "application/json", &buf);
+}
+
 enum api_step images_get(struct api_call *call)
 {
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
@@ -24,7 +36,7 @@ enum api_step images_get(struct api_call *call)
 	char etag[32];
 	enum api_step step;
 
-	if (!view_parse(call, image_sample(), &view))
+	if (!view_parse(call, image_sample, &view))
 		return API_REPLY;
 	code = service_image_get(call->api->service, call->ref, flags(call), &image, &call->err);
 	if (code != SERVICE_OK)
@@ -32,7 +44,7 @@ enum api_step images_get(struct api_call *call)
 	(void)snprintf(etag, sizeof etag, "m%" PRIu64, image.meta_version);
 	if (!call_etag(call, etag))
 		return API_REPLY;
-	step = call_json(call, 200, view_pick(&view, image_json(&image)));
+	step = answer_image(call, &view, &image);
 	call_header(call, "ETag", "\"%s\"", etag);
 	return step;
 }
@@ -113,14 +125,16 @@ enum api_step images_chain(struct api_call *call)
 	static const char columns[] = "name kind state virtual_size usage.file depth";
 	CLEANUP(service_images_fini) struct service_images images = {0};
 	CLEANUP(view_fini) struct view view = {.n = 0};
+	CLEANUP(buf_fini) struct buf items = {0};
 	enum service_code code;
 
-	if (!view_parse(call, image_sample(), &view))
+	if (!view_parse(call, image_sample, &view))
 		return API_REPLY;
 	code = service_image_chain(call->api->service, call->ref, flags(call), &images, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	if (images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "a chain without images");
-	return view_list(call, &view, image_array(&images), chain_json(&images), columns);
+	image_put_all(&items, &images);
+	return view_list_text(call, &view, &items, chain_json(&images), columns);
 }

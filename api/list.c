@@ -11,6 +11,7 @@
 #include "image.h"
 #include "order.h"
 #include "out.h"
+#include "put.h"
 #include "scope.h"
 #include "view.h"
 
@@ -65,7 +66,7 @@ static bool parse(struct api_call *call, struct list *list)
 	query_bool(&call->query, "count", &list->count, &call->problem);
 	list->limit = limit;
 	if (!filter_parse(&call->query, &list->filter, &call->problem) ||
-	    !view_parse(call, image_sample(), &list->view))
+	    !view_parse(call, image_sample, &list->view))
 		return false;
 	if (!order_parse(sort, &list->order)) {
 		problem_parameter(&call->problem, "sort", CODE_INVALID_VALUE,
@@ -220,20 +221,20 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 {
 	size_t n = list->n > list->limit ? list->limit : list->n;
 	char next[ORDER_CURSOR] = "";
-	struct out items = out_array();
+	CLEANUP(buf_fini) struct buf items = {0};
 	enum api_step step;
 	char etag[32];
 
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
 	(void)snprintf(etag, sizeof etag, "c%" PRIu64, list->revision);
-	for (size_t i = 0; i < n; i++)
-		out_add(&items, image_json(&list->items[i]->image));
-	if (!call_etag_weak(call, etag)) {
-		json_decref(out_take(&items));
+	if (!call_etag_weak(call, etag))
 		return API_REPLY;
-	}
-	step = view_list(call, &list->view, out_take(&items), rest_json(list, next), columns);
+	put_open(&items, NULL, '[');
+	for (size_t i = 0; i < n; i++)
+		image_put(&items, &list->items[i]->image);
+	put_close(&items, ']');
+	step = view_list_text(call, &list->view, &items, rest_json(list, next), columns);
 	call_header(call, "ETag", "W/\"%s\"", etag);
 	if (*next)
 		put_link(call, next);

@@ -1,13 +1,14 @@
 /* number.c - numbers, sizes, ids and times as text. The one place where digits become integers. */
 #include "number.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-enum { FRACTION_DIGITS = 6 };        /* times a TiB this still fits in 64 bits */
-#define VHD_EPOCH INT64_C(946684800) /* 2000-01-01 UTC in seconds of Unix */
+enum { FRACTION_DIGITS = 6 }; /* times a TiB this still fits in 64 bits */
+#define DAY_MS      INT64_C(86400000)
+#define TIME_END_MS INT64_C(253402300800000) /* 10000-01-01 UTC */
+#define VHD_EPOCH   INT64_C(946684800)       /* 2000-01-01 UTC in seconds of Unix */
 
 static bool digit(char c)
 {
@@ -145,20 +146,44 @@ bool number_uuid(const char *text, char ret_uuid[37])
 	return true;
 }
 
+/* At least `width` digits, with leading zeros; what follows them. */
+static char *put_digits(char *at, unsigned value, size_t width)
+{
+	for (size_t i = width; i > 0; i--, value /= 10)
+		at[i - 1] = (char)('0' + value % 10);
+	return at + width;
+}
+
+/* Not strftime(): every answer has several times, and the time zone of gmtime_r() has a lock. */
+static void put_date(uint32_t days, char *at)
+{
+	/* Counted from 1 March of year 0, so that the day that comes and goes is the last of a
+	 * year. An era is 400 years. */
+	uint32_t day = days + 719468, era = day / 146097;
+	uint32_t of_era = day % 146097;
+	uint32_t year =
+		(of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365; /* of the era */
+	uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* from March */
+
+	at = put_digits(at, era * 400 + year + (month >= 10), 4);
+	*at++ = '-';
+	at = put_digits(at, month < 10 ? month + 3 : month - 9, 2);
+	*at++ = '-';
+	(void)put_digits(at, of_year - (153 * month + 2) / 5 + 1, 2);
+}
+
 void number_time(int64_t unix_ms, char ret_text[NUMBER_TIME])
 {
-	time_t seconds = (time_t)(unix_ms / 1000);
-	struct tm tm = {0};
-	size_t len;
+	int64_t ms = unix_ms >= 0 && unix_ms < TIME_END_MS ? unix_ms : 0;
+	uint32_t of_day = (uint32_t)(ms % DAY_MS);
 
-	if (unix_ms < 0 || !gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900) {
-		memset(&tm, 0, sizeof tm);
-		tm.tm_year = 70;
-		tm.tm_mday = 1;
-		unix_ms = 0;
-	}
-	len = strftime(ret_text, NUMBER_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(ret_text + len, NUMBER_TIME - len, ".%03uZ", (unsigned)(unix_ms % 1000));
+	memcpy(ret_text, "yyyy-mm-ddThh:mm:ss.mmmZ", 25);
+	put_date((uint32_t)(ms / DAY_MS), ret_text);
+	(void)put_digits(ret_text + 11, of_day / 3600000, 2);
+	(void)put_digits(ret_text + 14, of_day / 60000 % 60, 2);
+	(void)put_digits(ret_text + 17, of_day / 1000 % 60, 2);
+	(void)put_digits(ret_text + 20, of_day % 1000, 3);
 }
 
 void number_vhd_time_text(uint32_t seconds, char ret_text[NUMBER_TIME])

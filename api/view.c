@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "put.h"
 #include "scope.h"
 #include "table.h"
 
@@ -79,23 +80,26 @@ static bool add_field(struct api_call *call, const json_t *sample, const char *p
 	return false;
 }
 
-bool view_parse(struct api_call *call, json_t *sample, struct view *ret_view)
+bool view_parse(struct api_call *call, json_t *(*make_sample)(void), struct view *ret_view)
 {
-	CLEANUP(json_putp) json_t *held = sample;
+	CLEANUP(json_putp) json_t *sample = NULL;
 	const char *fields = query_get(&call->query, "fields");
 	struct view view = {.n = 0};
 	char *rest;
 
 	if (!view_parse_format(call, &view))
 		return false;
-	view.text = fields ? strdup(fields) : NULL;
-	if (!held || (fields && !view.text)) {
+	if (fields) {
+		sample = make_sample();
+		view.text = strdup(fields);
+	}
+	if (fields && (!sample || !view.text)) {
 		free(view.text);
 		(void)call_fail(call, CODE_INTERNAL, "no memory");
 		return false;
 	}
 	for (rest = view.text; rest;) {
-		if (!add_field(call, held, strsep(&rest, ","), &view)) {
+		if (!add_field(call, sample, strsep(&rest, ","), &view)) {
 			free(view.text);
 			return false;
 		}
@@ -217,6 +221,35 @@ static enum api_step answer_table(struct api_call *call, const struct view *view
 	(csv ? table_csv : table_text)(&table, &buf);
 	return call_text(call, 200, csv ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8",
 			 &buf);
+}
+
+/* As answer_json, around text. */
+static enum api_step answer_text(struct api_call *call, const struct buf *items, const json_t *rest)
+{
+	CLEANUP(freep) char *members = json_dumps(rest, JSON_COMPACT);
+	struct buf buf = {0};
+	enum api_step step;
+
+	if (!members || items->failed)
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	buf_append(&buf, "{\"items\":", 9);
+	buf_append(&buf, items->data, items->len);
+	buf_append(&buf, ",", json_object_size(rest) > 0);
+	buf_append(&buf, members + 1, strlen(members) - 1);
+	buf_append(&buf, "\n", 1);
+	step = call_text(call, 200, "application/json", &buf);
+	call_header(call, "Vary", "Accept");
+	return step;
+}
+
+enum api_step view_list_text(struct api_call *call, const struct view *view,
+			     const struct buf *items, json_t *rest, const char *columns)
+{
+	CLEANUP(json_putp) json_t *held = rest;
+
+	if (held && view->format == VIEW_JSON && view->n == 0)
+		return answer_text(call, items, held);
+	return view_list(call, view, put_parse(items), STEAL(held), columns);
 }
 
 enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,

@@ -21,9 +21,9 @@ struct view {
 };
 void view_fini(struct view *view);
 
-/* `sample` (stolen) has every member that fields may name; a member "*" stands for any name.
- * False: problem set. */
-bool view_parse(struct api_call *call, json_t *sample, struct view *ret_view);
+/* The sample has every member that fields may name; a member "*" stands for any name. It is made
+ * only when there are fields. False: problem set. */
+bool view_parse(struct api_call *call, json_t *(*make_sample)(void), struct view *ret_view);
 /* Only the format, of lists whose members are fixed. */
 bool view_parse_format(struct api_call *call, struct view *ret_view);
 
@@ -34,5 +34,8 @@ json_t *view_pick(const struct view *view, json_t *object);
  * lack of memory. `columns` are those of text and CSV when fields names none, parted by blanks. */
 enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,
 			const char *columns);
+/* The same of an array that is text already: sent as it is when it is asked for whole. */
+enum api_step view_list_text(struct api_call *call, const struct view *view,
+			     const struct buf *items, json_t *rest, const char *columns);
 
 #endif

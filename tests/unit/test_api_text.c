@@ -1,12 +1,14 @@
 /* test_api_text.c - numbers, sizes, times, queries, bodies and base64: everything that is parsed
  * from text. */
 #include <string.h>
+#include <time.h>
 
 #include "base64.h"
 #include "body.h"
 #include "buf.h"
 #include "fields.h"
 #include "number.h"
+#include "put.h"
 #include "query.h"
 #include "test.h"
 
@@ -107,6 +109,24 @@ static void writes_times(void **state)
 	assert_string_equal(text, "1970-01-01T00:00:00.000Z");
 	number_vhd_time_text(UINT32_MAX, text);
 	assert_string_equal(text, "2136-02-07T06:28:15.000Z");
+}
+
+static void writes_times_as_the_c_library_does(void **state)
+{
+	(void)state;
+	/* Every ten days and a bit, over all that has four digits. */
+	for (int64_t ms = 0; ms < INT64_C(253402300800000); ms += INT64_C(911636007)) {
+		char text[NUMBER_TIME], want[64];
+		time_t seconds = (time_t)(ms / 1000);
+		struct tm tm;
+		size_t len;
+
+		assert_non_null(gmtime_r(&seconds, &tm));
+		len = strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S", &tm);
+		(void)snprintf(want + len, sizeof want - len, ".%03uZ", (unsigned)(ms % 1000));
+		number_time(ms, text);
+		assert_string_equal(text, want);
+	}
 }
 
 static void reads_uuids_as_lower_case(void **state)
@@ -318,12 +338,58 @@ static void grows_text(void **state)
 	free(text);
 }
 
+static void writes_members_with_commas_between(void **state)
+{
+	struct buf buf = {0};
+	char *text;
+
+	(void)state;
+	put_open(&buf, NULL, '{');
+	put_open(&buf, "empty", '[');
+	put_close(&buf, ']');
+	put_string(&buf, "te\"xt", "a{[:");
+	put_number(&buf, "zero", 0);
+	put_number(&buf, "all", UINT64_MAX);
+	put_open(&buf, "list", '[');
+	put_bool(&buf, NULL, true);
+	put_null(&buf, NULL);
+	put_open(&buf, NULL, '{');
+	put_close(&buf, '}');
+	put_string_or_null(&buf, NULL, "");
+	put_string_or_null(&buf, NULL, "x");
+	put_close(&buf, ']');
+	put_bool(&buf, "last", false);
+	put_close(&buf, '}');
+	text = buf_take(&buf, NULL);
+	assert_string_equal(text, "{\"empty\":[],\"te\\u0022xt\":\"a{[:\",\"zero\":0,"
+				  "\"all\":18446744073709551615,\"list\":[true,null,{},null,\"x\"],"
+				  "\"last\":false}");
+	free(text);
+}
+
+static void answers_a_tree_of_what_was_put(void **state)
+{
+	struct buf buf = {0}, broken = {.failed = true};
+	json_t *tree;
+
+	(void)state;
+	put_open(&buf, NULL, '{');
+	put_number(&buf, "n", 7);
+	put_close(&buf, '}');
+	tree = put_parse(&buf);
+	assert_int_equal(json_integer_value(json_object_get(tree, "n")), 7);
+	json_decref(tree);
+	buf_fini(&buf);
+	assert_null(put_parse(&broken));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_sizes),
 		cmocka_unit_test(reads_times_of_vhd),
 		cmocka_unit_test(writes_times),
+		cmocka_unit_test(writes_times_as_the_c_library_does),
 		cmocka_unit_test(reads_uuids_as_lower_case),
 		cmocka_unit_test(decodes_queries_once),
 		cmocka_unit_test(refuses_queries),
@@ -333,6 +399,8 @@ int main(void)
 		cmocka_unit_test(tells_all_wrong_fields_at_once),
 		cmocka_unit_test(decodes_base64),
 		cmocka_unit_test(grows_text),
+		cmocka_unit_test(writes_members_with_commas_between),
+		cmocka_unit_test(answers_a_tree_of_what_was_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
