@@ -11,7 +11,9 @@
 
 enum {
 	POLLING_THREADS = 2,
-	CONNECTION_MEMORY = 128 << 10,
+	/* Half of it is what a piece of an upload can have, twice the longest head must fit; and
+	 * the library zeroes all of it after each request. */
+	CONNECTION_MEMORY = 64 << 10,
 	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
 };
 
