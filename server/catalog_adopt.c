@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "catalog_sql.h"
+#include "crash_point.h"
 
 /* The first one has its parent in the catalog, if it has one; each other one has it in the batch.
  */
@@ -60,7 +61,10 @@ static int commit(struct catalog *catalog, const struct catalog_image *images, s
 		r = catalog_touch_parent(catalog, parent, now, err);
 	if (r == 0 && parent)
 		r = catalog_seal_row(catalog, parent->image.id, parent_seal, err);
-	return catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.adopt.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.adopt.committed");
+	return r;
 }
 
 static int remember(struct catalog *catalog, const struct catalog_image *images, size_t n,

@@ -220,6 +220,7 @@ int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_e
 {
 	int r = remove_name(pool, name, err);
 
+	CRASH_POINT("pool.removed");
 	return r < 0 ? r : sync_folder(pool, err);
 }
 

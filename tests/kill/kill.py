@@ -146,7 +146,7 @@ def gather(parts):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--vhdd", default=os.environ.get("VHDD"), required="VHDD" not in os.environ)
+    parser.add_argument("--vhdd", default=os.environ.get("VHDD", "build/dev/bin/vhdd"))
     parser.add_argument("--cycles", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("VHDD_SEED", time.time_ns() % 10**9)))

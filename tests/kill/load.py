@@ -1,5 +1,6 @@
 """Clients that write, and keep in mind what they were told."""
 
+import os
 import random
 import threading
 import uuid
@@ -241,9 +242,12 @@ class Keeper(Worker):
         elif dice < 0.95 and leaves:
             image = self.random.choice(leaves)
             if not image.rows[-1]["frozen"]:
-                self.write(image, self.random.random() < 0.5)
+                (self.readopt if dice < 0.89 else self.write_some)(image)
         else:
             self.snapshot()
+
+    def write_some(self, image):
+        self.write(image, self.random.random() < 0.5)
 
     def make(self, mine):
         parents = [image for image in mine if self.depth(image) < DEPTH]
@@ -264,6 +268,19 @@ class Keeper(Worker):
         image.end_row()
         if frozen:
             image.all_accepted()
+
+    def readopt(self, image):
+        """The row goes and the file stays, then the file is adopted again."""
+        image.state = "leaving"
+        self.ask("DELETE", f"/v1/images/{image.id}?keep_file=y", None, (204,))
+        image.all_accepted()
+        image.state = "left"
+        name, number = f"{self.owner}-a{image.id[:8]}", str(self.random.getrandbits(32))
+        image.rows = [{"name": name, "v": number, "frozen": False}]
+        image.state = "coming"
+        source = {"path": os.path.join(self.world.pool, image.id + ".vhd")}
+        self.ask("POST", "/v1/images", {"name": name, "labels": {"v": number}, "source": source}, (201,))
+        image.state = "there"
 
     def snapshot(self):
         image = self.world.shared.image

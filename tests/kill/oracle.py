@@ -25,7 +25,7 @@ class Image:
         self.id, self.size, self.parent = ident, size, parent
         self.sectors = {}
         self.rows = [row]
-        self.state = "maybe"  # there, going, gone
+        self.state = "maybe"  # there, going, gone; leaving, left, coming: the file stays
         self.lock = threading.Lock()
         self.verifier = None
 
