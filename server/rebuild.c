@@ -61,13 +61,13 @@ static void place(const struct rebuild *rebuild, struct rebuild_file *file)
 		file->level = level--;
 }
 
-struct place {
+struct sorted {
 	const struct rebuild_file *file;
 };
 
 static int compare_level(const void *a, const void *b)
 {
-	const struct place *x = a, *y = b;
+	const struct sorted *x = a, *y = b;
 
 	return (x->file->level > y->file->level) - (x->file->level < y->file->level);
 }
@@ -78,8 +78,8 @@ static void complete(struct rebuild_file *file, int64_t now)
 	struct catalog_image *row = &file->row;
 
 	/* Larger than it ever was, so that no version of the content gets a name that was used. */
-	row->generation = (uint64_t)now / 1000;
-	row->version = (uint64_t)now / 1000;
+	row->generation = (uint64_t)now;
+	row->version = (uint64_t)now;
 	row->updated_at = now;
 	if (!row->created_at)
 		row->created_at = now;
@@ -90,7 +90,7 @@ static void complete(struct rebuild_file *file, int64_t now)
 /* The rows, parents first. They still belong to the files. NULL: out of memory. */
 static struct catalog_image *order(struct rebuild *rebuild, size_t *ret_n)
 {
-	CLEANUP(freep) struct place *sorted = calloc(rebuild->n + 1, sizeof *sorted);
+	CLEANUP(freep) struct sorted *sorted = calloc(rebuild->n + 1, sizeof *sorted);
 	CLEANUP(freep) struct catalog_image *rows = calloc(rebuild->n + 1, sizeof *rows);
 	int64_t now = clock_wall_ms();
 	size_t n = 0;
@@ -160,7 +160,7 @@ static int run(struct rebuild *rebuild, const char *path)
 {
 	char fresh[POOL_BACKUP_PATH];
 
-	if (rebuild_scan(rebuild) < 0 || rebuild_names(rebuild, path) < 0)
+	if (rebuild_scan(rebuild, path) < 0 || rebuild_names(rebuild, path) < 0)
 		return -1;
 	CRASH_POINT("rebuild.scanned");
 	if (pool_backup_begin(path, fresh) < 0 || write_catalog(rebuild, fresh) < 0)

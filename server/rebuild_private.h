@@ -6,13 +6,13 @@
 #include <stdio.h>
 
 #include "catalog.h"
+#include "place.h"
 #include "pool_set.h"
 
 enum { REBUILD_UNKNOWN = -1, REBUILD_LEFT_OUT = -2 };
 
 struct rebuild_file {
 	struct catalog_image row;
-	char file[POOL_NAME];
 	int level; /* ancestors, or one of the above */
 	bool parent;
 };
@@ -24,9 +24,9 @@ struct rebuild {
 	size_t n, room;
 };
 
-/* rebuild_scan.c: all images of all pools; no two have one id. -1: out of memory, or a pool cannot
- * be read. */
-int rebuild_scan(struct rebuild *rebuild);
+/* rebuild_scan.c: all images of all pools, and those that the catalog, or else its newest backup,
+ * says were adopted; no two have one id. -1: out of memory, or a pool cannot be read. */
+int rebuild_scan(struct rebuild *rebuild, const char *catalog_path);
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE]);
 void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why);
 

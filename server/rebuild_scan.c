@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "pool_backup.h"
 #include "pool_look.h"
 #include "rebuild_private.h"
 #include "reconcile_private.h"
@@ -24,6 +25,15 @@ static int compare(const void *a, const void *b)
 	return memcmp(x->row.id, y->row.id, IDS_SIZE);
 }
 
+/* Of two files with one id that of a pool comes first. */
+static int compare_place(const void *a, const void *b)
+{
+	const struct rebuild_file *x = a, *y = b;
+	int order = compare(a, b);
+
+	return order ? order : (x->row.path != NULL) - (y->row.path != NULL);
+}
+
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE])
 {
 	struct rebuild_file key;
@@ -36,8 +46,13 @@ struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t i
 
 void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why)
 {
+	struct catalog_place at;
+	char text[PLACE_TEXT];
+
 	file->level = REBUILD_LEFT_OUT;
-	(void)fprintf(rebuild->out, "left out %s/%s: %s\n", file->row.pool, file->file, why);
+	catalog_place_of(&file->row, &at);
+	place_text(&at, text);
+	(void)fprintf(rebuild->out, "left out %s: %s\n", text, why);
 }
 
 static enum catalog_kind kind_of(enum vhd_type type)
@@ -51,7 +66,8 @@ static enum catalog_kind kind_of(enum vhd_type type)
 	return CATALOG_DYNAMIC;
 }
 
-static int add(struct scan *scan, const char *name, struct vhd *disk)
+/* `adopted`: what the catalog said of it, or NULL. */
+static int add(struct scan *scan, struct vhd *disk, const struct catalog_image *adopted)
 {
 	const struct vhd_info *info = vhd_info(disk);
 	struct rebuild *rebuild = scan->rebuild;
@@ -77,11 +93,89 @@ static int add(struct scan *scan, const char *name, struct vhd *disk)
 		file.row.usage.file_bytes = 0;
 	file.row.usage.blocks = blocks;
 	file.row.usage.measured_at = clock_wall_ms();
-	(void)snprintf(file.row.pool, sizeof file.row.pool, "%s", scan->item->name);
-	(void)snprintf(file.file, sizeof file.file, "%s", name);
+	(void)snprintf(file.row.pool, sizeof file.row.pool, "%s",
+		       adopted ? adopted->pool : scan->item->name);
+	if (adopted) {
+		file.row.root = strdup(adopted->root);
+		file.row.path = strdup(adopted->path);
+		file.row.linked = adopted->linked;
+	}
 	rebuild->files[rebuild->n++] = file;
-	return 0;
+	return adopted && (!file.row.root || !file.row.path) ? NO_MEMORY : 0;
 }
+
+/* ---- adopted ---- */
+
+/* What cannot be in a catalog. */
+static const char *misfit(const struct vhd_info *info)
+{
+	if (info->size == 0 || info->size % VHD_SECTOR != 0)
+		return "its size is not a multiple of 512";
+	if (info->type == VHD_DIFF && ids_is_zero(info->parent_id))
+		return "its parent is a raw file";
+	return NULL;
+}
+
+static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
+{
+	CLEANUP(closep) int fd = -1;
+	struct catalog_place at;
+	struct vhd_error why = {0};
+	struct vhd *disk = NULL;
+	char text[PLACE_TEXT];
+	const char *no = NULL;
+	int r = 0;
+
+	catalog_place_of(image, &at);
+	place_text(&at, text);
+	if (place_open_id(&scan->rebuild->pools, &at, false, &fd, &why) < 0 ||
+	    reconcile_open(scan->engine, &fd, &disk, &why) < 0)
+		no = why.text;
+	else if (!ids_equal(vhd_info(disk)->id, image->id))
+		no = "it is another image now";
+	else
+		no = misfit(vhd_info(disk));
+	if (no)
+		(void)fprintf(scan->rebuild->out, "left out %s: %s\n", text, no);
+	else
+		r = add(scan, disk, image);
+	vhd_close(disk);
+	return r;
+}
+
+static int take(void *ctx, const struct catalog_image *image)
+{
+	if (!image->path)
+		return 0;
+	return look_at_adopted(ctx, image) < 0 ? CATALOG_E_NOMEM : 0;
+}
+
+/* A file of a pool that has another name than <id>.vhd. */
+static bool is_adopted(const struct scan *scan, const char *name)
+{
+	for (size_t i = 0; i < scan->rebuild->n; i++) {
+		const struct catalog_image *row = &scan->rebuild->files[i].row;
+
+		if (row->path && strcmp(row->path, name) == 0 &&
+		    strcmp(row->root, pool_path(scan->item->pool)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int scan_adopted(struct scan *scan, const char *catalog_path)
+{
+	char backup[POOL_BACKUP_PATH];
+	struct catalog_error why = {0};
+	int r = catalog_salvage(catalog_path, take, scan, &why);
+
+	if (r == CATALOG_E_DAMAGED && scan->rebuild->n == 0 &&
+	    pool_backup_newest(catalog_path, backup) == 0)
+		r = catalog_salvage(backup, take, scan, &why);
+	return r < 0 && r != CATALOG_E_DAMAGED ? NO_MEMORY : 0;
+}
+
+/* ---- in the pools ---- */
 
 /* What cannot be an image of the catalog, for nobody would serve it. */
 static const char *objection(const char *name, const struct pool_facts *facts,
@@ -93,11 +187,7 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 		return "it has more than one name";
 	if (!pool_look_id(name, id) || !ids_equal(id, info->id))
 		return "its name is not <id>.vhd with the id it has inside";
-	if (info->size == 0 || info->size % VHD_SECTOR != 0)
-		return "its size is not a multiple of 512";
-	if (info->type == VHD_DIFF && ids_is_zero(info->parent_id))
-		return "its parent is a raw file";
-	return NULL;
+	return misfit(info);
 }
 
 static int look_at(void *ctx, const char *name)
@@ -110,8 +200,8 @@ static int look_at(void *ctx, const char *name)
 	const char *no;
 	int r = 0;
 
-	if (strncmp(name, ".new-", 5) == 0 || pool_look(scan->item->pool, name, &facts, &why) < 0 ||
-	    facts.kind != POOL_REGULAR)
+	if (strncmp(name, ".new-", 5) == 0 || is_adopted(scan, name) ||
+	    pool_look(scan->item->pool, name, &facts, &why) < 0 || facts.kind != POOL_REGULAR)
 		return 0;
 	if (pool_look_open(scan->item->pool, name, &fd, &why) < 0 ||
 	    reconcile_open(scan->engine, &fd, &disk, &why) < 0) {
@@ -124,7 +214,7 @@ static int look_at(void *ctx, const char *name)
 		(void)fprintf(scan->rebuild->out, "left out %s/%s: %s\n", scan->item->name, name,
 			      no);
 	else
-		r = add(scan, name, disk);
+		r = add(scan, disk, NULL);
 	vhd_close(disk);
 	return r;
 }
@@ -134,20 +224,21 @@ static void drop_duplicates(struct rebuild *rebuild)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rebuild->n; i++) {
-		if (n > 0 && ids_equal(rebuild->files[n - 1].row.id, rebuild->files[i].row.id))
-			rebuild_leave_out(rebuild, &rebuild->files[i],
-					  "another pool has an image with its id");
-		else
+		if (n > 0 && ids_equal(rebuild->files[n - 1].row.id, rebuild->files[i].row.id)) {
+			rebuild_leave_out(rebuild, &rebuild->files[i], "another file has its id");
+			catalog_image_fini(&rebuild->files[i].row);
+		} else {
 			rebuild->files[n++] = rebuild->files[i];
+		}
 	}
 	rebuild->n = n;
 }
 
-int rebuild_scan(struct rebuild *rebuild)
+int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 {
 	struct scan scan = {.rebuild = rebuild, .engine = reconcile_engine()};
 	struct vhd_error why = {0};
-	int r = scan.engine ? 0 : -1;
+	int r = scan.engine ? scan_adopted(&scan, catalog_path) : -1;
 
 	for (size_t i = 0; r == 0 && i < rebuild->pools.n; i++) {
 		scan.item = &rebuild->pools.items[i];
@@ -159,7 +250,7 @@ int rebuild_scan(struct rebuild *rebuild)
 		return -1;
 	}
 	if (rebuild->n > 0)
-		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare);
+		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare_place);
 	drop_duplicates(rebuild);
 	return 0;
 }

@@ -69,10 +69,22 @@ static struct pool_world *world_of(const char *name)
 	return world;
 }
 
-static void expect_content(struct pool_world *world)
+/* What the catalogs of the folder have that the others have not. */
+struct fixture {
+	const char *name;
+	uint64_t generation, revision;
+	bool sealed;
+};
+static const struct fixture fixtures[] = {
+	{"schema-1.sql", 5, 4, false},
+	{"schema-2.sql", 1, 5, true},
+};
+
+static void expect_content(struct pool_world *world, const struct fixture *fixture)
 {
 	struct catalog_images chain, list;
 	struct catalog_brief brief;
+	struct catalog_place at;
 	uint8_t id[IDS_SIZE];
 
 	pool_world_id(3, id);
@@ -80,32 +92,34 @@ static void expect_content(struct pool_world *world)
 	assert_int_equal(chain.n, 3);
 	assert_string_equal(chain.items[0].name, "leaf");
 	assert_true(chain.items[0].dirty);
-	assert_int_equal(chain.items[0].generation, 5);
+	assert_int_equal(chain.items[0].generation, fixture->generation);
 	assert_string_equal(chain.items[2].name, "base");
 	assert_string_equal(chain.items[2].description, "before upgrade");
 	assert_int_equal(chain.items[2].n_labels, 2);
-	assert_false(chain.items[2].sealed);
+	assert_int_equal(chain.items[2].sealed, fixture->sealed);
 	catalog_images_fini(&chain);
 	pool_world_id(4, id);
 	assert_true(catalog_brief(world->catalog, id, &brief) && brief.frozen);
+	assert_true(catalog_place(world->catalog, id, &at));
+	assert_string_equal(at.pool, "default");
+	assert_true(at.root[0] == '\0' && at.path[0] == '\0' && !at.linked);
 	assert_int_equal(catalog_list(world->catalog, NULL, 10, true, &list, &world->err), 0);
 	assert_int_equal(list.total, 4);
-	assert_int_equal(list.revision, 4);
+	assert_int_equal(list.revision, fixture->revision);
 	catalog_images_fini(&list);
 }
 
 static void brings_every_schema_up_to_date(void **state)
 {
-	static const char *const names[] = {"schema-1.sql"};
 	char backup[POOL_BACKUP_PATH];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		struct pool_world *world = world_of(names[i]);
+	for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+		struct pool_world *world = world_of(fixtures[i].name);
 
 		assert_int_equal(version_of(world->path), (int)i + 1);
 		pool_world_open(world);
-		expect_content(world);
+		expect_content(world, &fixtures[i]);
 		pool_world_close(world);
 		assert_true(version_of(world->path) > (int)i + 1);
 		assert_int_equal(pool_backup_newest(world->path, backup), 0);
@@ -113,7 +127,7 @@ static void brings_every_schema_up_to_date(void **state)
 		/* A second start has nothing to do. */
 		assert_int_equal(unlink(backup), 0);
 		pool_world_open(world);
-		expect_content(world);
+		expect_content(world, &fixtures[i]);
 		assert_int_equal(pool_backup_newest(world->path, backup), -1);
 		pool_world_free(world);
 	}
@@ -122,18 +136,26 @@ static void brings_every_schema_up_to_date(void **state)
 /* A step that fails leaves the old catalog as it was. */
 static void undoes_a_step_that_fails(void **state)
 {
-	struct pool_world *world = world_of("schema-1.sql");
+	static const char *const columns[] = {"seal_ino", "linked"};
 	struct catalog *catalog = NULL;
+	char sql[96];
 
 	(void)state;
-	execute(world->path, "ALTER TABLE image ADD COLUMN seal_ino INTEGER");
-	assert_true(catalog_open(world->path, 8, &catalog, &world->err) < 0);
-	assert_non_null(strstr(world->err.text, "seal_ino"));
-	assert_int_equal(version_of(world->path), 1);
-	execute(world->path, "ALTER TABLE image DROP COLUMN seal_ino");
-	pool_world_open(world);
-	expect_content(world);
-	pool_world_free(world);
+	for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+		struct pool_world *world = world_of(fixtures[i].name);
+
+		(void)snprintf(sql, sizeof sql, "ALTER TABLE image ADD COLUMN %s INTEGER",
+			       columns[i]);
+		execute(world->path, sql);
+		assert_true(catalog_open(world->path, 8, &catalog, &world->err) < 0);
+		assert_non_null(strstr(world->err.text, columns[i]));
+		assert_int_equal(version_of(world->path), (int)i + 1);
+		(void)snprintf(sql, sizeof sql, "ALTER TABLE image DROP COLUMN %s", columns[i]);
+		execute(world->path, sql);
+		pool_world_open(world);
+		expect_content(world, &fixtures[i]);
+		pool_world_free(world);
+	}
 }
 
 static void names_the_backup_of_a_newer_one(void **state)
