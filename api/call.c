@@ -12,6 +12,7 @@
 #include "number.h"
 #include "range.h"
 #include "scope.h"
+#include "writes.h"
 
 static const char id_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
@@ -146,6 +147,7 @@ void api_call_free(struct api_call *call)
 {
 	if (!call)
 		return;
+	writes_end(call, true);
 	service_data_close(call->data);
 	json_decref(call->body);
 	json_decref(call->results);
@@ -400,6 +402,7 @@ struct http_response *api_call_response(struct api_call *call)
 
 	if (call->finish)
 		finish(call);
+	writes_end(call, false);
 	response = make_response(call);
 	if (!response)
 		return NULL;

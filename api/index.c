@@ -35,6 +35,7 @@ static const char *const features[] = {
 	"data.flush",
 	"data.detect_zeroes",
 	"data.digest",
+	"data.writes",
 	"sectors",
 	"sectors.list",
 	"extents",

@@ -1,6 +1,8 @@
 /* out.c - an answer in JSON, member by member. */
 #include "out.h"
 
+#include "number.h"
+
 struct out out_object(void)
 {
 	struct out out = {.json = json_object()};
@@ -37,6 +39,14 @@ void out_text_or_null(struct out *out, const char *name, const char *text)
 void out_number(struct out *out, const char *name, uint64_t number)
 {
 	out_json(out, name, json_integer((json_int_t)number));
+}
+
+void out_time(struct out *out, const char *name, int64_t unix_ms)
+{
+	char text[NUMBER_TIME];
+
+	number_time(unix_ms, text);
+	out_text(out, name, text);
 }
 
 void out_bool(struct out *out, const char *name, bool value)

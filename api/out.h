@@ -19,6 +19,7 @@ void out_text(struct out *out, const char *name, const char *text);
 void out_text_or_null(struct out *out, const char *name, const char *text); /* "" is null */
 void out_number(struct out *out, const char *name, uint64_t number);
 void out_bool(struct out *out, const char *name, bool value);
+void out_time(struct out *out, const char *name, int64_t unix_ms);
 /* Steals `json`; NULL is taken for lack of memory. */
 void out_json(struct out *out, const char *name, json_t *json);
 

@@ -27,8 +27,15 @@ bool read_prepare(struct api_call *call)
 {
 	const char *sector = query_get(&call->query, "sector");
 	const char *count = query_get(&call->query, "count");
+	const char *op = query_get(&call->query, "op");
 	uint64_t number = 1;
 
+	if (op && strcmp(op, "writes") != 0)
+		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE,
+				  "'%.60s' is not writes; flush is an op of POST", op);
+	else if (op && (sector || count || http_header(call->request, "Range")))
+		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE,
+				  "cannot be combined with sector, count or the header Range");
 	query_size(&call->query, "sector", &number, &call->problem);
 	query_size(&call->query, "count", &number, &call->problem);
 	if (count && !sector)
@@ -221,10 +228,13 @@ static enum api_step send_window(struct api_call *call, struct window *window,
 
 enum api_step read_data(struct api_call *call)
 {
-	enum service_code code = data_open(call, SERVICE_READ);
+	enum service_code code;
 	struct service_data_state state = {.etag = ""};
 	struct window window = {.partial = false};
 
+	if (query_get(&call->query, "op"))
+		return writes_list(call);
+	code = data_open(call, SERVICE_READ);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	service_data_state(call->data, &state);

@@ -53,7 +53,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/images/{ref}/children", list_children, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = LIST_PARAMETERS, .later = "embed since"},
 	{HTTP_GET, "/v1/images/{ref}/data", read_data, .tagged = true, .kind = ROUTE_TRY,
-	 .parameters = "sector count", .later = "op", .prepare = read_prepare},
+	 .parameters = "sector count op", .prepare = read_prepare},
 	{HTTP_PUT, "/v1/images/{ref}/data", write_begin, .tagged = true, .kind = ROUTE_WORK,
 	 .body = ROUTE_UPLOAD, .parameters = "offset flush aligned detect_zeroes",
 	 .prepare = write_prepare, .piece = write_piece, .end = write_end},

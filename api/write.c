@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "range.h"
+#include "writes.h"
 #include "zeroes.h"
 
 enum { SECTOR = 512 };
@@ -139,7 +140,10 @@ enum api_step write_begin(struct api_call *call)
 	if (code == SERVICE_OK)
 		code = service_data_reserve(call->data, call->write.offset, call->write.length,
 					    &call->err);
-	return code == SERVICE_OK ? API_UPLOAD : call_refused(call, code);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	writes_begin(call);
+	return API_UPLOAD;
 }
 
 bool write_piece(struct api_call *call, const void *data, size_t len)
@@ -169,6 +173,9 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 		return false;
 	}
 	write->written += len;
+	if (!write->collect)
+		write->stored = write->written;
+	writes_note(call);
 	checksum_add(&call->checksum, data, len);
 	return true;
 }
@@ -201,7 +208,7 @@ static bool intact(struct api_call *call)
 	const struct call_write *write = &call->write;
 	struct service_data_state state = {.etag = ""};
 
-	if (call_checksum(call, write->offset, write->collect ? 0 : write->written))
+	if (call_checksum(call, write->offset, write->stored))
 		return true;
 	service_data_state(call->data, &state);
 	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "\"%s\"", state.etag);
@@ -211,7 +218,7 @@ static bool intact(struct api_call *call)
 /* What was collected, if nobody else has written since. */
 static enum service_code write_collected(struct api_call *call)
 {
-	const struct call_write *write = &call->write;
+	struct call_write *write = &call->write;
 	const struct buf *body = &call->collected;
 	enum service_code code = SERVICE_OK;
 
@@ -226,6 +233,7 @@ static enum service_code write_collected(struct api_call *call)
 					  &call->err);
 	if (write->compare)
 		service_data_unlock(call->data);
+	write->stored = code == SERVICE_OK ? write->written : 0;
 	return code;
 }
 

@@ -12,6 +12,7 @@
 #include "service_main.h"
 #include "service_private.h"
 #include "service_recover.h"
+#include "uploads.h"
 
 const struct service_about *service_about(const struct service *service)
 {
@@ -81,11 +82,13 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 	struct service *service = calloc(1, sizeof *service);
 	int r;
 
-	if (service)
+	if (service) {
 		service->findings = findings_new();
-	if (!service || !service->findings) {
+		service->uploads = uploads_new();
+	}
+	if (!service || !service->findings || !service->uploads) {
 		(void)snprintf(ret_why, SERVICE_WHY, "out of memory");
-		free(service);
+		service_main_close(service);
 		return SERVICE_MAIN_CANNOT;
 	}
 	service->about = (struct service_about){
@@ -116,6 +119,7 @@ void service_main_close(struct service *service)
 	catalog_close(service->catalog);
 	pool_set_close(&service->pools);
 	findings_free(service->findings);
+	uploads_free(service->uploads);
 	free(service);
 }
 

@@ -11,6 +11,7 @@
 
 struct service_keeper;
 struct service_room;
+struct uploads;
 
 struct service {
 	struct service_about about;
@@ -20,6 +21,7 @@ struct service {
 	struct findings *findings;
 	struct reconcile reconcile;
 	struct service_room *room;
+	struct uploads *uploads;
 	struct service_keeper *keeper;
 	uint32_t depth_warn;
 };

@@ -81,6 +81,31 @@ void service_data_unlock(struct service_data *data);
 typedef void service_done_fn(void *ctx, enum service_code code);
 void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx);
 
+/* ---- what became of uploads
+ * --------------------------------------------------------------------------- */
+
+enum { SERVICE_UPLOADS = 32, SERVICE_REQUEST = 65, SERVICE_OUTCOME = 40 };
+struct service_upload {
+	uint64_t number;               /* grows from one to the next */
+	char request[SERVICE_REQUEST]; /* id of the request */
+	uint64_t offset;
+	uint64_t requested;            /* SERVICE_UNKNOWN_LENGTH: not said */
+	uint64_t written;              /* from `offset` on */
+	int64_t began_at, ended_at;    /* 0: it goes on */
+	char outcome[SERVICE_OUTCOME]; /* a word of api/, once it has ended */
+};
+/* The last SERVICE_UPLOADS of an image are remembered, as long as the daemon runs. None of the
+ * three blocks. The number of a new one is 0 when memory is out. */
+uint64_t service_data_upload_begin(struct service_data *data, const char *request, uint64_t offset,
+				   uint64_t requested);
+/* How far it got; `outcome` NULL: it goes on. */
+void service_data_upload_note(struct service_data *data, uint64_t number, uint64_t written,
+			      const char *outcome);
+/* The newest first. */
+enum service_code service_image_uploads(struct service *service, const char *ref,
+					struct service_upload ret_list[SERVICE_UPLOADS],
+					size_t *ret_n, struct service_error *err);
+
 /* ---- digests
  * ------------------------------------------------------------------------------------------- */
 

@@ -484,6 +484,42 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 	return busy(data->service, 0, err);
 }
 
+uint64_t service_data_upload_begin(struct service_data *data, const char *request, uint64_t offset,
+				   uint64_t requested)
+{
+	struct service *service = data->service;
+	struct service_upload *upload = &service->uploads[service->n_uploads++ % SERVICE_UPLOADS];
+
+	*upload = (struct service_upload){.number = service->n_uploads,
+					  .offset = offset,
+					  .requested = requested,
+					  .began_at = 1000};
+	(void)snprintf(upload->request, sizeof upload->request, "%s", request);
+	return upload->number;
+}
+
+void service_data_upload_note(struct service_data *data, uint64_t number, uint64_t written,
+			      const char *outcome)
+{
+	struct service_upload *upload = &data->service->uploads[(number - 1) % SERVICE_UPLOADS];
+
+	upload->written = written;
+	if (outcome)
+		upload->ended_at = 2000;
+	(void)snprintf(upload->outcome, sizeof upload->outcome, "%s", outcome ? outcome : "");
+}
+
+enum service_code service_image_uploads(struct service *service, const char *ref,
+					struct service_upload ret_list[SERVICE_UPLOADS],
+					size_t *ret_n, struct service_error *err)
+{
+	if (!find(service, ref))
+		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
+	for (*ret_n = 0; *ret_n < service->n_uploads; ++*ret_n)
+		ret_list[*ret_n] = service->uploads[service->n_uploads - 1 - *ret_n];
+	return SERVICE_OK;
+}
+
 static enum service_code change(struct service_data *data, const void *buf, size_t len,
 				uint64_t off, struct service_error *err)
 {

@@ -37,6 +37,9 @@ struct service {
 	bool defer;                /* a flush waits for fake_flush() */
 	bool not_ready;
 
+	struct service_upload uploads[SERVICE_UPLOADS];
+	size_t n_uploads;
+
 	/* what was asked */
 	unsigned opens, closes, writes, flushes;
 	struct service_create spec; /* of the last create, with pointers into `texts` */

@@ -3,6 +3,7 @@ foreach(name catalog config log_line options pool pulse)
 	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api PkgConfig::sqlite3)
 endforeach()
 
+vhd_unit_test(test_server_uploads test_server_uploads.c LIBS vhdd_server vhd_api)
 # File systems that answer late, or never.
 vhd_unit_test(test_server_room test_server_room.c LIBS vhdd_server vhd_api)
 target_link_options(test_server_room PRIVATE -Wl,--wrap=pool_space -Wl,--wrap=clock_monotonic_ms)

@@ -1,0 +1,108 @@
+/* test_server_uploads.c - the journal of uploads: the last of each image, and of the last images.
+ */
+#include "uploads.h"
+
+#include <string.h>
+
+#include "test.h"
+
+static struct uploads *uploads;
+
+static int setup(void **state)
+{
+	(void)state;
+	uploads = uploads_new();
+	return uploads ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	uploads_free(uploads);
+	return 0;
+}
+
+/* An id that belongs to a number. */
+static const uint8_t *id_of(unsigned n)
+{
+	static uint8_t id[IDS_SIZE];
+
+	memcpy(id, &n, sizeof n);
+	return id;
+}
+
+static uint64_t begin(unsigned image, uint64_t offset)
+{
+	const struct service_upload upload = {.request = "r", .offset = offset, .requested = 100};
+
+	return uploads_begin(uploads, id_of(image), &upload);
+}
+
+static void remembers_how_far_it_got(void **state)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+	uint64_t first = begin(1, 0);
+	uint64_t second = begin(1, 512);
+
+	(void)state;
+	uploads_note(uploads, id_of(1), first, 60, NULL);
+	uploads_note(uploads, id_of(1), second, 100, "durable");
+	assert_int_equal(uploads_list(uploads, id_of(1), list), 2);
+	assert_int_equal(list[0].offset, 512);
+	assert_int_equal(list[0].written, 100);
+	assert_string_equal(list[0].outcome, "durable");
+	assert_true(list[0].ended_at >= list[0].began_at && list[0].began_at > 0);
+	assert_int_equal(list[1].written, 60);
+	assert_string_equal(list[1].outcome, "");
+	assert_int_equal(list[1].ended_at, 0);
+	assert_string_equal(list[1].request, "r");
+	uploads_note(uploads, id_of(1), first, 80, "cut");
+	assert_int_equal(uploads_list(uploads, id_of(1), list), 2);
+	assert_int_equal(list[1].written, 80);
+	assert_string_equal(list[1].outcome, "cut");
+	assert_int_equal(uploads_list(uploads, id_of(2), list), 0);
+}
+
+static void forgets_the_oldest_of_an_image(void **state)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+	uint64_t oldest = begin(1, 1000);
+
+	(void)state;
+	for (unsigned i = 0; i < SERVICE_UPLOADS; i++)
+		(void)begin(1, i);
+	uploads_note(uploads, id_of(1), oldest, 99, "cut");
+	assert_int_equal(uploads_list(uploads, id_of(1), list), SERVICE_UPLOADS);
+	for (unsigned i = 0; i < SERVICE_UPLOADS; i++) {
+		assert_int_equal(list[i].offset, SERVICE_UPLOADS - 1 - i);
+		assert_int_equal(list[i].written, 0);
+	}
+}
+
+static void forgets_the_image_that_was_written_longest_ago(void **state)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+
+	(void)state;
+	for (unsigned i = 0; i < 256; i++)
+		(void)begin(i, i);
+	(void)begin(0, 7777); /* so that image 1 is the oldest */
+	(void)begin(256, 256);
+	assert_int_equal(uploads_list(uploads, id_of(1), list), 0);
+	assert_int_equal(uploads_list(uploads, id_of(256), list), 1);
+	assert_int_equal(list[0].offset, 256);
+	assert_int_equal(uploads_list(uploads, id_of(0), list), 2);
+	assert_int_equal(uploads_list(uploads, id_of(2), list), 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(remembers_how_far_it_got, setup, teardown),
+		cmocka_unit_test_setup_teardown(forgets_the_oldest_of_an_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(forgets_the_image_that_was_written_longest_ago,
+						setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("server/uploads", tests, NULL, NULL);
+}
