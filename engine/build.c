@@ -254,18 +254,23 @@ struct unit *unit_patch(const struct unit *unit, const struct extent *own)
 	return patched;
 }
 
-/* Index of the first extent that ends after `at`. */
+/* Index of the first extent that ends after `at`. Extents are mostly spread evenly: the search
+ * starts where an even spread would have it and widens from there, for each cache line that a plain
+ * bisection touches costs more than its comparisons. */
 static uint32_t extent_after(const struct unit *unit, unsigned at)
 {
-	uint32_t low = 0, high = unit->n;
+	uint32_t low = 0, high = unit->n, mid = unit->n * at / UNIT_SECTORS_MAX;
 
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
+	for (uint32_t step = 1; low < high; step *= 2) {
+		bool before = extent_end(&unit->extents[mid]) <= at;
 
-		if (unit->extents[mid].first + unit->extents[mid].count <= (int)at)
+		if (before)
 			low = mid + 1;
 		else
 			high = mid;
+		if (step > high - low)
+			step = (high - low + 1) / 2;
+		mid = before ? low + step - 1 : high - step;
 	}
 	return low;
 }
