@@ -17,6 +17,28 @@ enum service_code data_open(struct api_call *call, enum service_mode mode)
 				 &call->err);
 }
 
+bool data_begin(struct api_call *call, struct service_data_state *ret_state,
+		enum api_step *ret_step)
+{
+	enum service_code code = data_open(call, SERVICE_READ);
+
+	if (code != SERVICE_OK) {
+		*ret_step = call_refused(call, code);
+		return false;
+	}
+	service_data_state(call->data, ret_state);
+	*ret_step = API_REPLY;
+	return call_etag(call, ret_state->etag);
+}
+
+enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag)
+{
+	enum api_step step = call_text(call, 200, type, buf);
+
+	call_header(call, "ETag", "\"%s\"", etag);
+	return step;
+}
+
 bool data_inside(struct api_call *call, uint64_t offset, uint64_t length)
 {
 	uint64_t size = service_data_info(call->data)->size;

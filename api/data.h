@@ -8,10 +8,16 @@
 
 /* Opens the image of the path into call->data, unless an earlier run has. */
 enum service_code data_open(struct api_call *call, enum service_mode mode);
+/* The same for reading, and If-Match and If-None-Match hold for what the content is now. False:
+ * `ret_step` is the answer. */
+bool data_begin(struct api_call *call, struct service_data_state *ret_state,
+		enum api_step *ret_step);
 unsigned data_flags(const struct api_call *call);
 
 /* [offset, offset + length) lies inside the disk; else 416 is set. */
 bool data_inside(struct api_call *call, uint64_t offset, uint64_t length);
+/* An answer about content: its ETag, with the rest of the headers. */
+enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag);
 /* Answers 416 in sectors. */
 enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors);
 
