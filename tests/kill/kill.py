@@ -157,6 +157,9 @@ def main():
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
+    if not shutil.which("qemu-img"):
+        print("skipped: qemu-img is not installed")
+        return 77
     known = points_of_sources()
     points = options.points.split(",") if options.points else known
     if options.list:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -237,6 +238,7 @@ class World:
                 raise Wrong(f"image {image.id}: the files and the daemon differ in sectors from {window} on")
         if thorough and not image.parent:
             self.compare_with_nothing(image, chain[0])
+            self.compare_with_qemu(image, chain[0])
 
     def compare_with_nothing(self, image, file):
         """Where nobody wrote there are zeroes."""
@@ -246,6 +248,14 @@ class World:
             if between.count(0) != len(between):
                 raise Wrong(f"image {image.id}: sectors {at} to {window} are not zero")
             at = window + windows[window]
+
+    def compare_with_qemu(self, image, file):
+        """QEMU reads the same. The daemon has the file open, hence no locks."""
+        raw = os.path.join(self.daemon.folder, "raw")
+        subprocess.run(["qemu-img", "convert", "-U", "-f", "vpc", "-O", "raw", file.path, raw], check=True)
+        with open(raw, "rb") as out:
+            if out.read() != read_chain([file], 0, image.size // SECTOR):
+                raise Wrong(f"image {image.id}: qemu reads something else")
 
     # ---- files
 

@@ -20,7 +20,7 @@ def checksum(raw, at):
 
 
 class File:
-    """One file, checked when it is opened: footers equal, table inside the file, no two blocks in one place."""
+    """One file, checked when it is opened: footers equal, no two blocks in one place, nothing behind the last one."""
 
     def __init__(self, path):
         self.path = path
@@ -59,7 +59,7 @@ class File:
         for start in sorted(entry * SECTOR for entry in self.table if entry != 0xFFFFFFFF):
             demand(start >= end, path, f"a block at {start} begins before {end}")
             end = start + self.bitmap + self.block
-        demand(end + SECTOR <= len(data), path, f"blocks end at {end}, the file at {len(data)}")
+        demand(end + SECTOR == len(data), path, f"blocks end at {end}, the file at {len(data)}")
 
     def sector(self, number):
         """Its bytes, or None when the parent is to be asked."""
