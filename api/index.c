@@ -14,6 +14,7 @@ static const char *const features[] = {
 	"images.differencing",
 	"images.put",
 	"images.patch",
+	"images.patch.footer",
 	"images.freeze",
 	"preconditions",
 	"images.recover",

@@ -188,6 +188,8 @@ int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
 	node->image.n_labels = copy.n_labels;
 	node->image.dirty = node->image.dirty && copy.frozen <= node->image.frozen;
 	node->image.frozen = copy.frozen;
+	node->image.vhd.saved_state = copy.vhd.saved_state;
+	node->image.vhd.temporary = copy.vhd.temporary;
 	node->image.version = copy.version;
 	node->image.updated_at = copy.updated_at;
 	if (strcmp(node->image.name, copy.name) == 0)

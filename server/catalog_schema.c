@@ -141,7 +141,8 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_UPDATE] = "UPDATE image SET name = ?2, description = ?3, "
 			     /* Freezing it has flushed it. */
 			     "dirty = CASE WHEN ?4 > frozen THEN 0 ELSE dirty END, frozen = ?4, "
-			     "version = version + 1, updated_at = ?5 "
+			     "version = version + 1, updated_at = ?5, "
+			     "saved_state = ?7, temporary = ?8 "
 			     "WHERE id = ?1 AND version = ?6 AND state = 1",
 	[SQL_LABEL_CLEAR] = "DELETE FROM label WHERE image_id = ?1",
 	[SQL_IMAGE_UNSEAL] = "UPDATE image SET seal_bytes = NULL, seal_mtime = NULL, "

@@ -19,6 +19,8 @@ static int update_row(struct catalog *catalog, const struct catalog_image *image
 	(void)sqlite3_bind_int(stmt, 4, image->frozen);
 	(void)sqlite3_bind_int64(stmt, 5, image->updated_at);
 	(void)sqlite3_bind_int64(stmt, 6, (sqlite3_int64)image->version - 1);
+	(void)sqlite3_bind_int(stmt, 7, image->vhd.saved_state);
+	(void)sqlite3_bind_int(stmt, 8, image->vhd.temporary);
 	return catalog_sql_run(catalog, stmt, err);
 }
 

@@ -57,6 +57,10 @@ int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
 int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 		struct vhd_error *err);
 
+/* The fields become so in the file, durably, with all that was written before. Whoever does it
+ * holds the lock of reconcile_footer.h. Also of an image that is sealed, if images_was_writable. */
+int images_set_footer(struct image *image, const struct vhd_footer *footer, struct vhd_error *err);
+
 /* Writers share the content of an image; who compares before it writes has it alone. Waits two
  * seconds, then VHD_E_BUSY. Same thread for both. */
 int images_content_lock(struct image *image, struct vhd_error *err);

@@ -104,6 +104,25 @@ int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_e
 
 /* ---- flushes ---- */
 
+static void note_failure(struct image *image, const struct vhd_error *err);
+
+int images_set_footer(struct image *image, const struct vhd_footer *footer, struct vhd_error *err)
+{
+	struct vhd_state state;
+	int r = prepare_write(image, err);
+
+	if (r < 0)
+		return r;
+	r = vhd_set_footer(image->disk, footer, err);
+	vhd_state(image->disk, &state);
+	if (r == 0 || !state.failed)
+		return r;
+	(void)pthread_mutex_lock(&image->images->lock);
+	note_failure(image, err);
+	(void)pthread_mutex_unlock(&image->images->lock);
+	return r;
+}
+
 void images_flush_queue(struct image *image)
 {
 	struct images *images = image->images;

@@ -178,7 +178,8 @@ static bool is_truncated(struct report *report)
 }
 
 /* `again` is another descriptor of the same file. */
-static void look_inside(struct report *report, struct vhd_engine *engine, int *fd, int again)
+static void look_inside(struct reconcile *reconcile, struct report *report,
+			struct vhd_engine *engine, int *fd, int again)
 {
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
@@ -194,6 +195,8 @@ static void look_inside(struct report *report, struct vhd_engine *engine, int *f
 		compare_sizes(report, vhd_info(disk));
 		compare_footers(report, vhd_info(disk));
 	}
+	if (!report->serious)
+		reconcile_footer(reconcile, engine, report->row, vhd_info(disk), again);
 	vhd_close(disk);
 }
 
@@ -210,7 +213,7 @@ static void look_at_file(struct reconcile *reconcile, struct vhd_engine *engine,
 		find(report, FINDING_UNREADABLE, "%s", *why.text ? why.text : "out of descriptors");
 		return;
 	}
-	look_inside(report, engine, &fd, again);
+	look_inside(reconcile, report, engine, &fd, again);
 	if (!report->serious && !report->row->sealed && report->row->children &&
 	    !report->row->dirty)
 		add_seal(reconcile, report, again);

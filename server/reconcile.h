@@ -1,11 +1,13 @@
 /* reconcile.h - compares the catalog with the files of the pools. Only metadata is read, one file
- * at a time; nothing is changed but for the seal of a parent that has none yet.
+ * at a time; nothing is changed but for the seal of a parent that has none yet, and for saved_state
+ * and features of a row that say something else than its file.
  *
  * What is found goes to the findings. Images may be created, written and deleted meanwhile: an
  * image that changes while it is looked at is looked at again. */
 #ifndef RECONCILE_H
 #define RECONCILE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "catalog.h"
@@ -19,6 +21,9 @@ struct reconcile {
 	struct findings *findings;
 	atomic_bool stop; /* ends a pass early */
 	atomic_size_t done;
+	/* Held while fields of a footer are changed in a file and then in its row, or compared;
+	 * zero is an open one. */
+	pthread_mutex_t footers;
 };
 
 /* One image, thoroughly. An image that is not there or not ready has no findings. */

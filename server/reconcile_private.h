@@ -12,6 +12,11 @@ struct vhd_engine *reconcile_engine(void);
 int reconcile_open(struct vhd_engine *engine, int *fd, struct vhd **ret_disk,
 		   struct vhd_error *err);
 
+/* The fields of a footer that may change, of an image that is in order: when they differ from those
+ * of the row, the row gets what the file has. `again`: a descriptor of the file. */
+void reconcile_footer(struct reconcile *reconcile, struct vhd_engine *engine,
+		      const struct catalog_image *row, const struct vhd_info *info, int again);
+
 void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
 		    const uint8_t id[IDS_SIZE]);
 

@@ -1,9 +1,14 @@
-/* service_update.c - changes what is told of an image, freezes and thaws. */
+/* service_update.c - changes what is told of an image, freezes and thaws.
+ *
+ * What a file holds as well is changed in the file first: a crash between leaves a row that learns
+ * from its file (reconcile_footer.c), as it does of all that an image is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "crash_point.h"
+#include "log.h"
 #include "service_private.h"
 
 enum { TRIES = 8 }; /* against others who change the same row */
@@ -83,22 +88,21 @@ static enum service_code change_texts(struct catalog_image *row,
 	return SERVICE_OK;
 }
 
-/* Bits of the footer stay as they are: what would change them is refused. */
-static enum service_code check_bits(struct service *service, const struct catalog_image *row,
-				    const struct service_update *update, struct service_error *err)
+static bool changes_footer(const struct catalog_image *row, const struct service_update *update)
 {
-	bool same = (!update->has_saved_state || update->saved_state == row->vhd.saved_state) &&
-		    (!update->has_temporary || update->temporary == row->vhd.temporary);
+	return (update->has_saved_state && update->saved_state != row->vhd.saved_state) ||
+	       (update->has_temporary && update->temporary != row->vhd.temporary);
+}
 
-	if (same)
+/* The file of a frozen image does not change. */
+static enum service_code check_footer(struct service *service, const struct catalog_image *row,
+				      const struct service_update *update,
+				      struct service_error *err)
+{
+	if (!changes_footer(row, update) || (!row->frozen && !row->children))
 		return SERVICE_OK;
-	if (row->frozen || row->children)
-		(void)service_fail(
-			err, row->children ? SERVICE_IMAGE_HAS_CHILDREN : SERVICE_IMAGE_FROZEN,
-			"'%s' is frozen: its file does not change.", row->name);
-	else
-		(void)service_fail(err, SERVICE_NOT_SUPPORTED,
-				   "saved_state and features of an image cannot be changed yet");
+	(void)service_fail(err, row->children ? SERVICE_IMAGE_HAS_CHILDREN : SERVICE_IMAGE_FROZEN,
+			   "'%s' is frozen: its file does not change.", row->name);
 	service_codes_name(service, row->id, err);
 	if (row->children)
 		service_codes_children(service, row->id, err);
@@ -117,40 +121,55 @@ static enum service_code check_thaw(struct service *service, const struct catalo
 	return err->code;
 }
 
-static enum service_code change(struct service *service, struct catalog_image *row,
-				const struct service_update *update, struct service_error *err)
+/* One change of one image. */
+struct change {
+	struct service *service;
+	const uint8_t *id;
+	const struct service_update *update;
+	bool footer;         /* fields of the footer change too: the lock of the footers is held */
+	struct image *image; /* then it is pinned for writing, or sealed */
+	struct vhd_footer before;
+};
+
+static enum service_code change_row(const struct change *change, struct catalog_image *row,
+				    struct service_error *err)
 {
+	const struct service_update *update = change->update;
 	enum service_code code = service_update_compare(row, update->version, err);
 
 	if (code == SERVICE_OK)
-		code = check_bits(service, row, update, err);
+		code = check_footer(change->service, row, update, err);
 	if (code == SERVICE_OK && update->thaw)
-		code = check_thaw(service, row, err);
+		code = check_thaw(change->service, row, err);
 	if (code == SERVICE_OK)
 		code = change_texts(row, update, err);
 	if (code == SERVICE_OK)
 		code = change_labels(row, update, err);
+	if (change->footer && update->has_saved_state)
+		row->vhd.saved_state = update->saved_state;
+	if (change->footer && update->has_temporary)
+		row->vhd.temporary = update->temporary;
 	row->frozen = (row->frozen || update->freeze) && !update->thaw;
 	return code;
 }
 
-/* ---- the change ---- */
+/* ---- the row ---- */
 
-static enum service_code commit(struct service *service, const uint8_t id[IDS_SIZE],
-				const struct service_update *update, struct service_error *err)
+static enum service_code commit(const struct change *change, struct service_error *err)
 {
+	struct catalog *catalog = change->service->catalog;
 	struct catalog_error why = {.code = CATALOG_E_CHANGED};
 
 	for (int i = 0; i < TRIES && why.code == CATALOG_E_CHANGED; i++) {
 		CLEANUP(catalog_image_fini) struct catalog_image row = {0};
 		enum service_code code;
 
-		if (catalog_get(service->catalog, id, &row, &why) < 0)
+		if (catalog_get(catalog, change->id, &row, &why) < 0)
 			return service_codes_catalog(&why, err);
-		code = change(service, &row, update, err);
+		code = change_row(change, &row, err);
 		if (code != SERVICE_OK)
 			return code;
-		if (catalog_update(service->catalog, &row, &why) == 0)
+		if (catalog_update(catalog, &row, &why) == 0)
 			return SERVICE_OK;
 	}
 	if (why.code == CATALOG_E_CHANGED)
@@ -159,20 +178,128 @@ static enum service_code commit(struct service *service, const uint8_t id[IDS_SI
 }
 
 /* No writer is left, and what they wrote is durable, before the catalog says that it is frozen. */
-static enum service_code commit_frozen(struct service *service, const uint8_t id[IDS_SIZE],
-				       const struct service_update *update,
+static enum service_code freeze_and_commit(const struct change *change, struct image *image,
+					   struct service_error *err)
+{
+	struct vhd_error why = {0};
+
+	if (change->update->freeze && vhd_freeze(images_disk(image), &why) < 0)
+		return service_codes_image(change->service, change->id, &why, err);
+	return commit(change, err);
+}
+
+/* ---- the file, and then the row ---- */
+
+/* Nothing is touched when the row would be refused anyway. */
+static enum service_code set_footer(struct change *change, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	const struct service_update *update = change->update;
+	struct vhd_footer footer;
+	struct vhd_state state;
+	struct catalog_error catalog_why;
+	struct vhd_error why = {0};
+	enum service_code code;
+
+	if (catalog_get(change->service->catalog, change->id, &row, &catalog_why) < 0)
+		return service_codes_catalog(&catalog_why, err);
+	code = service_update_compare(&row, update->version, err);
+	if (code == SERVICE_OK)
+		code = check_footer(change->service, &row, update, err);
+	if (code != SERVICE_OK)
+		return code;
+	vhd_state(images_disk(change->image), &state);
+	change->before = (struct vhd_footer){state.saved_state, state.temporary};
+	footer = change->before;
+	if (update->has_saved_state)
+		footer.saved_state = update->saved_state;
+	if (update->has_temporary)
+		footer.temporary = update->temporary;
+	if (images_set_footer(change->image, &footer, &why) < 0)
+		return service_codes_image(change->service, change->id, &why, err);
+	CRASH_POINT("update.footer-set");
+	return SERVICE_OK;
+}
+
+/* The row stays as it was, so the file becomes again what it was. */
+static void put_back(const struct change *change)
+{
+	struct vhd_error why = {0};
+	struct vhd *disk = images_disk(change->image);
+	int r = 0;
+
+	if (change->update->freeze)
+		r = vhd_thaw(disk, &why);
+	if (r == 0)
+		r = images_set_footer(change->image, &change->before, &why);
+	if (r < 0)
+		log_error("a change is undone at the next start: %s", why.text);
+}
+
+static enum service_code commit_footer(struct change *change, struct image *image,
+				       struct service_error *err)
+{
+	struct reconcile *reconcile = &change->service->reconcile;
+	enum service_code code;
+
+	change->footer = true;
+	change->image = image;
+	(void)pthread_mutex_lock(&reconcile->footers);
+	code = set_footer(change, err);
+	if (code == SERVICE_OK) {
+		code = freeze_and_commit(change, image, err);
+		if (code != SERVICE_OK)
+			put_back(change);
+	}
+	(void)pthread_mutex_unlock(&reconcile->footers);
+	return code;
+}
+
+static enum service_code update_footer(struct change *change, struct service_error *err)
+{
+	struct vhd_error why = {0};
+	struct image *image;
+	enum service_code code;
+
+	if (images_pin(change->service->images, change->id, IMAGES_WRITE, 0, &image, &why) < 0)
+		return service_codes_image(change->service, change->id, &why, err);
+	code = commit_footer(change, image, err);
+	images_unpin(image, IMAGES_WRITE);
+	return code;
+}
+
+/* Without writers, and with a disk that can still be written when its footer changes too. */
+static int seal(const struct change *change, bool footer, struct image **ret_image,
+		struct vhd_error *err)
+{
+	struct images *images = change->service->images;
+	struct image *image;
+	int r = 0;
+
+	if (footer)
+		r = images_pin(images, change->id, IMAGES_WRITE, 0, &image, err);
+	if (r < 0)
+		return r;
+	if (footer)
+		images_unpin(image, IMAGES_WRITE);
+	return images_seal(images, change->id, ret_image, err);
+}
+
+static enum service_code update_frozen(struct change *change, bool footer,
 				       struct service_error *err)
 {
 	struct vhd_error why = {0};
 	struct image *image;
 	enum service_code code;
 
-	if (images_seal(service->images, id, &image, &why) < 0)
-		return service_codes_image(service, id, &why, err);
-	if (vhd_freeze(images_disk(image), &why) < 0)
-		code = service_codes_image(service, id, &why, err);
+	if (seal(change, footer, &image, &why) < 0)
+		return service_codes_image(change->service, change->id, &why, err);
+	if (!footer)
+		code = freeze_and_commit(change, image, err);
+	else if (images_was_writable(image))
+		code = commit_footer(change, image, err);
 	else
-		code = commit(service, id, update, err);
+		code = service_fail(err, SERVICE_IMAGE_BUSY, "Others are changing the image.");
 	images_unseal(image);
 	return code;
 }
@@ -184,17 +311,24 @@ enum service_code service_image_update(struct service *service, const char *ref,
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
 	struct catalog_error why;
 	uint8_t id[IDS_SIZE];
+	struct change change = {.service = service, .id = id, .update = update};
 	char text[IDS_TEXT];
+	bool footer;
 	enum service_code code = service_find(service, ref, id, err);
 
 	if (code != SERVICE_OK)
 		return code;
 	if (catalog_get(service->catalog, id, &row, &why) < 0)
 		return service_codes_catalog(&why, err);
+	footer = changes_footer(&row, update) && !row.frozen && !row.children;
+	if (footer)
+		code = service_health_chain(service, id, 0, err);
+	if (code != SERVICE_OK)
+		return code;
 	if (update->freeze && !row.frozen)
-		code = commit_frozen(service, id, update, err);
+		code = update_frozen(&change, footer, err);
 	else
-		code = commit(service, id, update, err);
+		code = footer ? update_footer(&change, err) : commit(&change, err);
 	if (code != SERVICE_OK)
 		return code;
 	ids_format(id, text);

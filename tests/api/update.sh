@@ -32,7 +32,6 @@ expect_header ETag "$etag"
 image other 1M
 expect_problem 409 name-exists /v1/images/root -X PATCH -d name=other
 expect 200 /v1/images/root -X PATCH -d '{"saved_state":false,"features":[]}'
-expect_problem 501 not-supported /v1/images/root -X PATCH -d '{"saved_state":true}'
 expect_problem 400 unknown-field /v1/images/root -X PATCH -d size=1G
 expect_problem 412 precondition-failed /v1/images/root -X PATCH -d name=x -H 'If-Match: "m1"'
 etag=$(jq -r .current_etag "$body")
