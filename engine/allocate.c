@@ -12,12 +12,15 @@
 enum { DATA_ALIGN = 4096 };
 
 /* The bitmap goes right before data that starts on 4 KiB, behind the old footer at `end`: what is
- * found there is never a guest's, so recovery can trust it. */
+ * found there is never a guest's, so recovery can trust it. Table entries that end in FF, or
+ * nearly, are left out: they could not be told from torn ones. */
 static uint64_t place(const struct image *image, uint64_t end)
 {
 	uint64_t from = end + FOOTER_SIZE > image->floor ? end + FOOTER_SIZE : image->floor;
 
-	return round_up(from + image->bitmap_size, DATA_ALIGN) - image->bitmap_size;
+	uint64_t start = round_up(from + image->bitmap_size, DATA_ALIGN) - image->bitmap_size;
+
+	return (start / VHD_SECTOR & 0xff) >= 0x100 - BLOCKS_GAP ? start + DATA_ALIGN : start;
 }
 
 static int put_footer(struct image *image, uint64_t off, struct vhd_error *err)

@@ -20,6 +20,7 @@ struct pass {
 	size_t n, room;
 	uint64_t highest; /* sector, of all windows; 0 = none */
 	uint64_t last;    /* start of the last block of the windows before; 0 = none */
+	bool doubt;       /* an entry may be torn */
 };
 
 static int by_start(const void *a, const void *b)
@@ -80,12 +81,32 @@ static int read_window(struct pass *pass, struct vhd_error *err)
 	return 0;
 }
 
+/* FORMAT.md 8: the beginning of a new entry, and the rest still FF, names a place behind the right
+ * one. Where blocks lie close together there is no room for that. */
+static int doubt_entry(const struct pass *pass, uint64_t start, struct vhd_error *err)
+{
+	uint64_t end = pass->last != 0 ? pass->last + pass->stride
+				       : image_metadata_end(pass->image) / VHD_SECTOR;
+
+	if ((start & 0xff) != 0xff || start <= end + BLOCKS_GAP)
+		return 0;
+	return vhd_fail(err, VHD_E_CORRUPT,
+			"block table: the entry 0x%" PRIx64
+			" may be torn: nothing is in the %" PRIu64 " sectors before it",
+			start, start - end);
+}
+
 static int check_window(struct pass *pass, struct vhd_error *err)
 {
+	int r;
+
 	qsort(pass->starts, pass->n, sizeof *pass->starts, by_start);
 	for (size_t i = 0; i < pass->n; i++) {
 		if (pass->last != 0 && pass->starts[i] - pass->last < pass->stride)
 			return overlap(pass->last, pass->starts[i], err);
+		r = pass->doubt ? doubt_entry(pass, pass->starts[i], err) : 0;
+		if (r < 0)
+			return r;
 		pass->last = pass->starts[i];
 	}
 	return 0;
@@ -95,13 +116,14 @@ int vhd_check_blocks(const struct vhd *disk, struct vhd_error *err)
 {
 	uint64_t end;
 
-	return image_flat(disk->image) ? 0 : blocks_check(disk->image, &end, err);
+	return image_flat(disk->image) ? 0 : blocks_check(disk->image, false, &end, err);
 }
 
-int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err)
+int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err)
 {
 	struct pass pass = {
 		.image = image,
+		.doubt = doubt,
 		.stride = (image->bitmap_size + (uint64_t)image->header.block_size) / VHD_SECTOR,
 		.room = image->header.max_entries < WINDOW ? image->header.max_entries : WINDOW};
 	CLEANUP(freep) uint32_t *starts = malloc((pass.room + 1) * sizeof *starts);

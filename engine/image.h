@@ -141,8 +141,10 @@ bool footer_same_disk(const struct footer *a, const struct footer *b);
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
 
 /* Walks the allocated entries of the whole table in passes of bounded memory, refusing those out of
- * range or overlapping; *ret_end is where the last block or metadata area ends. */
-int blocks_check(const struct image *image, uint64_t *ret_end, struct vhd_error *err);
+ * range or overlapping, and with `doubt` those that a power cut may have torn; *ret_end is where
+ * the last block or metadata area ends. */
+int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err);
+enum { BLOCKS_GAP = 8 }; /* sectors that placing a block may leave unused before its bitmap */
 
 /* Copies `count` table entries from `first` on, straight from the file. */
 int bat_read(const struct image *image, uint32_t first, uint32_t count, uint32_t *ret_entries,

@@ -50,7 +50,7 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 		plan->footer = image->footer;
 		memcpy(plan->raw, image->footer_raw, FOOTER_SIZE);
 		if (!image_flat(image))
-			r = blocks_check(image, &plan->end, err);
+			r = blocks_check(image, true, &plan->end, err);
 		if (r == 0 && !image_flat(image))
 			r = newer_tail(io, plan, image->file_size, err);
 		image->io = (struct vhd_io){0}; /* the caller's */

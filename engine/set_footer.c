@@ -14,7 +14,7 @@
 static int find_end(const struct image *image, uint64_t *ret_end, struct vhd_error *err)
 {
 	if (!image_flat(image))
-		return blocks_check(image, ret_end, err);
+		return blocks_check(image, false, ret_end, err);
 	*ret_end = image->file_size - FOOTER_SIZE;
 	return 0;
 }

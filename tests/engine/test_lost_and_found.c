@@ -317,6 +317,50 @@ static void a_child_needs_a_parent_with_its_lock(void **state)
 	assert_int_equal(memio_size(bench->file), 0);
 }
 
+/* Old bytes of a table entry are FF: with 3 new ones it names a place up to 255 sectors too far,
+ * which may lie in a file that has grown for the next block. */
+static void a_torn_table_entry_is_not_taken_for_a_place(void **state)
+{
+	enum { TABLE = 1536 };
+	struct bench *bench = *state;
+	uint8_t table[8];
+
+	create_root(bench, bench->file, &bench->disk);
+	must(bench, put(bench, bench->disk, 0, 'a'));
+	must(bench, put(bench, bench->disk, BLOCK, 'b'));
+	must(bench, vhd_flush(bench->disk, 0, &bench->err));
+	memio_peek(bench->file, table, sizeof table, TABLE);
+	assert_memory_equal(table, "\0\0\0\x07\0\0\x10\x0f", sizeof table);
+	memio_poke(bench->file, "\0\0\0\xff\xff\xff\xff\xff", sizeof table, TABLE);
+	assert_int_equal(reopen(bench, VHD_WRITE | VHD_RECOVER), VHD_E_CORRUPT);
+	assert_string_equal(
+		bench->err.text,
+		"recover: block table: the entry 0xff may be torn: nothing is in the 251 "
+		"sectors before it");
+}
+
+static void no_block_is_put_where_its_entry_would_look_torn(void **state)
+{
+	enum { TABLE = 1536, BLOCKS = 40 };
+	struct bench *bench = *state;
+	struct vhd_create_args args = {
+		.type = VHD_DYNAMIC, .size = (uint64_t)BLOCKS * BLOCK, .id = {1}};
+	struct vhd_io io = memio_io(bench->file);
+	uint8_t table[BLOCKS * 4];
+
+	must(bench, vhd_create(bench->engine, &io, &args, &bench->disk, &bench->err));
+	for (uint64_t block = 0; block < BLOCKS; block++)
+		must(bench, put(bench, bench->disk, block * BLOCK, 'a'));
+	must(bench, vhd_flush(bench->disk, 0, &bench->err));
+	memio_peek(bench->file, table, sizeof table, TABLE);
+	for (size_t block = 0; block < BLOCKS; block++)
+		assert_int_not_equal(table[block * 4 + 3], 0xff);
+	/* What a lost block leaves behind is no reason to doubt the others. */
+	memio_poke(bench->file, "\xff\xff\xff\xff", 4, TABLE + 30 * 4);
+	must(bench, reopen(bench, VHD_WRITE | VHD_RECOVER));
+	assert_int_equal(get(bench, 31 * (uint64_t)BLOCK), 'a');
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -333,6 +377,8 @@ int main(void)
 		CASE(a_flush_that_failed_before_its_barrier_can_be_tried_again),
 		CASE(an_open_image_is_not_recovered),
 		CASE(a_child_needs_a_parent_with_its_lock),
+		CASE(a_torn_table_entry_is_not_taken_for_a_place),
+		CASE(no_block_is_put_where_its_entry_would_look_torn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
