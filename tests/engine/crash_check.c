@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crash_rig.h"
+#include "must.h"
 
 static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 		   struct vhd_error *err)
@@ -83,8 +84,10 @@ static bool check_file(struct rig *rig, int image, struct memio *file)
 	struct reader reader;
 	bool ok;
 
-	ok = reader_open(&reader, file) && reader_tail_is_tight(&reader) &&
-	     reader_is_aligned(&reader) && (!root || reader_bits_full(&reader));
+	ok = reader_open(&reader, file);
+	reader.memo = rig->memo;
+	ok = ok && reader_tail_is_tight(&reader) && reader_is_aligned(&reader) &&
+	     (!root || reader_bits_full(&reader));
 	if (!ok)
 		(void)rig_wrong(rig, "image %d after recovery: %s", image, reader.what);
 	else
@@ -217,8 +220,12 @@ static bool recover(struct rig_files *files, int image, bool on)
 	struct vhd *disk;
 	bool ok;
 
-	if (open_disk(files, image, VHD_WRITE | VHD_RECOVER, &disk, &err) < 0)
+	if (open_disk(files, image, VHD_WRITE | VHD_RECOVER, &disk, &err) < 0) {
+		rig->refused += rig->torn;
+		if (rig->torn && err.code == VHD_E_CORRUPT)
+			return true;
 		return rig_wrong(rig, "image %d is lost: %s", image, err.text);
+	}
 	ok = check_file(rig, image, files->files[image]) && check_footer(rig, image, disk) &&
 	     check_content(rig, image, disk);
 	if (ok && on)
@@ -237,10 +244,12 @@ static bool nested_state(void *ctx, const struct crash *crash, const unsigned *p
 	struct nested *nested = ctx;
 	struct rig_files *files = nested->files;
 	struct memio *whole = files->files[nested->image];
-	bool ok;
+	bool ok, before = files->rig->torn;
 
 	files->files[nested->image] = crash_image(crash, 0, pick, NULL);
+	files->rig->torn |= crash_is_torn(crash, 0, pick);
 	ok = recover(files, nested->image, false);
+	files->rig->torn = before;
 	memio_free(files->files[nested->image]);
 	files->files[nested->image] = whole;
 	files->rig->nested++;
@@ -258,7 +267,7 @@ static bool recover_cut(struct rig_files *files, int image)
 	bool ok;
 
 	files->files[image] = memio_clone(plain, journal);
-	crash_init(&crash, journal);
+	rig_follow(rig, &crash, journal);
 	crash_add(&crash, files->files[image]);
 	ok = recover(files, image, false);
 	while (ok && crash_step(&crash)) {
@@ -272,23 +281,100 @@ static bool recover_cut(struct rig_files *files, int image)
 	return ok;
 }
 
+/* ---- what was checked before ---- */
+
+/* The versions in a state of all that is in flight in the files of a chain, and nothing else. */
+static uint64_t chain_found(const struct rig *rig, const struct crash *crash, const unsigned *pick,
+			    int image)
+{
+	uint64_t found = (uint64_t)image + 1;
+	bool chain[RIG_IMAGES] = {false};
+
+	for (int at = image; at >= 0; at = rig->images[at].parent)
+		chain[at] = true;
+	for (size_t i = 0; i < crash->n_choices; i++) {
+		const struct crash_choice *choice = crash->choices[i];
+		struct rng mix = {choice->off << 8 | choice->file << 1 | choice->is_size};
+
+		if (pick[i] == 0 || !chain[choice->file])
+			continue;
+		mix.state ^= rng_next(&mix) ^ choice->version[pick[i] - 1].event;
+		/* A size is found together with those before it. */
+		mix.state += choice->is_size ? (uint64_t)pick[i] << 48 : 0;
+		found += rng_next(&mix);
+	}
+	return found ? found : 1;
+}
+
+static size_t place_of(const struct rig_known *known, uint64_t found)
+{
+	size_t at = (size_t)(found >> 16) & (known->room - 1);
+
+	while (known->found[at] && known->found[at] != found)
+		at = (at + 1) & (known->room - 1);
+	return at;
+}
+
+static void grow(struct rig_known *known)
+{
+	struct rig_known old = *known;
+
+	known->room *= 2;
+	known->found = must_alloc(known->room * sizeof known->found[0]);
+	for (size_t i = 0; i < old.room; i++) {
+		if (old.found[i])
+			known->found[place_of(known, old.found[i])] = old.found[i];
+	}
+	must_free(old.found);
+}
+
+/* True for a chain that no state since the last flush had like this. */
+static bool is_new(struct rig_known *known, uint64_t found)
+{
+	size_t at = place_of(known, found);
+
+	if (known->found[at])
+		return false;
+	known->found[at] = found;
+	if (++known->n * 2 > known->room)
+		grow(known);
+	return true;
+}
+
+/* Image files of one chain do not depend on those of another: a chain is looked at once in each
+ * shape that it is found in. */
+static bool check_chain(struct rig_files *files, const struct crash *crash, const unsigned *pick,
+			int image)
+{
+	struct rig *rig = files->rig;
+	bool ok = true;
+
+	rig->torn = false;
+	for (int at = image; at >= 0; at = rig->images[at].parent) {
+		rig->torn |= crash_is_torn(crash, (unsigned)at, pick);
+		if (!files->files[at])
+			files->files[at] = crash_image(crash, (unsigned)at, pick, NULL);
+	}
+	if (rng_one_in(&rig->rng, 8))
+		ok = recover_cut(files, image);
+	return ok && recover(files, image, rng_one_in(&rig->rng, 4));
+}
+
 bool rig_check_state(void *ctx, const struct crash *crash, const unsigned *pick)
 {
 	struct rig *rig = ctx;
 	struct rig_files files = {.rig = rig};
-	bool ok = true;
+	bool ok = true, checked = false;
 
-	for (int i = 0; i < rig->n_images; i++)
-		files.files[i] = crash_image(crash, (unsigned)i, pick, NULL);
 	for (int i = 0; i < rig->n_images && ok; i++) {
-		if (!rig->images[i].active)
+		if (!rig->images[i].active ||
+		    !is_new(&rig->known, chain_found(rig, crash, pick, i)))
 			continue;
-		if (rng_one_in(&rig->rng, 8))
-			ok = recover_cut(&files, i);
-		ok = ok && recover(&files, i, rng_one_in(&rig->rng, 4));
+		checked = true;
+		ok = check_chain(&files, crash, pick, i);
 	}
 	for (int i = 0; i < rig->n_images; i++)
 		memio_free(files.files[i]);
-	rig->states++;
+	rig->states += checked;
 	return ok;
 }

@@ -7,6 +7,7 @@
 
 #include "crash_rig.h"
 #include "image_builder.h"
+#include "must.h"
 #include "test.h"
 
 enum { SECTOR = 512, SECTORS_MAX = 6 };
@@ -17,6 +18,8 @@ enum { SECTOR = 512, SECTORS_MAX = 6 };
 static bool walk(struct rig *rig)
 {
 	while (crash_step(&rig->crash)) {
+		if (memjournal_event(rig->journal, rig->crash.upto - 1)->kind == MEM_FLUSH)
+			rig_forget(rig);
 		(void)crash_each(&rig->crash, rig->limit, true, &rig->rng, rig_check_state, rig);
 		if (rig->what[0])
 			return false;
@@ -291,6 +294,7 @@ static bool create(struct rig *rig, int parent)
 	args.child_path = "/pool/child.vhd";
 	memset(args.id, index + 1, sizeof args.id);
 	*image = (struct rig_image){.id = (uint8_t)(index + 1), .footers = 1, .parent = parent};
+	image->where = must_alloc(rig->size / SECTOR * sizeof image->where[0]);
 	image->file = memio_new(rig->journal);
 	crash_add(&rig->crash, image->file);
 	io = memio_io(image->file);

@@ -31,11 +31,9 @@ uint32_t rig_value(struct rig *rig, const uint8_t bytes[512])
 
 struct rig_sector *rig_find(const struct rig_image *image, uint64_t sector)
 {
-	for (size_t i = 0; i < image->n_sectors; i++) {
-		if (image->sectors[i].sector == sector)
-			return &image->sectors[i];
-	}
-	return NULL;
+	uint32_t at = image->where[sector];
+
+	return at ? &image->sectors[at - 1] : NULL;
 }
 
 static void history_add(struct rig_sector *sector, uint32_t value, uint64_t when)
@@ -59,6 +57,7 @@ struct rig_sector *rig_sector(struct rig_image *image, uint64_t sector)
 		image->sectors = must_grow(image->sectors, image->room * sizeof image->sectors[0]);
 	}
 	found = &image->sectors[image->n_sectors++];
+	image->where[sector] = (uint32_t)image->n_sectors;
 	*found = (struct rig_sector){.sector = sector};
 	history_add(found, RIG_ABSENT, 0);
 	return found;
@@ -98,10 +97,18 @@ bool rig_allows(const struct rig *rig, int image, uint64_t sector, const uint8_t
 	return false;
 }
 
+void rig_forget(struct rig *rig)
+{
+	reader_forget(rig->memo);
+	memset(rig->known.found, 0, rig->known.room * sizeof rig->known.found[0]);
+	rig->known.n = 0;
+}
+
 void rig_durable(struct rig *rig, int image, uint64_t when)
 {
 	struct rig_image *of = &rig->images[image];
 
+	rig_forget(rig);
 	for (size_t i = 0; i < of->n_sectors; i++) {
 		struct rig_sector *sector = &of->sectors[i];
 		unsigned old = 0;
@@ -121,18 +128,46 @@ static void must_engine(struct vhd_engine **ret_engine)
 	assert_int_equal(vhd_engine_new(&args, ret_engine, NULL), 0);
 }
 
-void rig_init(struct rig *rig, uint64_t seed, size_t limit)
+/* Metadata is what no guest wrote. */
+static bool is_metadata(void *ctx, unsigned file, const uint8_t bytes[512])
+{
+	const struct rig *rig = ctx;
+
+	(void)file;
+	for (uint32_t i = 0; i < rig->n_values; i++) {
+		if (memcmp(rig->values[i], bytes, 512) == 0)
+			return false;
+	}
+	return true;
+}
+
+void rig_follow(struct rig *rig, struct crash *crash, struct memjournal *journal)
+{
+	crash_init(crash, journal);
+	crash->rng.state = rng_next(&rig->rng);
+	crash->tears_ctx = rig;
+	if (rig->profile == RIG_TORN)
+		crash->tears = is_metadata;
+	if (rig->profile == RIG_PAGES)
+		crash->unit = MEM_PAGE;
+}
+
+void rig_init(struct rig *rig, uint64_t seed, enum rig_profile profile, size_t limit)
 {
 	static const uint32_t block_sizes[] = {512 << 10, 2 << 20};
 	static const uint8_t zero[512];
 
 	memset(rig, 0, sizeof *rig);
 	rig->rng.state = seed;
+	rig->profile = profile;
 	rig->limit = limit;
 	rig->block_size = block_sizes[rng_below(&rig->rng, 2)];
 	rig->size = 8ULL * rig->block_size - 512 * rng_below(&rig->rng, 20);
+	rig->memo = must_alloc(sizeof *rig->memo);
+	rig->known.room = 1024;
+	rig->known.found = must_alloc(rig->known.room * sizeof rig->known.found[0]);
 	rig->journal = memjournal_new();
-	crash_init(&rig->crash, rig->journal);
+	rig_follow(rig, &rig->crash, rig->journal);
 	must_engine(&rig->engine);
 	must_engine(&rig->after);
 	(void)rig_value(rig, zero); /* RIG_ABSENT */
@@ -149,11 +184,14 @@ void rig_fini(struct rig *rig)
 		for (size_t s = 0; s < image->n_sectors; s++)
 			must_free(image->sectors[s].history);
 		must_free(image->sectors);
+		must_free(image->where);
 		memio_free(image->file);
 	}
 	vhd_engine_free(rig->engine);
 	vhd_engine_free(rig->after);
 	crash_fini(&rig->crash);
 	memjournal_free(rig->journal);
+	must_free(rig->known.found);
+	must_free(rig->memo);
 	must_free(rig->values);
 }

@@ -12,6 +12,12 @@
 
 enum { RIG_IMAGES = 4, RIG_ABSENT = 0, RIG_ZERO = 1 };
 
+/* What a disk does in a power cut. RIG_ATOMIC: sectors are old or new. RIG_TORN: sectors of
+ * metadata may also tear; then recovery may refuse, but never err. RIG_PAGES: pages of 4 KiB are
+ * old or new.
+ */
+enum rig_profile { RIG_ATOMIC, RIG_TORN, RIG_PAGES };
+
 struct rig_value {
 	uint32_t value; /* index in rig.values; RIG_ABSENT = the parent's */
 	uint64_t when;
@@ -30,9 +36,11 @@ struct rig_image {
 	bool active;      /* somebody writes it: it is recovered after a cut */
 	struct rig_sector *sectors;
 	size_t n_sectors, room;
+	uint32_t *where; /* by sector: 1 + its place in `sectors`; 0 = never touched */
 };
 struct rig {
 	struct rng rng;
+	enum rig_profile profile;
 	struct vhd_engine *engine; /* of the disks that live */
 	struct vhd_engine *after;  /* of those that are opened after a cut */
 	struct memjournal *journal;
@@ -44,13 +52,21 @@ struct rig {
 	uint8_t (*values)[512];
 	uint32_t n_values, room;
 	uint64_t clock;
-	size_t states, nested, limit; /* `limit`: states per point */
-	bool hook;                    /* writes come in the middle of flushes */
-	bool keen;                    /* and often, and where a wrong flush would show them */
-	char what[1024];              /* the first violation; empty while there is none */
+	struct reader_memo *memo; /* of what no flush has narrowed since */
+	struct rig_known {        /* chains that were checked since then, as they were found */
+		uint64_t *found;  /* hashed; 0 = free */
+		size_t n, room;   /* a power of two */
+	} known;
+	size_t states, nested; /* checked: each with a chain that was new */
+	size_t refused;        /* chains with torn metadata */
+	bool torn;             /* the chain that is being checked has some */
+	size_t limit;          /* states per point */
+	bool hook;             /* writes come in the middle of flushes */
+	bool keen;             /* and often, and where a wrong flush would show them */
+	char what[1024];       /* the first violation; empty while there is none */
 };
 
-void rig_init(struct rig *rig, uint64_t seed, size_t limit);
+void rig_init(struct rig *rig, uint64_t seed, enum rig_profile profile, size_t limit);
 void rig_fini(struct rig *rig);
 
 /* Notes a violation and answers false. */
@@ -72,6 +88,10 @@ uint32_t rig_value(struct rig *rig, const uint8_t bytes[512]);
 bool rig_allows(const struct rig *rig, int image, uint64_t sector, const uint8_t bytes[512]);
 /* What was written up to `when` is durable. */
 void rig_durable(struct rig *rig, int image, uint64_t when);
+/* Other states are possible now, or less is allowed: what was found before says nothing. */
+void rig_forget(struct rig *rig);
+/* What comes out of a cut under the profile of the rig. */
+void rig_follow(struct rig *rig, struct crash *crash, struct memjournal *journal);
 
 /* crash_fn: opens every disk of the state with recovery and checks it. */
 bool rig_check_state(void *ctx, const struct crash *crash, const unsigned *pick);

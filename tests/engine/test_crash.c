@@ -15,7 +15,7 @@
 enum { OPS = 60 };
 
 struct totals {
-	size_t runs, points, states, nested;
+	size_t runs, points, states, nested, refused;
 	char what[1024];
 	uint64_t seed;
 };
@@ -28,17 +28,25 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Runs until `states` are checked or one is wrong. */
-static struct totals simulate(uint64_t seed, size_t states, size_t limit, bool keen)
-{
-	struct totals totals = {.seed = seed};
+/* What to try, and how hard. */
+struct effort {
+	uint64_t seed;
+	enum rig_profile profile;
+	size_t states, limit;
+	bool keen;
+};
 
-	while (totals.states < states && !totals.what[0]) {
+/* Runs until `states` are checked or one is wrong. */
+static struct totals simulate(const struct effort *effort)
+{
+	struct totals totals = {.seed = effort->seed};
+
+	while (totals.states < effort->states && !totals.what[0]) {
 		struct rig rig;
 
-		rig_init(&rig, totals.seed, limit);
-		rig.keen = keen;
-		for (int i = 0; i < OPS && totals.states + rig.states < states; i++) {
+		rig_init(&rig, totals.seed, effort->profile, effort->limit);
+		rig.keen = effort->keen;
+		for (int i = 0; i < OPS && totals.states + rig.states < effort->states; i++) {
 			if (!rig_op(&rig))
 				break;
 		}
@@ -46,6 +54,7 @@ static struct totals simulate(uint64_t seed, size_t states, size_t limit, bool k
 		totals.points += rig.crash.upto;
 		totals.states += rig.states;
 		totals.nested += rig.nested;
+		totals.refused += rig.refused;
 		memcpy(totals.what, rig.what, sizeof totals.what);
 		rig_fini(&rig);
 		if (!totals.what[0])
@@ -54,19 +63,43 @@ static struct totals simulate(uint64_t seed, size_t states, size_t limit, bool k
 	return totals;
 }
 
-static void keeps_what_was_flushed(void **state)
+/* A share of all states, in percent. */
+static void survives(enum rig_profile profile, const char *name, size_t share)
 {
 	size_t states = (size_t)rng_env("VHDD_CRASH_STATES", 60000);
-	size_t limit = (size_t)rng_env("VHDD_CRASH_LIMIT", states > 60000 ? 4096 : 128);
+	struct effort effort = {.profile = profile, .states = states * share / 100};
 	double start = seconds();
-	struct totals totals = simulate(rng_seed("test_crash"), states, limit, false);
+	struct totals totals;
 
-	(void)state;
-	printf("%zu runs, %zu points, %zu states and %zu inside recovery, %.0f states/s\n",
-	       totals.runs, totals.points, totals.states, totals.nested,
+	effort.limit = (size_t)rng_env("VHDD_CRASH_LIMIT", 128);
+	effort.seed = rng_seed("test_crash");
+	totals = simulate(&effort);
+	printf("%s: %zu runs, %zu points, %zu states and %zu inside recovery, %zu refused, %.0f "
+	       "states/s\n",
+	       name, totals.runs, totals.points, totals.states, totals.nested, totals.refused,
 	       (double)(totals.states + totals.nested) / (seconds() - start));
 	if (totals.what[0])
 		fail_msg("VHDD_SEED=%llu: %s", (unsigned long long)totals.seed, totals.what);
+	if (profile != RIG_TORN)
+		assert_int_equal(totals.refused, 0);
+}
+
+static void keeps_what_was_flushed(void **state)
+{
+	(void)state;
+	survives(RIG_ATOMIC, "atomic", 60);
+}
+
+static void never_errs_over_torn_metadata(void **state)
+{
+	(void)state;
+	survives(RIG_TORN, "torn-metadata", 20);
+}
+
+static void keeps_it_where_pages_are_written_whole(void **state)
+{
+	(void)state;
+	survives(RIG_PAGES, "4k-page", 20);
 }
 
 /* The wrong orders that the simulator must catch, or it proves nothing about the right one. */
@@ -92,10 +125,11 @@ static void catches_wrong_orders(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof mutants / sizeof mutants[0]; i++) {
 		double start = seconds();
+		struct effort effort = {.seed = seed, .states = 100000, .limit = 64, .keen = true};
 		struct totals totals;
 
 		vhd_mutant = mutants[i].mutant;
-		totals = simulate(seed, 100000, 64, true);
+		totals = simulate(&effort);
 		vhd_mutant = 0;
 		printf("M%d, %s: %s after %zu states, %.1f s%s%s\n", mutants[i].mutant,
 		       mutants[i].name, totals.what[0] ? "caught" : "SURVIVED", totals.states,
@@ -109,6 +143,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_what_was_flushed),
+		cmocka_unit_test(never_errs_over_torn_metadata),
+		cmocka_unit_test(keeps_it_where_pages_are_written_whole),
 		cmocka_unit_test(catches_wrong_orders),
 	};
 

@@ -10,7 +10,8 @@ enum { SECTOR = 512 };
 
 void crash_init(struct crash *crash, struct memjournal *journal)
 {
-	*crash = (struct crash){.journal = journal, .upto = memjournal_length(journal)};
+	*crash = (struct crash){.journal = journal, .unit = SECTOR};
+	crash->upto = memjournal_length(journal);
 }
 
 static void choice_free(struct crash_choice *choice)
@@ -43,13 +44,13 @@ void crash_add(struct crash *crash, struct memio *file)
 }
 
 static struct crash_choice *choice_for(struct crash *crash, unsigned file, bool is_size,
-				       uint64_t sector)
+				       uint64_t off)
 {
 	struct crash_choice *choice;
 
 	for (size_t i = 0; i < crash->n_choices; i++) {
 		choice = crash->choices[i];
-		if (choice->file == file && choice->is_size == is_size && choice->sector == sector)
+		if (choice->file == file && choice->is_size == is_size && choice->off == off)
 			return choice;
 	}
 	if (crash->n_choices == crash->room) {
@@ -59,39 +60,81 @@ static struct crash_choice *choice_for(struct crash *crash, unsigned file, bool 
 	choice = must_alloc(sizeof *choice);
 	choice->file = file;
 	choice->is_size = is_size;
-	choice->sector = sector;
+	choice->off = off;
 	crash->choices[crash->n_choices++] = choice;
 	return choice;
 }
 
-/* What changed more often than there is room for keeps its first and its last versions. */
+/* Takes `bytes` over. What changed more often than there is room for keeps its first and its last
+ * versions. */
+static void add_version(struct crash_choice *choice, size_t event, uint8_t *bytes)
+{
+	if (choice->n == CRASH_VERSIONS)
+		must_free(choice->version[--choice->n].bytes);
+	memset(&choice->version[choice->n], 0, sizeof choice->version[0]);
+	choice->version[choice->n].event = event;
+	choice->version[choice->n++].bytes = bytes;
+}
+
 static void size_changed(struct crash *crash, unsigned file, size_t event, uint64_t size)
 {
 	struct crash_choice *choice = choice_for(crash, file, true, 0);
 
-	if (choice->n == CRASH_VERSIONS)
-		choice->n--;
-	choice->version[choice->n].event = event;
-	choice->version[choice->n++].size = size;
+	add_version(choice, event, NULL);
+	choice->version[choice->n - 1].size = size;
 }
 
-static void sector_changed(struct crash *crash, unsigned file, size_t event, uint64_t sector)
+/* Old and new bytes meet somewhere between the first and the last that changed. */
+static void torn(struct crash *crash, struct crash_choice *choice, size_t event,
+		 const uint8_t *fresh)
 {
-	struct crash_choice *choice = choice_for(crash, file, false, sector);
 	uint8_t *bytes = must_alloc(SECTOR);
+	size_t from = 0, to = SECTOR;
 
-	if (choice->n == CRASH_VERSIONS)
-		must_free(choice->version[--choice->n].bytes);
-	memio_peek(crash->live[file], bytes, SECTOR, sector * SECTOR);
-	choice->version[choice->n].event = event;
-	choice->version[choice->n++].bytes = bytes;
+	memio_peek(crash->live[choice->file], bytes, SECTOR, choice->off);
+	while (from < SECTOR && bytes[from] == fresh[from])
+		from++;
+	while (to > from && bytes[to - 1] == fresh[to - 1])
+		to--;
+	if (to - from < 2) {
+		must_free(bytes);
+		return;
+	}
+	from += 1 + (size_t)rng_below(&crash->rng, to - from - 1);
+	if (rng_one_in(&crash->rng, 4))
+		memcpy(bytes + from, fresh + from, SECTOR - from);
+	else
+		memcpy(bytes, fresh, from);
+	add_version(choice, event, bytes);
+	choice->version[choice->n - 1].torn = true;
+}
+
+/* Before the live file has what a write gives a sector. */
+static void may_tear(struct crash *crash, const struct mem_event *event, size_t index)
+{
+	for (uint64_t at = 0; crash->tears && at + SECTOR <= event->len; at += SECTOR) {
+		if (event->off % SECTOR == 0 &&
+		    crash->tears(crash->tears_ctx, event->file, event->data + at))
+			torn(crash, choice_for(crash, event->file, false, event->off + at), index,
+			     event->data + at);
+	}
+}
+
+static void unit_changed(struct crash *crash, unsigned file, size_t event, uint64_t off)
+{
+	uint8_t *bytes = must_alloc(crash->unit);
+
+	memio_peek(crash->live[file], bytes, crash->unit, off);
+	add_version(choice_for(crash, file, false, off), event, bytes);
 }
 
 static void range_changed(struct crash *crash, unsigned file, size_t index, uint64_t off,
 			  uint64_t len)
 {
-	for (uint64_t sector = off / SECTOR; sector * SECTOR < off + len; sector++)
-		sector_changed(crash, file, index, sector);
+	uint64_t first = off / crash->unit * crash->unit;
+
+	for (uint64_t at = first; at < off + len; at += crash->unit)
+		unit_changed(crash, file, index, at);
 }
 
 struct punched {
@@ -107,9 +150,9 @@ static void page_punched(void *ctx, uint64_t off, const uint8_t *page)
 	const struct mem_event *event = punched->event;
 
 	(void)page;
-	for (uint64_t at = off; at < off + MEM_PAGE; at += SECTOR) {
-		if (at + SECTOR > event->off && at < event->off + event->len)
-			sector_changed(punched->crash, event->file, punched->index, at / SECTOR);
+	for (uint64_t at = off; at < off + MEM_PAGE; at += punched->crash->unit) {
+		if (at + punched->crash->unit > event->off && at < event->off + event->len)
+			unit_changed(punched->crash, event->file, punched->index, at);
 	}
 }
 
@@ -171,6 +214,8 @@ bool crash_step(struct crash *crash)
 	crash->upto++;
 	live = crash->live[event->file];
 	size = memio_size(live);
+	if (event->kind == MEM_WRITE)
+		may_tear(crash, event, index);
 	if (event->kind == MEM_PUNCH)
 		punched(crash, event, index);
 	else
@@ -204,12 +249,22 @@ static struct sizes sizes_of(const struct crash *crash, unsigned file, const uns
 	return sizes;
 }
 
-/* Whether a cut that reached the disk took away what was written to `off` by `event`. */
-static bool cut_away(const struct sizes *sizes, size_t event, uint64_t off)
+/* Up to where the file still has what `event` wrote: cuts that reached the disk took the rest. */
+static uint64_t kept_upto(const struct sizes *sizes, size_t event, uint64_t size)
 {
 	for (unsigned v = 0; v < sizes->n; v++) {
 		if (sizes->choice->version[v].event > event &&
-		    sizes->choice->version[v].size <= off)
+		    sizes->choice->version[v].size < size)
+			size = sizes->choice->version[v].size;
+	}
+	return size;
+}
+
+bool crash_is_torn(const struct crash *crash, unsigned file, const unsigned *pick)
+{
+	for (size_t i = 0; i < crash->n_choices; i++) {
+		if (crash->choices[i]->file == file && pick[i] > 0 &&
+		    crash->choices[i]->version[pick[i] - 1].torn)
 			return true;
 	}
 	return false;
@@ -227,13 +282,16 @@ struct memio *crash_image(const struct crash *crash, unsigned file, const unsign
 	size = memio_size(image);
 	for (size_t i = 0; i < crash->n_choices; i++) {
 		const struct crash_choice *choice = crash->choices[i];
-		uint64_t off = choice->sector * SECTOR;
+		uint64_t end;
 
-		if (choice->file != file || choice->is_size || pick[i] == 0 || off >= size ||
-		    cut_away(&sizes, choice->version[pick[i] - 1].event, off))
+		if (choice->file != file || choice->is_size || pick[i] == 0)
 			continue;
-		memio_poke(image, choice->version[pick[i] - 1].bytes,
-			   size - off < SECTOR ? (size_t)(size - off) : SECTOR, off);
+		end = kept_upto(&sizes, choice->version[pick[i] - 1].event, size);
+		if (choice->off < end)
+			memio_poke(image, choice->version[pick[i] - 1].bytes,
+				   end - choice->off < crash->unit ? (size_t)(end - choice->off)
+								   : crash->unit,
+				   choice->off);
 	}
 	return image;
 }

@@ -1,10 +1,11 @@
 /* crash.h - every disk that a power cut may leave.
  *
  * Follows a journal of memory files event by event and knows at each point which sectors and sizes
- * are still in flight. Assumptions: a 512-byte sector is old or new, never torn; what was not
- * flushed reaches the disk in any order and any subset, sector by sector; a change of size is one
- * more thing in flight, independent of the data that caused it; a flush makes what was written to
- * its file before it durable; a cut that is on the disk has taken the older bytes beyond it along.
+ * are still in flight. Assumptions: a 512-byte sector is old or new, never torn (unless `tears`
+ * says so); what was not flushed reaches the disk in any order and any subset, sector by sector; a
+ * change of size is one more thing in flight, independent of the data that caused it; a flush makes
+ * what was written to its file before it durable; a cut that is on the disk has taken the older
+ * bytes beyond it along.
  */
 #ifndef CRASH_H
 #define CRASH_H
@@ -18,12 +19,13 @@ enum { CRASH_FILES = 8, CRASH_VERSIONS = 32 };
 struct crash_choice {
 	unsigned file;
 	bool is_size;
-	uint64_t sector;
+	uint64_t off;
 	unsigned n; /* versions besides the durable one */
 	struct {
 		size_t event;
+		bool torn;
 		uint64_t size;  /* is_size */
-		uint8_t *bytes; /* otherwise; one sector */
+		uint8_t *bytes; /* otherwise; one unit */
 	} version[CRASH_VERSIONS];
 };
 
@@ -36,6 +38,14 @@ struct crash {
 	unsigned n_files;
 	struct crash_choice **choices;
 	size_t n_choices, room;
+
+	/* What is atomic: a sector, or what a page cache writes, 4096 bytes. */
+	uint32_t unit;
+	/* Sectors of which a cut may leave the beginning of the new and the rest of the old bytes,
+	 * or the other way round; NULL: none. Goes with units of a sector. */
+	bool (*tears)(void *ctx, unsigned file, const uint8_t bytes[512]);
+	void *tears_ctx;
+	struct rng rng; /* where they tear */
 };
 
 /* Starts at the end of `journal`; what the files hold then counts as durable. */
@@ -45,6 +55,9 @@ void crash_fini(struct crash *crash);
 void crash_add(struct crash *crash, struct memio *file);
 /* Takes one more event into account; false at the end of the journal. */
 bool crash_step(struct crash *crash);
+
+/* Whether a state has something torn in this file. */
+bool crash_is_torn(const struct crash *crash, unsigned file, const unsigned *pick);
 
 /* A state: pick[i] is the version of choice i. Answers the file as it would be found. */
 struct memio *crash_image(const struct crash *crash, unsigned file, const unsigned *pick,

@@ -423,6 +423,15 @@ void memio_each_page(struct memio *file, void (*each)(void *ctx, uint64_t off, c
 	}
 }
 
+const uint8_t *memio_look(const struct memio *file, uint64_t off, uint64_t *ret_stamp)
+{
+	static const uint8_t zeroes[512];
+	const struct page *page = pages_find(&file->pages, off / MEM_PAGE);
+
+	*ret_stamp = page ? page->stamp : 0;
+	return page ? page->bytes + off % MEM_PAGE : zeroes;
+}
+
 void memio_peek(struct memio *file, void *buf, size_t len, uint64_t off)
 {
 	(void)pthread_rwlock_rdlock(&file->lock);

@@ -58,6 +58,10 @@ size_t memio_pages(struct memio *file); /* pages in memory */
 void memio_each_page(struct memio *file, void (*each)(void *ctx, uint64_t off, const uint8_t *page),
 		     void *ctx);
 
+/* The sector at `off`, without a copy and without the lock: valid until the file changes. The stamp
+ * is 0 for a hole, else it tells the content of this page from every other. */
+const uint8_t *memio_look(const struct memio *file, uint64_t off, uint64_t *ret_stamp);
+
 /* Past the journal. Reading beyond the end gives zeroes, writing there grows the file. */
 void memio_peek(struct memio *file, void *buf, size_t len, uint64_t off);
 void memio_poke(struct memio *file, const void *buf, size_t len, uint64_t off);

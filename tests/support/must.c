@@ -20,6 +20,12 @@ void *must_alloc(size_t size)
 	return checked(calloc(1, size ? size : 1));
 }
 
+void *must_raw(size_t size)
+{
+	must_busy++;
+	return checked(malloc(size));
+}
+
 void *must_grow(void *mem, size_t size)
 {
 	must_busy++;

@@ -8,6 +8,7 @@
 extern __thread volatile int must_busy; /* an allocation of the test itself is under way */
 
 void *must_alloc(size_t size); /* zeroed */
+void *must_raw(size_t size);   /* not zeroed */
 void *must_grow(void *mem, size_t size);
 void must_free(void *mem);
 

@@ -57,16 +57,21 @@ void pages_free(struct pages *pages)
 	*pages = (struct pages){0};
 }
 
+const struct page *pages_find(const struct pages *pages, uint64_t number)
+{
+	return pages->n_slots ? find(pages, number + 1)->page : NULL;
+}
+
 const uint8_t *pages_get(const struct pages *pages, uint64_t number)
 {
-	const struct page *page = pages->n_slots ? find(pages, number + 1)->page : NULL;
+	const struct page *page = pages_find(pages, number);
 
 	return page ? page->bytes : NULL;
 }
 
 static struct page *page_new(const struct page *like)
 {
-	struct page *page = must_alloc(sizeof *page);
+	struct page *page = must_raw(sizeof *page);
 
 	page->users = 1;
 	if (like)
@@ -78,6 +83,7 @@ static struct page *page_new(const struct page *like)
 
 uint8_t *pages_edit(struct pages *pages, uint64_t number)
 {
+	static uint64_t edits;
 	struct page_slot *slot;
 
 	if ((pages->n_keys + 1) * 3 > pages->n_slots * 2)
@@ -96,6 +102,7 @@ uint8_t *pages_edit(struct pages *pages, uint64_t number)
 		slot->page = page_new(shared);
 		page_unref(shared);
 	}
+	slot->page->stamp = __atomic_add_fetch(&edits, 1, __ATOMIC_RELAXED);
 	return slot->page->bytes;
 }
 

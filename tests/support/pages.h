@@ -8,7 +8,8 @@
 enum { PAGE_SIZE = 4096 };
 
 struct page {
-	int users; /* copies that share it; atomic */
+	int users;      /* copies that share it; atomic */
+	uint64_t stamp; /* of these bytes: no other page, and no edit, ever gets the same */
 	uint8_t bytes[PAGE_SIZE];
 };
 struct page_slot {
@@ -22,6 +23,7 @@ struct pages {
 
 void pages_copy(struct pages *to, const struct pages *from);
 void pages_free(struct pages *pages);
+const struct page *pages_find(const struct pages *pages, uint64_t number); /* or NULL */
 const uint8_t *pages_get(const struct pages *pages, uint64_t number); /* NULL: it is all zero */
 uint8_t *pages_edit(struct pages *pages, uint64_t number);
 void pages_drop(struct pages *pages, uint64_t number);

@@ -129,21 +129,26 @@ bool reader_tail_is_tight(struct reader *reader)
 	return true;
 }
 
+static bool all_set(const uint8_t *bits, size_t bytes)
+{
+	return bits[0] == 0xFF && memcmp(bits, bits + 1, bytes - 1) == 0;
+}
+
 bool reader_bits_full(struct reader *reader)
 {
-	size_t bytes = reader->block_size / 4096;
-	uint8_t *bits = must_alloc(bytes);
-	bool full = true;
+	for (unsigned i = 0; i < reader->n_blocks; i++) {
+		const struct reader_block *block = &reader->blocks[i];
+		uint64_t left = reader->block_size / 4096, stamp;
 
-	for (unsigned i = 0; i < reader->n_blocks && full; i++) {
-		memio_peek(reader->file, bits, bytes, reader->blocks[i].offset);
-		for (size_t k = 0; k < bytes; k++)
-			full = full && bits[k] == 0xFF;
-		if (!full)
-			(void)wrong(reader, "clear bits in block", reader->blocks[i].index);
+		for (uint64_t at = block->offset; left > 0; at += 512) {
+			size_t n = left < 512 ? (size_t)left : 512;
+
+			if (!all_set(memio_look(reader->file, at, &stamp), n))
+				return wrong(reader, "clear bits in block", block->index);
+			left -= n;
+		}
 	}
-	must_free(bits);
-	return full;
+	return true;
 }
 
 bool reader_is_aligned(struct reader *reader)
@@ -184,73 +189,110 @@ bool reader_sector(const struct reader *reader, uint64_t sector, bool bits, uint
 	return true;
 }
 
-/* The sectors of 64 bytes of bitmap. */
-static bool each_bit(const struct reader *reader, const struct reader_block *block, uint64_t first,
-		     reader_fn *each, void *ctx)
-{
-	uint64_t from = (uint64_t)block->index * (reader->block_size / 512);
-	uint64_t data = block->offset + reader->bitmap_size;
-	uint8_t bits[64], buf[512];
-
-	memio_peek(reader->file, bits, sizeof bits, block->offset + first / 8);
-	for (uint64_t in = first; in < first + 512 && in < reader->block_size / 512; in++) {
-		uint8_t byte = bits[(in - first) / 8];
-
-		if (byte == 0) {
-			in |= 7;
-			continue;
-		}
-		if (!(byte & 0x80 >> in % 8) || from + in >= reader->size / 512)
-			continue;
-		memio_peek(reader->file, buf, sizeof buf, data + in * 512);
-		if (!each(ctx, from + in, buf))
-			return false;
-	}
-	return true;
-}
+/* ---- every sector ---- */
 
 struct scan {
 	const struct reader *reader;
+	bool bits; /* else zeroes are not worth a word */
 	reader_fn *each;
 	void *ctx;
 	bool stopped;
 };
 
-static void scan_sector(struct scan *scan, uint64_t off, const uint8_t *bytes)
+void reader_forget(struct reader_memo *memo)
+{
+	memset(memo, 0, sizeof *memo);
+}
+
+/* What is remembered of the page that begins with `sector`, emptied when it is of other bytes. */
+static struct reader_seen *seen_at(struct reader_memo *memo, uint64_t stamp, uint64_t sector)
+{
+	struct reader_seen *seen = &memo->seen[(stamp * 31 + sector / 8) % READER_SEEN];
+
+	if (seen->stamp != stamp || seen->sector != sector)
+		*seen = (struct reader_seen){.stamp = stamp, .sector = sector};
+	return seen;
+}
+
+static bool is_zero(const uint8_t *bytes)
 {
 	static const uint8_t zeroes[512];
-	const struct reader *reader = scan->reader;
 
-	if (memcmp(bytes, zeroes, 512) == 0)
+	return memcmp(bytes, zeroes, 512) == 0;
+}
+
+static void scan_sector(struct scan *scan, uint64_t sector, uint64_t off)
+{
+	struct reader_memo *memo = scan->reader->memo;
+	uint8_t bit = (uint8_t)(1 << off / 512 % 8);
+	struct reader_seen *seen = NULL;
+	uint64_t stamp;
+	const uint8_t *bytes = memio_look(scan->reader->file, off, &stamp);
+
+	if (memo && stamp != 0)
+		seen = seen_at(memo, stamp, sector - off / 512 % 8);
+	if (seen && seen->accepted & bit)
 		return;
-	for (unsigned i = 0; i < reader->n_blocks && !scan->stopped; i++) {
-		uint64_t data = reader->blocks[i].offset + reader->bitmap_size;
-		uint64_t first = (uint64_t)reader->blocks[i].index * (reader->block_size / 512);
+	scan->stopped = (scan->bits || !is_zero(bytes)) && !scan->each(scan->ctx, sector, bytes);
+	if (seen && !scan->stopped)
+		seen->accepted |= bit;
+}
 
-		if (off >= data && off < data + reader->block_size)
-			scan->stopped = !scan->each(scan->ctx, first + (off - data) / 512, bytes);
+/* The sectors of a block whose bits are set. */
+static void scan_bits(struct scan *scan, const struct reader_block *block)
+{
+	const struct reader *reader = scan->reader;
+	uint64_t per_block = reader->block_size / 512, first = block->index * per_block;
+	uint64_t data = block->offset + reader->bitmap_size, stamp;
+	const uint8_t *bits = NULL;
+
+	for (uint64_t in = 0; in < per_block && !scan->stopped; in++) {
+		if (in % 4096 == 0)
+			bits = memio_look(reader->file, block->offset + in / 8, &stamp);
+		if (bits[in % 4096 / 8] == 0)
+			in |= 7;
+		else if (bits[in % 4096 / 8] & 0x80 >> in % 8 && first + in < reader->size / 512)
+			scan_sector(scan, first + in, data + in * 512);
 	}
 }
 
+static const struct reader_block *block_around(const struct reader *reader, uint64_t off)
+{
+	for (unsigned i = 0; i < reader->n_blocks; i++) {
+		uint64_t data = reader->blocks[i].offset + reader->bitmap_size;
+
+		if (off >= data && off < data + reader->block_size)
+			return &reader->blocks[i];
+	}
+	return NULL;
+}
+
+/* Data of blocks begins on a page or (in files of others) on any sector. */
 static void scan_page(void *ctx, uint64_t off, const uint8_t *page)
 {
-	for (size_t at = 0; at < MEM_PAGE; at += 512)
-		scan_sector(ctx, off + at, page + at);
+	struct scan *scan = ctx;
+	const struct reader *reader = scan->reader;
+
+	(void)page;
+	for (uint64_t at = off; at < off + MEM_PAGE && !scan->stopped; at += 512) {
+		const struct reader_block *block = block_around(reader, at);
+		uint64_t in;
+
+		if (!block)
+			continue;
+		in = at - block->offset - reader->bitmap_size;
+		scan_sector(scan, (uint64_t)block->index * (reader->block_size / 512) + in / 512,
+			    at);
+	}
 }
 
 bool reader_each(const struct reader *reader, bool bits, reader_fn *each, void *ctx)
 {
-	struct scan scan = {reader, each, ctx, false};
+	struct scan scan = {reader, bits, each, ctx, false};
 
-	if (!bits) {
+	if (!bits)
 		memio_each_page(reader->file, scan_page, &scan);
-		return !scan.stopped;
-	}
-	for (unsigned i = 0; i < reader->n_blocks; i++) {
-		for (uint64_t first = 0; first < reader->block_size / 512; first += 512) {
-			if (!each_bit(reader, &reader->blocks[i], first, each, ctx))
-				return false;
-		}
-	}
-	return true;
+	for (unsigned i = 0; bits && i < reader->n_blocks && !scan.stopped; i++)
+		scan_bits(&scan, &reader->blocks[i]);
+	return !scan.stopped;
 }

@@ -9,8 +9,20 @@ struct reader_block {
 	uint32_t index;
 	uint64_t offset; /* of the bitmap */
 };
+/* What reader_each() need not ask again: sectors of pages that its `each` has accepted. To be
+ * forgotten when `each` may answer otherwise for the same bytes of the same sector. */
+enum { READER_SEEN = 8192 };
+struct reader_memo {
+	struct reader_seen {
+		uint64_t stamp, sector; /* of the page, and its first sector */
+		uint8_t accepted;       /* a bit for each sector */
+	} seen[READER_SEEN];
+};
+void reader_forget(struct reader_memo *memo);
+
 struct reader {
 	struct memio *file;
+	struct reader_memo *memo; /* NULL after reader_open() */
 	uint32_t type;
 	uint64_t size;
 	uint32_t block_size, entries;
