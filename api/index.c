@@ -18,6 +18,7 @@ static const char *const features[] = {
 	"images.freeze",
 	"preconditions",
 	"images.recover",
+	"adopt",
 	"fields",
 	"layout",
 	"pools",

@@ -397,6 +397,20 @@ static bool is_among(const struct adoption *adoption, const uint8_t id[IDS_SIZE]
 	return false;
 }
 
+static enum service_code parent_not_found(const struct adoption *adoption,
+					  const struct adopt_file *child,
+					  const struct vhd_error *why)
+{
+	enum service_code code = service_codes_vhd(why, adoption->err);
+	char id[IDS_TEXT];
+
+	ids_format(vhd_info(child->disk)->parent_id, id);
+	if (code != SERVICE_INTERNAL && code != SERVICE_IO_ERROR)
+		(void)snprintf(adoption->err->text, sizeof adoption->err->text,
+			       "%.130s: parent %s: %.320s", child->found.path, id, why->text);
+	return code;
+}
+
 /* An error of an ancestor is one of the chain. */
 static enum service_code take_parent(struct adoption *adoption, const struct adopt_file *child)
 {
@@ -410,7 +424,7 @@ static enum service_code take_parent(struct adoption *adoption, const struct ado
 		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
 	set_search(adoption);
 	if (vhd_find_parent(&adoption->paths, child->disk, &file->found, &why) < 0)
-		return failed(adoption, child, &why);
+		return parent_not_found(adoption, child, &why);
 	return judge(adoption, file);
 }
 

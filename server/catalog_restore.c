@@ -47,11 +47,11 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 	return r;
 }
 
-/* ---- salvage: of any version; the last three columns came with the third ---- */
+/* ---- salvage: of any version; places came with the third ---- */
 
 #define NAMES_SQL(place)                                                 \
 	"SELECT id, name, pool, description, frozen, created_at, " place \
-	" FROM image WHERE state = 1"
+	", kind FROM image WHERE state = 1"
 static const char names_sql[] = NAMES_SQL("root, path, linked");
 static const char old_names_sql[] = NAMES_SQL("NULL, NULL, 0");
 static const char labels_sql[] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key";
@@ -118,6 +118,7 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 	    !take_text(stmt, 7, &image.path))
 		return CATALOG_E_NOMEM;
 	image.linked = sqlite3_column_int(stmt, 8) != 0;
+	image.kind = (enum catalog_kind)sqlite3_column_int(stmt, 9);
 	image.frozen = sqlite3_column_int(stmt, 4) != 0;
 	image.created_at = sqlite3_column_int64(stmt, 5);
 	r = salvage_labels(db, &image);

@@ -168,17 +168,20 @@ int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_erro
 /* Whether the file is the image that it was when it was adopted. */
 static bool still_is(const struct place *place)
 {
+	static const unsigned hints[] = {VHD_IS_FIXED, VHD_NOT_FIXED};
 	struct vhd_engine *engine = reconcile_engine();
-	struct vhd *disk = NULL;
 	bool same = false;
-	int fd = -1;
 
-	if (engine && place_open(place, false, &fd, NULL) == 0 &&
-	    reconcile_open(engine, &fd, &disk, NULL) == 0)
-		same = ids_equal(vhd_info(disk)->id, place->id);
-	vhd_close(disk);
+	for (size_t i = 0; engine && !same && i < sizeof hints / sizeof *hints; i++) {
+		CLEANUP(closep) int fd = -1;
+		struct vhd *disk = NULL;
+
+		if (place_open(place, false, &fd, NULL) == 0 &&
+		    reconcile_open(engine, &fd, hints[i], &disk, NULL) == 0)
+			same = ids_equal(vhd_info(disk)->id, place->id);
+		vhd_close(disk);
+	}
 	vhd_engine_free(engine);
-	closep(&fd);
 	return same;
 }
 

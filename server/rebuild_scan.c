@@ -12,7 +12,15 @@
 
 enum { NO_MEMORY = -1000 };
 
+/* What the catalog, or its backup, says of every image. */
+struct known {
+	uint8_t id[IDS_SIZE];
+	enum catalog_kind kind;
+};
+
 struct scan {
+	struct known *known; /* heap */
+	size_t n_known, room_known;
 	struct rebuild *rebuild;
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
@@ -129,7 +137,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	catalog_place_of(image, &at);
 	place_text(&at, text);
 	if (place_open_id(&scan->rebuild->pools, &at, false, &fd, &why) < 0 ||
-	    reconcile_open(scan->engine, &fd, &disk, &why) < 0)
+	    reconcile_open(scan->engine, &fd, reconcile_hint(image->kind), &disk, &why) < 0)
 		no = why.text;
 	else if (!ids_equal(vhd_info(disk)->id, image->id))
 		no = "it is another image now";
@@ -143,11 +151,29 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	return r;
 }
 
+static int remember(struct scan *scan, const struct catalog_image *image)
+{
+	if (scan->n_known == scan->room_known) {
+		size_t room = scan->room_known ? 2 * scan->room_known : 64;
+		struct known *known = reallocarray(scan->known, room, sizeof *known);
+
+		if (!known)
+			return NO_MEMORY;
+		scan->known = known;
+		scan->room_known = room;
+	}
+	memcpy(scan->known[scan->n_known].id, image->id, IDS_SIZE);
+	scan->known[scan->n_known++].kind = image->kind;
+	return 0;
+}
+
 static int take(void *ctx, const struct catalog_image *image)
 {
-	if (!image->path)
-		return 0;
-	return look_at_adopted(ctx, image) < 0 ? CATALOG_E_NOMEM : 0;
+	int r = remember(ctx, image);
+
+	if (r == 0 && image->path)
+		r = look_at_adopted(ctx, image);
+	return r < 0 ? CATALOG_E_NOMEM : 0;
 }
 
 /* A file of a pool that has another name than <id>.vhd. */
@@ -190,10 +216,35 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 	return misfit(info);
 }
 
+static unsigned hint_of(const struct scan *scan, const char *name)
+{
+	uint8_t id[IDS_SIZE];
+
+	for (size_t i = 0; pool_look_id(name, id) && i < scan->n_known; i++) {
+		if (ids_equal(scan->known[i].id, id))
+			return reconcile_hint(scan->known[i].kind);
+	}
+	return 0;
+}
+
+/* The catalog is asked only where the file leaves open what it is. */
+static int open_disk(const struct scan *scan, const char *name, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	CLEANUP(closep) int fd = -1, again = -1;
+	int r = pool_look_open(scan->item->pool, name, &fd, err);
+
+	if (r == 0)
+		r = reconcile_open(scan->engine, &fd, 0, ret_disk, err);
+	if (r != VHD_E_AMBIGUOUS)
+		return r;
+	r = pool_look_open(scan->item->pool, name, &again, err);
+	return r < 0 ? r : reconcile_open(scan->engine, &again, hint_of(scan, name), ret_disk, err);
+}
+
 static int look_at(void *ctx, const char *name)
 {
 	struct scan *scan = ctx;
-	CLEANUP(closep) int fd = -1;
 	struct pool_facts facts;
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
@@ -203,8 +254,7 @@ static int look_at(void *ctx, const char *name)
 	if (strncmp(name, ".new-", 5) == 0 || is_adopted(scan, name) ||
 	    pool_look(scan->item->pool, name, &facts, &why) < 0 || facts.kind != POOL_REGULAR)
 		return 0;
-	if (pool_look_open(scan->item->pool, name, &fd, &why) < 0 ||
-	    reconcile_open(scan->engine, &fd, &disk, &why) < 0) {
+	if (open_disk(scan, name, &disk, &why) < 0) {
 		(void)fprintf(scan->rebuild->out, "left out %s/%s: %s\n", scan->item->name, name,
 			      why.text);
 		return 0;
@@ -245,6 +295,7 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		r = pool_look_each(scan.item->pool, look_at, &scan, &why);
 	}
 	vhd_engine_free(scan.engine);
+	free(scan.known);
 	if (r < 0) {
 		(void)fprintf(rebuild->out, "failed: %s\n", *why.text ? why.text : "out of memory");
 		return -1;

@@ -183,7 +183,7 @@ static void look_inside(struct reconcile *reconcile, struct report *report,
 {
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
-	int r = reconcile_open(engine, fd, &disk, &why);
+	int r = reconcile_open(engine, fd, reconcile_hint(report->row->kind), &disk, &why);
 
 	if (r == 0)
 		compare_ids(report, vhd_info(disk));

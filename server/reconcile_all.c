@@ -26,15 +26,26 @@ struct vhd_engine *reconcile_engine(void)
 	return vhd_engine_new(&args, &engine, NULL) < 0 ? NULL : engine;
 }
 
-int reconcile_open(struct vhd_engine *engine, int *fd, struct vhd **ret_disk, struct vhd_error *err)
+unsigned reconcile_hint(enum catalog_kind kind)
 {
+	return kind == CATALOG_FIXED ? VHD_IS_FIXED : VHD_NOT_FIXED;
+}
+
+int reconcile_open(struct vhd_engine *engine, int *fd, unsigned hint, struct vhd **ret_disk,
+		   struct vhd_error *err)
+{
+	const unsigned flags = VHD_NO_PARENT | VHD_NO_LOCK;
 	struct vhd_io io;
 	int r = vhd_io_from_fd(*fd, &io, err);
 
 	if (r < 0)
 		return r;
 	*fd = -1;
-	r = vhd_open(engine, &io, VHD_NO_PARENT | VHD_NO_LOCK, NULL, ret_disk, err);
+	r = vhd_open(engine, &io, flags, NULL, ret_disk, err);
+	if (r == VHD_E_AMBIGUOUS && hint) {
+		io.hint = hint;
+		r = vhd_open(engine, &io, flags, NULL, ret_disk, err);
+	}
 	if (r < 0)
 		vhd_io_close(&io);
 	return r;
@@ -83,7 +94,7 @@ static void look_at_stranger(const struct pass *pass, const char *name)
 			find(pass, FINDING_FOREIGN_FILE, name, "cannot be opened");
 		return;
 	}
-	if (reconcile_open(pass->engine, &fd, &disk, &why) < 0) {
+	if (reconcile_open(pass->engine, &fd, 0, &disk, &why) < 0) {
 		find(pass, FINDING_FOREIGN_FILE, name, "is no image");
 		return;
 	}

@@ -8,9 +8,11 @@
  * memory.
  */
 struct vhd_engine *reconcile_engine(void);
-/* The file alone, whoever else has it; takes over the descriptor, which is -1 then. */
-int reconcile_open(struct vhd_engine *engine, int *fd, struct vhd **ret_disk,
+/* The file alone, whoever else has it; takes over the descriptor, which is -1 then. `hint`: of
+ * struct vhd_io, for a file that leaves it open. */
+int reconcile_open(struct vhd_engine *engine, int *fd, unsigned hint, struct vhd **ret_disk,
 		   struct vhd_error *err);
+unsigned reconcile_hint(enum catalog_kind kind);
 
 /* The fields of a footer that may change, of an image that is in order: when they differ from those
  * of the row, the row gets what the file has. `again`: a descriptor of the file. */
