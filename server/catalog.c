@@ -193,16 +193,36 @@ static int may_insert(const struct catalog *catalog, const struct catalog_image 
 	parent = catalog_index_find(&catalog->index, image->parent_id);
 	if (!parent || parent->image.state != CATALOG_READY)
 		return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
+	if (image->parent_version && image->parent_version != parent->image.version)
+		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the parent has changed since");
 	if (images_of_chain(parent) >= catalog->depth_max)
 		return catalog_sql_fail(err, CATALOG_E_TOO_DEEP, "a chain has at most %u images",
 					catalog->depth_max);
 	return 0;
 }
 
+/* The parent has one child more from now on, and is told of accordingly. */
+static int insert_rows(struct catalog *catalog, const struct catalog_image *row,
+		       const struct catalog_node *parent, struct catalog_error *err)
+{
+	int r = catalog_sql_begin(catalog, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_row_insert(catalog, row, err);
+	if (r == 0)
+		r = catalog_touch_parent(catalog, parent, row->updated_at, err);
+	CRASH_POINT("catalog.insert.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.insert.committed");
+	return r;
+}
+
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err)
 {
 	struct catalog_image row = *image;
+	struct catalog_node *parent = NULL;
 	int r;
 
 	row.state = CATALOG_CREATING;
@@ -210,17 +230,14 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 	row.created_at = row.updated_at = catalog_sql_now();
 	(void)pthread_mutex_lock(&catalog->writer);
 	r = may_insert(catalog, &row, err);
-	if (r == 0)
-		r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
-		r = catalog_row_insert(catalog, &row, err);
-		CRASH_POINT("catalog.insert.commit");
-		r = catalog_sql_end(catalog, r, err);
-		CRASH_POINT("catalog.insert.committed");
+		parent = catalog_index_find(&catalog->index, row.parent_id);
+		r = insert_rows(catalog, &row, parent, err);
 	}
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		r = catalog_index_add(&catalog->index, &row);
+		touched(parent, row.updated_at);
 		(void)pthread_mutex_unlock(&catalog->memory);
 		if (r < 0)
 			r = catalog_sql_fail(err, r,
@@ -312,7 +329,7 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 
 /* ---- delete ---- */
 
-int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err)
 {
 	struct catalog_node *node = enter(catalog, id, err);
@@ -322,7 +339,9 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
-	if (node->image.children)
+	if (version && version != node->image.version)
+		r = catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
+	else if (node->image.children)
 		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
 	else
 		r = catalog_sql_begin_closing(catalog, err);

@@ -109,6 +109,9 @@ struct catalog_image {
 	uint64_t version;               /* counts changes of this row */
 	int64_t created_at, updated_at; /* milliseconds since 1970 */
 
+	/* For catalog_insert alone: what the version of the parent must be, 0 = any. */
+	uint64_t parent_version;
+
 	/* Found by the catalog, ignored by catalog_insert. */
 	uint8_t root_id[IDS_SIZE];
 	char parent_name[CATALOG_NAME], root_name[CATALOG_NAME];
@@ -198,7 +201,8 @@ int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool 
 
 /* ---- changes ---- */
 
-/* Adds the image as CATALOG_CREATING: the intent, before its file. */
+/* Adds the image as CATALOG_CREATING: the intent, before its file. From now on the parent has a
+ * child. */
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err);
 /* The file is complete and durable: CREATING becomes READY, and the parent is clean, for it was
@@ -213,8 +217,9 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 /* Of an image with children that has come without one. */
 int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		 const struct catalog_seal *seal, struct catalog_error *err);
-/* READY becomes DELETING; refused while it has children. */
-int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+/* READY becomes DELETING; refused while it has children, and when `version` is neither 0 nor that
+ * of the row. */
+int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err);
 /* The row goes, in any state; refused while it has children. The last child takes the seal of its
  * parent along. */

@@ -116,13 +116,31 @@ void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 		err->related_total = brief.children;
 }
 
+/* A table of open images knows only what is ready; the client is told what is not. */
+static enum service_code not_ready(struct service *service, const uint8_t id[IDS_SIZE],
+				   struct service_error *err)
+{
+	struct catalog_brief brief;
+
+	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
+	if (brief.state == CATALOG_CREATING)
+		return service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+	return SERVICE_OK;
+}
+
 /* A frozen image is either one with children or one that somebody has frozen; the client is told
  * which. */
 enum service_code service_codes_image(struct service *service, const uint8_t id[IDS_SIZE],
 				      const struct vhd_error *why, struct service_error *err)
 {
-	enum service_code code = service_codes_vhd(why, err);
+	enum service_code code = SERVICE_OK;
 
+	if (why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FROZEN)
+		code = not_ready(service, id, err);
+	if (code != SERVICE_OK)
+		return code;
+	code = service_codes_vhd(why, err);
 	service_codes_name(service, id, err);
 	if (code != SERVICE_IMAGE_FROZEN)
 		return code;

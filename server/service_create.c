@@ -101,6 +101,7 @@ static enum service_code plan_parent(struct creation *creation, struct service_e
 	if (catalog_get(creation->service->catalog, creation->row.parent_id, &parent, &why) < 0)
 		return service_codes_catalog(&why, err);
 	code = service_update_compare(&parent, creation->spec->parent_version, err);
+	creation->row.parent_version = creation->spec->parent_version;
 	creation->parent_size = parent.vhd.size;
 	/* The row needs a size before the file has one. */
 	if (!creation->row.vhd.size)
@@ -179,6 +180,9 @@ static enum service_code intend(struct creation *creation, struct service_error 
 		creation->inserted = true;
 		return SERVICE_OK;
 	}
+	/* It was what it should be when this began, and is no more. */
+	if (why.code == CATALOG_E_CHANGED)
+		return plan_parent(creation, err);
 	code = service_codes_catalog(&why, err);
 	if (code == SERVICE_NAME_EXISTS &&
 	    catalog_id_of(creation->service->catalog, creation->row.name, id, NULL) == 0)

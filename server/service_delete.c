@@ -20,8 +20,19 @@ static enum service_code forget(struct service *service, struct image *image,
 	return SERVICE_OK;
 }
 
+static enum service_code compare(struct service *service, const uint8_t id[IDS_SIZE],
+				 uint64_t version, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct catalog_error why;
+
+	if (catalog_get(service->catalog, id, &row, &why) < 0)
+		return service_codes_catalog(&why, err);
+	return service_update_compare(&row, version, err);
+}
+
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
-				     struct service_error *err)
+				     uint64_t version, struct service_error *err)
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_error catalog_why;
@@ -37,8 +48,10 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (code != SERVICE_OK)
 		return code;
 	/* From here on the image is gone for clients; what fails is finished at the next start. */
-	if (catalog_begin_delete(service->catalog, id, &catalog_why) < 0)
-		return service_codes_catalog(&catalog_why, err);
+	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)
+		return catalog_why.code == CATALOG_E_CHANGED
+			       ? compare(service, id, version, err)
+			       : service_codes_catalog(&catalog_why, err);
 	if (place_remove(&place, &why) < 0)
 		return service_codes_vhd(&why, err);
 	CRASH_POINT("delete.removed");
@@ -71,17 +84,6 @@ static enum service_code refuse_parent(struct service *service, const uint8_t id
 	return err->code;
 }
 
-static enum service_code compare(struct service *service, const uint8_t id[IDS_SIZE],
-				 uint64_t version, struct service_error *err)
-{
-	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	struct catalog_error why;
-
-	if (catalog_get(service->catalog, id, &row, &why) < 0)
-		return service_codes_catalog(&why, err);
-	return service_update_compare(&row, version, err);
-}
-
 enum service_code service_image_delete(struct service *service, const char *ref,
 				       const struct service_delete *how, struct service_error *err)
 {
@@ -102,8 +104,9 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 	if (code == SERVICE_OK && how->version)
 		code = compare(service, id, how->version, err);
 	if (code == SERVICE_OK)
-		code = how->keep_file || is_linked(service, id) ? forget(service, image, id, err)
-								: remove_file(service, id, err);
+		code = how->keep_file || is_linked(service, id)
+			       ? forget(service, image, id, err)
+			       : remove_file(service, id, how->version, err);
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

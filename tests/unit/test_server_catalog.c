@@ -171,7 +171,7 @@ static void refuses(void **state)
 			 CATALOG_E_NAME_EXISTS);
 	assert_string_equal(world->err.text, "an image 'image-1' exists");
 	assert_int_equal(insert(world, 3, 9), CATALOG_E_PARENT);
-	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), &world->err),
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), 0, &world->err),
 			 CATALOG_E_HAS_CHILDREN);
 	assert_int_equal(catalog_forget(world->catalog, id_of(1), &world->err),
 			 CATALOG_E_HAS_CHILDREN);
@@ -180,11 +180,48 @@ static void refuses(void **state)
 	/* Not ready yet, and then no more. */
 	assert_int_equal(insert(world, 4, 1), 0);
 	assert_int_equal(insert(world, 5, 4), CATALOG_E_PARENT);
-	assert_int_equal(catalog_begin_delete(world->catalog, id_of(4), &world->err),
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(4), 0, &world->err),
 			 CATALOG_E_STATE);
 	image = image_of(6, 0);
 	(void)strcpy(image.name, "../evil");
 	assert_int_equal(catalog_insert(world->catalog, &image, &world->err), CATALOG_E_STATE);
+}
+
+static uint64_t version_of(struct world *world, uint8_t n)
+{
+	struct catalog_image image;
+	uint64_t version;
+
+	assert_int_equal(catalog_get(world->catalog, id_of(n), &image, &world->err), 0);
+	version = image.version;
+	catalog_image_fini(&image);
+	return version;
+}
+
+/* Would catch: two clients who both believe to be the first, and a version of two things told. */
+static void guards_parents_and_deletions_by_their_version(void **state)
+{
+	struct world *world = *state;
+	struct catalog_image image = image_of(2, 1);
+
+	assert_int_equal(create(world, 1, 0), 0);
+	image.parent_version = version_of(world, 1);
+	assert_int_equal(catalog_insert(world->catalog, &image, &world->err), 0);
+	assert_true(version_of(world, 1) > image.parent_version);
+	memcpy(image.id, id_of(3), IDS_SIZE);
+	(void)strcpy(image.name, "image-3");
+	assert_int_equal(catalog_insert(world->catalog, &image, &world->err), CATALOG_E_CHANGED);
+	assert_string_equal(world->err.text, "the parent has changed since");
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), &world->err), 0);
+	assert_int_equal(
+		catalog_begin_delete(world->catalog, id_of(1), image.parent_version, &world->err),
+		CATALOG_E_CHANGED);
+	assert_string_equal(world->err.text, "the image has changed since");
+	assert_int_equal(
+		catalog_begin_delete(world->catalog, id_of(1), version_of(world, 1), &world->err),
+		0);
+	world = reopen(state);
+	assert_int_equal(version_of(world, 1), image.parent_version + 3);
 }
 
 static void bounds_the_depth(void **state)
@@ -204,7 +241,7 @@ static void frees_a_name_with_the_deletion(void **state)
 	uint8_t id[IDS_SIZE];
 
 	assert_int_equal(create(world, 1, 0), 0);
-	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), &world->err), 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), 0, &world->err), 0);
 	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err),
 			 CATALOG_E_NOT_FOUND);
 	(void)strcpy(image.name, "image-1");
@@ -248,7 +285,7 @@ static void lists_by_name(void **state)
 
 	for (uint8_t n = 9; n > 0; n--)
 		assert_int_equal(create(world, n, 0), 0);
-	assert_int_equal(catalog_begin_delete(world->catalog, id_of(3), &world->err), 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(3), 0, &world->err), 0);
 	assert_int_equal(catalog_list(world->catalog, "image-1", 3, true, &list, &world->err), 0);
 	assert_int_equal(list.n, 3);
 	assert_string_equal(list.items[0].name, "image-2");
@@ -412,6 +449,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_what_it_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(knows_the_family, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(guards_parents_and_deletions_by_their_version,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounds_the_depth, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(frees_a_name_with_the_deletion, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_generations, set_up, tear_down),
