@@ -50,6 +50,35 @@ printf 'hello' | expect 200 "$data?offset=4194301" -T -
 expect 206 $data -r 4194301-4194305
 [ "$(cat "$body")" = hello ] || fail "unaligned bytes do not come back"
 
+# ---- every answer tells what is durable
+told() { # the headers are those of the last answer
+	local name
+	for name in X-Write-Epoch X-Durable-Epoch X-Write-Verifier; do
+		[ -n "$(header $name)" ] || fail "$1 says no $name"
+	done
+	expect_header X-Write-Verifier "$verifier"
+}
+expect 200 "$data?offset=3072&flush=n" -T "$work/sector"
+verifier=$(jq -r .write_verifier "$body")
+written=$(jq -r .write_epoch "$body")
+told PUT
+[ "$(header X-Write-Epoch)" = "$written" ] || fail "the epoch of the write is not that of its header"
+check '.durable_epoch < .write_epoch'
+expect 200 "$data?op=flush" -X POST
+told POST
+[ "$(header X-Durable-Epoch)" -ge "$written" ] || fail "flushed, and the epoch of the write is not durable"
+expect 200 $data -X PATCH -d '{"op":"zero","offset":3072,"length":512}'
+told PATCH
+expect 200 $data -I
+told HEAD
+expect 206 $data -r 0-511
+told 'a range'
+expect 206 $data -r 0-511,1024-2047
+told 'two ranges'
+expect 200 $data
+told GET
+[ "$(header X-Durable-Epoch)" -ge "$written" ] || fail "what was durable is so no more"
+
 # ---- large ones
 random 20000000 "$work/large"
 expect 200 "$data?offset=5000001" -T "$work/large"

