@@ -32,18 +32,18 @@ static int take_over(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 
 /* Nobody is between file and row now, so that what differs is left over. */
 static void compare_alone(struct reconcile *reconcile, struct vhd_engine *engine,
-			  const uint8_t id[IDS_SIZE], int *fd)
+			  const struct catalog_image *row, int *fd)
 {
 	struct catalog_error why = {.code = CATALOG_E_CHANGED};
 	struct vhd_error vhd_why = {0};
 	struct vhd *disk = NULL;
 
-	if (reconcile_open(engine, fd, &disk, &vhd_why) < 0) {
+	if (reconcile_open(engine, fd, reconcile_hint(row->kind), &disk, &vhd_why) < 0) {
 		log_warning("a footer is not compared with its row: %s", vhd_why.text);
 		return;
 	}
 	for (int i = 0; i < TRIES && why.code == CATALOG_E_CHANGED; i++) {
-		if (take_over(reconcile, id, vhd_info(disk), &why) == 0)
+		if (take_over(reconcile, row->id, vhd_info(disk), &why) == 0)
 			break;
 		if (why.code != CATALOG_E_CHANGED)
 			log_warning("a footer is not compared with its row: %s", why.text);
@@ -59,6 +59,6 @@ void reconcile_footer(struct reconcile *reconcile, struct vhd_engine *engine,
 	if (fd < 0)
 		return;
 	(void)pthread_mutex_lock(&reconcile->footers);
-	compare_alone(reconcile, engine, row->id, &fd);
+	compare_alone(reconcile, engine, row, &fd);
 	(void)pthread_mutex_unlock(&reconcile->footers);
 }
