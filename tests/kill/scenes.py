@@ -115,7 +115,9 @@ def hit_under_load_now(world, armed):
 
 def rebuild(world, point, tries):
     """The catalog made anew, with the crash; and again, to its end, if the crash was in it."""
-    world.end(signal.SIGTERM)
+    world.load(0.2)
+    world.end(signal.SIGTERM if tries % 3 else signal.SIGKILL)
+    world.rebuilt = True
     status = world.daemon.rebuild(point)
     if status not in (0, CRASHED):
         raise Wrong(f"--rebuild-catalog ended with status {status}")
@@ -126,7 +128,9 @@ def rebuild(world, point, tries):
 
 def seal(world, point, tries):
     """Parents whose rows have no seal, as after a rebuild."""
+    world.load(0.2)
     world.end(signal.SIGTERM)
+    world.rebuilt = True
     if world.daemon.rebuild() != 0:
         raise Wrong("--rebuild-catalog fails")
     return meet(world, nth(point, tries) if tries % 2 else point)
@@ -191,7 +195,6 @@ def migration(world, point, tries):
     beside = type(world)(daemon, world.random)
     os.makedirs(daemon.folder)
     try:
-        os.makedirs(beside.pool, 0o700)
         beside.restart()
         make_old(beside)
         hit = not beside.restart(f"{point}:{1 + (tries - 1) % 16}" if point.endswith("statement") else point)

@@ -3,13 +3,14 @@
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import threading
 import time
 
 from daemon import CRASHED, Client, Wrong
 from load import WIDTH, WINDOWS, Keeper, Shared, Writer
-from oracle import SECTOR, Oracle, value_of
+from oracle import SECTOR, Image, Oracle, value_of
 from vhdfile import Damaged, File, read_chain
 
 WRITERS = 4
@@ -19,7 +20,14 @@ PLANTED = {
     ".new-something": b"left by another program\n",
     ".new-99999999-9999-9999-9999-999999999999": b"of no image\n",
     "77777777-7777-7777-7777-777777777777.vhd": b"named like ours\n" * 64,
+    "second name.txt": None,  # of a file outside
+    "passwd.vhd": None,  # a link
+    "folder.vhd": None,
+    "pipe.vhd": None,
+    "copy of it.vhd": None,  # an image of the catalog
+    "88888888-8888-8888-8888-888888888888.vhd": None,  # likewise
 }
+STONE = "55555555-5555-5555-5555-555555555555"  # an image that nobody changes
 
 
 class World:
@@ -33,20 +41,59 @@ class World:
         self.pool = os.path.join(daemon.state, "images")
         self.catalog = os.path.join(daemon.state, "catalog.db")
         self.planted = {}
+        self.rebuilt = False  # the catalog is made of the files, since the last look
 
     # ---- cycles
 
     def begin(self):
         os.makedirs(self.pool, 0o700)
-        self.plant(PLANTED)
+        self.restart()
+        self.set_stone()
+        self.end(signal.SIGTERM)
+        self.plant()
         self.restart()
 
-    def plant(self, files):
-        for name, content in files.items():
-            with open(os.path.join(self.pool, name), "wb") as file:
-                file.write(content)
-        os.symlink("/etc/passwd", os.path.join(self.pool, "passwd.vhd"))
-        self.planted = files
+    def set_stone(self):
+        stone = Image(STONE, 65536, None, {"name": "stone", "v": "0", "frozen": False})
+        stone.owner, stone.state = "nobody", "there"
+        client = Client(self.daemon.socket)
+        body = {"uuid": STONE, "name": "stone", "size": 65536, "labels": {"v": "0"}}
+        if client.ask("POST", "/v1/images", body)[0] != 201:
+            raise Wrong("no image can be made")
+        client.close()
+        self.oracle.add(stone)
+
+    def plant(self):
+        def path(name):
+            return os.path.join(self.pool, name)
+
+        outside = os.path.join(self.daemon.folder, "outside")
+        with open(path(STONE + ".vhd"), "rb") as file:
+            copy = file.read()
+        for name, content in PLANTED.items():
+            if content:
+                with open(path(name), "wb") as file:
+                    file.write(content)
+        with open(outside, "wb") as file:
+            file.write(b"of somebody else\n")
+        for name in ("copy of it.vhd", "88888888-8888-8888-8888-888888888888.vhd"):
+            with open(path(name), "wb") as file:
+                file.write(copy)
+        os.link(outside, path("second name.txt"))
+        os.symlink("/etc/passwd", path("passwd.vhd"))
+        os.mkdir(path("folder.vhd"))
+        os.mkfifo(path("pipe.vhd"))
+        self.planted = {name: self.look(name) for name in PLANTED}
+
+    def look(self, name):
+        """What it is, and what it holds."""
+        path = os.path.join(self.pool, name)
+        there = os.lstat(path)
+        content = b""
+        if stat.S_ISREG(there.st_mode):
+            with open(path, "rb") as file:
+                content = file.read()
+        return there.st_mode, there.st_ino, there.st_nlink, there.st_mtime_ns, content
 
     def restart(self, point=None):
         """True unless the point came before it was ready."""
@@ -123,7 +170,7 @@ class World:
     def check_ready(self, client, known):
         """It has found `known` files that are images without a row, what was planted, and nothing else."""
         status, _, ready = client.ask("GET", "/readyz")
-        want = f"{len(self.planted) + 1 + known} findings, "
+        want = f"{len(self.planted) + known} findings, "
         if status != 200 or not ready["ready"] or not ready["checks"]["images"]["text"].startswith(want):
             raise Wrong(f"readyz says {status} {ready}, not {want}")
 
@@ -136,7 +183,9 @@ class World:
         listed = {item["id"]: item for item in answer["items"]}
         for image in list(self.oracle.images.values()):
             item = listed.pop(image.id, None)
-            if item and image.state != "left":
+            if self.rebuilt and image.state != "there" and self.oracle.images.pop(image.id):
+                without_row += self.clear(client, image, item)
+            elif item and image.state != "left":
                 self.check_row(image, item)
             elif item or image.state == "there":
                 raise Wrong(f"image {image.id} {image.rows} is {'back' if item else 'lost'}")
@@ -154,7 +203,19 @@ class World:
         mine = [image for image in self.oracle.images.values() if image.owner == "shared"]
         leaves = [image for image in mine if not self.oracle.children(image)]
         self.shared.image = leaves[-1] if leaves else None
+        self.rebuilt = False
         return without_row
+
+    def clear(self, client, image, item):
+        """A catalog made anew takes the files for what they are, and leaves those of unfinished creations alone."""
+        if item and client.ask("DELETE", f"/v1/images/{image.id}")[0] != 204:
+            raise Wrong(f"{image.id} cannot be deleted after a rebuild")
+        if self.shared.image is image:
+            self.shared.image = image.parent
+        files = [name for name in (f".new-{image.id}", f"{image.id}.vhd") if name in os.listdir(self.pool)]
+        for name in files:
+            os.unlink(os.path.join(self.pool, name))
+        return len(files)
 
     def check_row(self, image, item):
         if item["state"] != "ready" or item["health"]["status"] != "ok":
@@ -262,11 +323,8 @@ class World:
     def check_files(self, files):
         there = set(os.listdir(self.pool))
         want = {ident + ".vhd" for ident in files} | set(self.planted)
-        if self.planted:
-            want.add("passwd.vhd")
         if there != want:
             raise Wrong(f"leaked: {sorted(there - want)}, lost: {sorted(want - there)}")
-        for name, content in self.planted.items():
-            with open(os.path.join(self.pool, name), "rb") as file:
-                if file.read() != content:
-                    raise Wrong(f"{name} was changed")
+        for name, before in self.planted.items():
+            if self.look(name) != before:
+                raise Wrong(f"{name} was changed")
