@@ -1,6 +1,8 @@
 /* data.c - what all requests for the content of an image share. */
 #include "data.h"
 
+#include "date.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,7 +30,22 @@ bool data_begin(struct api_call *call, struct service_data_state *ret_state,
 	}
 	service_data_state(call->data, ret_state);
 	*ret_step = API_REPLY;
-	return call_etag(call, ret_state->etag);
+	if (call_etag(call, ret_state->etag))
+		return true;
+	data_cache(call, service_data_info(call->data)); /* of 304 */
+	return false;
+}
+
+void data_cache(struct api_call *call, const struct service_data_info *info)
+{
+	char date[DATE_TEXT];
+
+	call_header(call, "Cache-Control", "%s, no-transform",
+		    info->frozen ? "private, no-cache" : "no-store");
+	if (info->frozen_at == 0)
+		return;
+	date_text(info->frozen_at / 1000, date);
+	call_header(call, "Last-Modified", "%s", date);
 }
 
 enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag)
@@ -36,6 +53,7 @@ enum api_step data_text(struct api_call *call, const char *type, struct buf *buf
 	enum api_step step = call_text(call, 200, type, buf);
 
 	call_header(call, "ETag", "\"%s\"", etag);
+	data_cache(call, service_data_info(call->data));
 	return step;
 }
 

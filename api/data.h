@@ -16,6 +16,9 @@ unsigned data_flags(const struct api_call *call);
 
 /* [offset, offset + length) lies inside the disk; else 416 is set. */
 bool data_inside(struct api_call *call, uint64_t offset, uint64_t length);
+/* How long caches may keep it. What is frozen they may keep, but they must ask before each use: it
+ * can be thawed. */
+void data_cache(struct api_call *call, const struct service_data_info *info);
 /* An answer about content: its ETag, with the rest of the headers. */
 enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag);
 /* Answers 416 in sectors. */

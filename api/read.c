@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "date.h"
 #include "number.h"
 #include "range.h"
 #include "scope.h"
@@ -198,7 +199,7 @@ static void describe(struct api_call *call, const struct service_data_info *info
 		     const struct service_data_state *state, const struct window *window)
 {
 	describe_range(call, info, window);
-	call_header(call, "Cache-Control", "no-store, no-transform");
+	data_cache(call, info);
 	call_header(call, "Accept-Ranges", "bytes");
 	call_header(call, "X-Virtual-Size", "%" PRIu64, info->size);
 	call_header(call, "X-Consistency", "%s", info->frozen ? "frozen" : "live");
@@ -226,20 +227,33 @@ static enum api_step send_window(struct api_call *call, struct window *window,
 	return step;
 }
 
+/* If-Modified-Since, which counts when there is no If-None-Match. Content that is not frozen has no
+ * date, and has always been modified. */
+static bool modified(struct api_call *call, const struct service_data_state *state)
+{
+	const struct service_data_info *info = service_data_info(call->data);
+	const char *text = http_header(call->request, "If-Modified-Since");
+	int64_t since = 0;
+
+	if (!text || http_header(call->request, "If-None-Match") || info->frozen_at == 0 ||
+	    !date_parse(text, &since) || since < info->frozen_at / 1000)
+		return true;
+	(void)call_empty(call, 304);
+	call_header(call, "ETag", "\"%s\"", state->etag);
+	data_cache(call, info);
+	return false;
+}
+
 enum api_step read_data(struct api_call *call)
 {
-	enum service_code code;
 	struct service_data_state state = {.etag = ""};
 	struct window window = {.partial = false};
+	enum api_step step;
 
 	if (query_get(&call->query, "op"))
 		return writes_list(call);
-	code = data_open(call, SERVICE_READ);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
-	service_data_state(call->data, &state);
-	if (!call_etag(call, state.etag))
-		return API_REPLY;
+	if (!data_begin(call, &state, &step) || !modified(call, &state))
+		return step;
 	if (query_get(&call->query, "sector") ? !sector_window(call, &window)
 					      : !byte_window(call, state.etag, &window))
 		return API_REPLY;

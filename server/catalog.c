@@ -226,7 +226,7 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 	int r;
 
 	row.state = CATALOG_CREATING;
-	row.version = 1;
+	row.version += !row.version;
 	row.created_at = row.updated_at = catalog_sql_now();
 	(void)pthread_mutex_lock(&catalog->writer);
 	r = may_insert(catalog, &row, err);

@@ -106,7 +106,7 @@ struct catalog_image {
 	char *description;            /* heap; NULL = "" */
 	struct catalog_label *labels; /* heap */
 	size_t n_labels;
-	uint64_t version;               /* counts changes of this row */
+	uint64_t version;               /* counts changes of this row, from 1 unless it is given */
 	int64_t created_at, updated_at; /* milliseconds since 1970 */
 
 	/* For catalog_insert alone: what the version of the parent must be, 0 = any. */

@@ -104,9 +104,12 @@ static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
 
 void images_open_install(struct image *image, struct vhd *disk)
 {
+	struct catalog_brief brief = {.generation = 0};
+
+	(void)catalog_brief(image->images->catalog, image->id, &brief);
 	image->writable = true;
 	image->blocks = 0;
-	set_disk(image, disk, 0);
+	set_disk(image, disk, brief.generation);
 }
 
 void images_open_drop(struct image *image)

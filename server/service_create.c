@@ -131,6 +131,8 @@ static enum service_code plan(struct creation *creation, struct service_error *e
 		(void)snprintf(row->name, sizeof row->name, "img-%02x%02x%02x%02x", row->id[0],
 			       row->id[1], row->id[2], row->id[3]);
 	row->kind = kind_of(spec->kind);
+	/* An image of this name or id may have been here before: no version of it is told again. */
+	row->generation = row->version = (uint64_t)clock_wall_ms();
 	row->vhd.size = spec->size;
 	row->vhd.block_size = spec->block_size;
 	if (spec->description) {

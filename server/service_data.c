@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "place.h"
 #include "service_data.h"
 
@@ -22,6 +23,9 @@ static void fill_info(struct service_data *data, const struct catalog_image *row
 	data->info.size = info->size;
 	data->info.block_size = info->block_size;
 	data->info.frozen = row->frozen || row->children;
+	/* HTTP knows seconds: within one, there may be two contents. */
+	if (data->info.frozen && clock_wall_ms() - row->updated_at >= 2000)
+		data->info.frozen_at = row->updated_at;
 	data->info.levels = info->depth;
 	vhd_state(images_disk(data->image), &state);
 	data->allocated = state.allocated;
@@ -95,8 +99,8 @@ static bool find_level(struct service_data *data, uint32_t depth, struct service
 		catalog_place_of(&row, &at);
 		place_text(&at, path);
 		(void)snprintf(level->name, sizeof level->name, "%s", row.name);
-		(void)snprintf(level->path, sizeof level->path, "%.*s",
-			       (int)sizeof level->path - 1, path);
+		(void)snprintf(level->path, sizeof level->path, "%.*s", (int)sizeof level->path - 1,
+			       path);
 	}
 	ids_format(info->id, level->id);
 	return true;
@@ -127,7 +131,7 @@ void service_data_state(const struct service_data *data, struct service_data_sta
 
 	vhd_state(images_disk(data->image), &state);
 	images_version(data->image, &view);
-	service_images_etag(&view, ret_state->etag);
+	service_images_etag(&view, data->info.frozen, ret_state->etag);
 	ret_state->write_epoch = view.epoch_base + (data->epoch ? data->epoch : state.epoch_open);
 	ret_state->durable_epoch = view.epoch_base + state.epoch_durable;
 	ret_state->allocated_blocks = state.allocated - data->allocated;

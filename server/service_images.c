@@ -8,11 +8,15 @@
 #include "place.h"
 #include "service_private.h"
 
-void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_ETAG])
+void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG])
 {
 	/* A generation is committed before its first write, so a version is never used for two
-	 * contents. */
-	if (view->written)
+	 * contents. What is frozen begins a new one before it is written again; and what it is
+	 * read through stays as it is as long as the image is there. */
+	if (frozen)
+		(void)snprintf(ret_etag, SERVICE_ETAG, "f%llu",
+			       (unsigned long long)view->generation);
+	else if (view->written)
 		(void)snprintf(ret_etag, SERVICE_ETAG, "d%llu.%llu",
 			       (unsigned long long)view->generation,
 			       (unsigned long long)view->changes);
@@ -155,7 +159,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 		view.generation = row->generation;
 	/* What a crash left is not known before it is opened and repaired. */
 	if (view.open || !row->dirty)
-		service_images_etag(&view, image.data_etag);
+		service_images_etag(&view, image.frozen != SERVICE_NOT_FROZEN, image.data_etag);
 	image.created_at = row->created_at;
 	image.updated_at = row->updated_at;
 	*ret_image = image;

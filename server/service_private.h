@@ -48,7 +48,8 @@ enum service_code service_find(struct service *service, const char *ref, uint8_t
 /* service_images.c */
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err);
-void service_images_etag(const struct images_view *view, char ret_etag[SERVICE_ETAG]);
+/* `frozen`: the content cannot change before the image is thawed. */
+void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG]);
 /* service_update.c: is the row of the version that was asked for? 0 = any. */
 enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
 					 struct service_error *err);

@@ -28,7 +28,8 @@ struct service_data_info {
 	enum service_kind kind;
 	uint64_t size;
 	uint32_t block_size; /* 0 for fixed */
-	bool frozen;         /* content cannot change any more */
+	bool frozen;         /* content does not change, unless the image is thawed */
+	int64_t frozen_at;   /* it has not changed since; 0 when that is not known */
 	uint32_t levels;     /* images of the chain, 1 without parent */
 };
 const struct service_data_info *service_data_info(const struct service_data *data);
