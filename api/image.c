@@ -217,8 +217,9 @@ void image_put(struct buf *buf, const struct service_image *image)
 	head_members(buf, image);
 	usage_member(buf, image);
 	vhd_member(buf, image);
-	put_string(buf, "pool", image->pool);
+	put_string_or_null(buf, "pool", image->pool);
 	put_string(buf, "file", image->file);
+	put_bool(buf, "linked", image->linked);
 	labels_member(buf, image);
 	put_string(buf, "description", image->description ? image->description : "");
 	health_member(buf, image);

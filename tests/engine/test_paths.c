@@ -221,10 +221,146 @@ static void the_same_file_in_two_folders_counts_as_one_image(void **state)
 	vhd_close(first);
 }
 
+/* ---- one file of a chain after the other ---- */
+
+static int find_both(struct kit *kit, struct vhd **ret_disk)
+{
+	struct vhd_file child = {.fd = -1}, parent = {.fd = -1};
+	struct vhd_io io;
+	int r = vhd_find_file(&kit->paths, "c.vhd", &child, &kit->err);
+
+	if (r < 0)
+		return r;
+	r = vhd_io_from_fd(child.fd, &io, &kit->err);
+	if (r < 0) {
+		(void)close(child.fd);
+		return r;
+	}
+	r = vhd_open(kit->engine, &io, VHD_NO_PARENT, NULL, ret_disk, &kit->err);
+	if (r < 0)
+		vhd_io_close(&io);
+	if (r == 0)
+		r = vhd_find_parent(&kit->paths, *ret_disk, &parent, &kit->err);
+	if (r == 0)
+		(void)close(parent.fd);
+	return r;
+}
+
+static void finding_bears_lack_of_memory(void **state)
+{
+	each_allocation_fails(*state, find_both);
+}
+
+/* Where `file` is, whatever led to it; it is closed. */
+static void expect_at(struct kit *kit, const struct vhd_file *file, const char *name)
+{
+	struct stat st;
+
+	assert_string_equal(file->path, kit_path(kit, name));
+	assert_int_equal(stat(file->path, &st), 0);
+	assert_int_equal(file->device, st.st_dev);
+	assert_int_equal(file->inode, st.st_ino);
+	assert_int_equal(file->names, st.st_nlink);
+	assert_int_equal(close(file->fd), 0);
+}
+
+static void files_are_told_by_their_real_paths(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd_file file;
+
+	kit_make_root(kit, "p.vhd", 1, 0, 'a');
+	kit_folder(kit, "sub");
+	assert_int_equal(symlink("../p.vhd", kit_path(kit, "sub/link.vhd")), 0);
+	assert_int_equal(vhd_find_file(&kit->paths, "p.vhd", &file, &kit->err), 0);
+	expect_at(kit, &file, "p.vhd");
+	assert_int_equal(vhd_find_file(&kit->paths, "sub/../sub/link.vhd", &file, &kit->err), 0);
+	assert_string_equal(file.name, kit_path(kit, "sub/../sub/link.vhd"));
+	expect_at(kit, &file, "p.vhd");
+	assert_int_equal(vhd_find_file(&kit->paths, "no.vhd", &file, &kit->err), VHD_E_NOT_FOUND);
+}
+
+static void names_that_are_no_text_are_refused(void **state)
+{
+	static const char *const names[] = {"new\nline.vhd", "\x7f.vhd", "\xff.vhd"};
+	struct kit *kit = *state;
+	struct vhd_file file;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		kit_make_root(kit, names[i], (uint8_t)(i + 1), 0, 'a');
+		assert_int_equal(vhd_find_file(&kit->paths, names[i], &file, &kit->err),
+				 VHD_E_FORBIDDEN);
+		assert_non_null(strstr(kit->err.text, "the path is not printable UTF-8"));
+	}
+}
+
+static int find_parent(struct kit *kit, const char *child, struct vhd_file *ret_file)
+{
+	struct vhd *disk = kit_open(kit, child, VHD_NO_PARENT);
+	int r = vhd_find_parent(&kit->paths, disk, ret_file, &kit->err);
+
+	vhd_close(disk);
+	return r;
+}
+
+static void parents_are_found_one_at_a_time(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd_file file;
+	uint8_t footer[512];
+
+	kit_make_root(kit, "p.vhd", 1, 0, 'a');
+	kit_make_child(kit, "c.vhd", "p.vhd", 2, 9, 'c');
+	assert_int_equal(find_parent(kit, "c.vhd", &file), 0);
+	expect_at(kit, &file, "p.vhd");
+	assert_int_equal(find_parent(kit, "p.vhd", &file), VHD_E_INVALID);
+	assert_string_equal(kit->err.text, "the image has no parent");
+	kit_make_root(kit, "other.vhd", 3, 0, 'a');
+	kit_move(kit, "p.vhd", "aside");
+	assert_int_equal(find_parent(kit, "c.vhd", &file), VHD_E_PARENT_MISSING);
+	kit_copy(kit, "other.vhd", "p.vhd");
+	assert_int_equal(find_parent(kit, "c.vhd", &file), VHD_E_PARENT_MISMATCH);
+	/* A growing disk with the footer of a fixed one behind it. */
+	kit_done(kit_fixed(kit, "fixed.vhd", MIB, 4));
+	kit_peek(kit, "fixed.vhd", footer, sizeof footer, MIB);
+	kit_move(kit, "aside", "p.vhd");
+	kit_poke(kit, "p.vhd", footer, sizeof footer, kit_size(kit, "p.vhd"));
+	assert_int_equal(find_parent(kit, "c.vhd", &file), VHD_E_PARENT_MISSING);
+	assert_non_null(
+		strstr(kit->err.text, "p.vhd (a fixed disk or a growing one, nobody can tell)"));
+}
+
+static void blocks_are_checked_on_demand(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd *disk = kit_fixed(kit, "fixed.vhd", MIB, 1);
+	uint8_t entry[4];
+
+	assert_int_equal(vhd_check_blocks(disk, &kit->err), 0);
+	kit_done(disk);
+	disk = kit_dynamic(kit, "d.vhd", 8 * MIB, 2);
+	kit_fill(disk, 0, 1, 'a');
+	kit_fill(disk, SECTORS_PER_BLOCK, 1, 'b');
+	assert_int_equal(vhd_flush(disk, 0, &kit->err), 0);
+	assert_int_equal(vhd_check_blocks(disk, &kit->err), 0);
+	kit_done(disk);
+	kit_peek(kit, "d.vhd", entry, sizeof entry, 1536);
+	kit_poke(kit, "d.vhd", entry, sizeof entry, 1540);
+	disk = kit_open(kit, "d.vhd", 0);
+	assert_int_equal(vhd_check_blocks(disk, &kit->err), VHD_E_CORRUPT);
+	assert_non_null(strstr(kit->err.text, "lie on each other"));
+	vhd_close(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(opening_bears_lack_of_memory),
+		KIT_TEST(finding_bears_lack_of_memory),
+		KIT_TEST(files_are_told_by_their_real_paths),
+		KIT_TEST(names_that_are_no_text_are_refused),
+		KIT_TEST(parents_are_found_one_at_a_time),
+		KIT_TEST(blocks_are_checked_on_demand),
 		KIT_TEST(dynamic_disks_are_made_whole_or_not_at_all),
 		KIT_TEST(fixed_disks_are_made_whole_or_not_at_all),
 		KIT_TEST(children_are_made_whole_or_not_at_all),
