@@ -59,6 +59,12 @@ enum api_step call_text(struct api_call *call, unsigned status, const char *type
 	return API_REPLY;
 }
 
+enum api_step call_put(struct api_call *call, unsigned status, struct put *put)
+{
+	buf_append(&put->text, "\n", 1);
+	return call_text(call, status, "application/json", &put->text);
+}
+
 enum api_step call_json(struct api_call *call, unsigned status, json_t *body)
 {
 	CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;

@@ -9,6 +9,7 @@
 #include "checksum.h"
 #include "gate.h"
 #include "problem.h"
+#include "put.h"
 #include "query.h"
 #include "routes.h"
 
@@ -68,6 +69,8 @@ enum api_step call_fail(struct api_call *call, enum code code, const char *forma
 enum api_step call_refused(struct api_call *call, enum service_code code);
 /* Steals `body`; NULL is taken for lack of memory. */
 enum api_step call_json(struct api_call *call, unsigned status, json_t *body);
+/* Takes what is in `put`, written as text. */
+enum api_step call_put(struct api_call *call, unsigned status, struct put *put);
 /* Takes what is in `buf`. */
 enum api_step call_text(struct api_call *call, unsigned status, const char *type, struct buf *buf);
 enum api_step call_empty(struct api_call *call, unsigned status);

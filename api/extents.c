@@ -4,10 +4,10 @@
 #include "handlers.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "put.h"
 #include "scope.h"
 
 enum { EXTENTS_MAX = 10000 };
@@ -36,23 +36,24 @@ static bool parse_span(struct api_call *call, struct span *span)
 	return call->problem.code == CODE_NONE;
 }
 
-static void put_extent(struct api_call *call, struct buf *buf, const struct service_extent *extent)
+static void put_extent(struct api_call *call, struct put *put, const struct service_extent *extent)
 {
 	struct service_level level = {.name = ""};
 	bool data = extent->where == SERVICE_DATA;
 
-	buf_printf(buf,
-		   "{\"start\":%" PRIu64 ",\"length\":%" PRIu64
-		   ",\"zero\":%s,\"hole\":%s,\"depth\":",
-		   extent->start, extent->length, extent->where == SERVICE_ZERO ? "true" : "false",
-		   data ? "false" : "true");
+	put_open(put, NULL, '{');
+	put_number(put, "start", extent->start);
+	put_number(put, "length", extent->length);
+	put_bool(put, "zero", extent->where == SERVICE_ZERO);
+	put_bool(put, "hole", !data);
 	if (data && service_data_level(call->data, extent->depth, &level)) {
-		buf_printf(buf, "%" PRIu32 ",\"image\":", extent->depth);
-		buf_json(buf, level.name);
-		buf_printf(buf, "}");
+		put_number(put, "depth", extent->depth);
+		put_string(put, "image", level.name);
 	} else {
-		buf_printf(buf, "null,\"image\":null}");
+		put_null(put, "depth");
+		put_null(put, "image");
 	}
+	put_close(put, '}');
 }
 
 static enum api_step answer(struct api_call *call, const struct span *span,
@@ -61,21 +62,23 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 	uint64_t size = service_data_info(call->data)->size;
 	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
 	uint64_t next = last ? last->start + last->length : span->start;
-	struct buf buf = {0};
+	struct put put = {.tree = false};
 
-	buf_printf(&buf,
-		   "{\"virtual_size\":%" PRIu64 ",\"start\":%" PRIu64 ",\"length\":%" PRIu64
-		   ",\"extents\":[",
-		   size, span->start, next - span->start);
-	for (size_t i = 0; i < list->n; i++) {
-		buf_append(&buf, ",", i > 0);
-		put_extent(call, &buf, &list->extents[i]);
-	}
+	put_open(&put, NULL, '{');
+	put_number(&put, "virtual_size", size);
+	put_number(&put, "start", span->start);
+	put_number(&put, "length", next - span->start);
+	put_open(&put, "extents", '[');
+	for (size_t i = 0; i < list->n; i++)
+		put_extent(call, &put, &list->extents[i]);
+	put_close(&put, ']');
 	if (next < span->start + span->length)
-		buf_printf(&buf, "],\"next_start\":%" PRIu64 ",\"etag\":\"%s\"}\n", next, etag);
+		put_number(&put, "next_start", next);
 	else
-		buf_printf(&buf, "],\"next_start\":null,\"etag\":\"%s\"}\n", etag);
-	return call_text(call, 200, "application/json", &buf);
+		put_null(&put, "next_start");
+	put_string(&put, "etag", etag);
+	put_close(&put, '}');
+	return call_put(call, 200, &put);
 }
 
 static enum api_step run(struct api_call *call, const struct span *span,

@@ -6,12 +6,13 @@
 #include <stdbool.h>
 
 #include "call.h"
+#include "put.h"
 #include "service.h"
 
-/* One object, or an array of them, as text. */
-void image_put(struct buf *buf, const struct service_image *image);
-void image_put_all(struct buf *buf, const struct service_images *images);
-/* The same as trees, for those who pick from them or add to them. NULL: no memory. */
+/* One object, or an array of them. */
+void image_put(struct put *put, const struct service_image *image);
+void image_put_all(struct put *put, const struct service_images *images);
+/* The same as trees. NULL: no memory. */
 json_t *image_json(const struct service_image *image);
 json_t *image_array(const struct service_images *images);
 /* Can it be read? */

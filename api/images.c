@@ -19,13 +19,12 @@ static unsigned flags(const struct api_call *call)
 static enum api_step answer_image(struct api_call *call, const struct view *view,
 				  const struct service_image *image)
 {
-	struct buf buf = {0};
+	struct put put = {.tree = false};
 
 	if (view->n > 0)
 		return call_json(call, 200, view_pick(view, image_json(image)));
-	image_put(&buf, image);
-	buf_append(&buf, "\n", 1);
-	return call_text(call, 200, "application/json", &buf);
+	image_put(&put, image);
+	return call_put(call, 200, &put);
 }
 
 enum api_step images_get(struct api_call *call)
@@ -125,7 +124,7 @@ enum api_step images_chain(struct api_call *call)
 	static const char columns[] = "name kind state virtual_size usage.file depth";
 	CLEANUP(service_images_fini) struct service_images images = {0};
 	CLEANUP(view_fini) struct view view = {.n = 0};
-	CLEANUP(buf_fini) struct buf items = {0};
+	CLEANUP(put_fini) struct put items = {.tree = false};
 	enum service_code code;
 
 	if (!view_parse(call, image_sample, &view))
@@ -135,6 +134,7 @@ enum api_step images_chain(struct api_call *call)
 		return call_refused(call, code);
 	if (images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "a chain without images");
+	items.tree = view_picks(&view);
 	image_put_all(&items, &images);
-	return view_list_text(call, &view, &items, chain_json(&images), columns);
+	return view_list_put(call, &view, &items, chain_json(&images), columns);
 }

@@ -11,7 +11,6 @@
 #include "image.h"
 #include "order.h"
 #include "out.h"
-#include "put.h"
 #include "scope.h"
 #include "view.h"
 
@@ -221,7 +220,7 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 {
 	size_t n = list->n > list->limit ? list->limit : list->n;
 	char next[ORDER_CURSOR] = "";
-	CLEANUP(buf_fini) struct buf items = {0};
+	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view)};
 	enum api_step step;
 	char etag[32];
 
@@ -234,7 +233,7 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	for (size_t i = 0; i < n; i++)
 		image_put(&items, &list->items[i]->image);
 	put_close(&items, ']');
-	step = view_list_text(call, &list->view, &items, rest_json(list, next), columns);
+	step = view_list_put(call, &list->view, &items, rest_json(list, next), columns);
 	call_header(call, "ETag", "W/\"%s\"", etag);
 	if (*next)
 		put_link(call, next);

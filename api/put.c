@@ -1,51 +1,91 @@
-/* put.c - JSON as text, member by member. */
+/* put.c - JSON, member by member. Not text that is parsed for those who want a tree: when memory is
+ * out, jansson 2.14 goes on with half of a string. */
 #include "put.h"
 
+#include <assert.h>
 #include <string.h>
 
-/* What stands before a value: a comma, and its name. */
-static void begin(struct buf *buf, const char *name)
+/* ---- as text: commas are set by looking at what is there already ---- */
+
+static void begin(struct buf *text, const char *name)
 {
-	if (buf->len > 0 && !strchr("{[:", buf->data[buf->len - 1]))
-		buf_append(buf, ",", 1);
+	if (text->len > 0 && !strchr("{[:", text->data[text->len - 1]))
+		buf_append(text, ",", 1);
 	if (!name)
 		return;
-	buf_json(buf, name);
-	buf_append(buf, ":", 1);
+	buf_json(text, name);
+	buf_append(text, ":", 1);
 }
 
-static void put_word(struct buf *buf, const char *name, const char *word)
+static void put_word(struct put *put, const char *name, const char *word)
 {
-	begin(buf, name);
-	buf_append(buf, word, strlen(word));
+	begin(&put->text, name);
+	buf_append(&put->text, word, strlen(word));
 }
 
-void put_open(struct buf *buf, const char *name, char bracket)
+/* ---- as a tree ---- */
+
+/* Takes over the value, and answers whether it is there to be used. */
+static bool add(struct put *put, const char *name, json_t *value)
 {
-	begin(buf, name);
-	buf_append(buf, &bracket, 1);
+	json_t *to = put->depth > 0 ? put->open[put->depth - 1] : NULL;
+
+	if (put->depth == 0 && !put->root)
+		put->root = value;
+	else if (name ? json_object_set_new(to, name, value) : json_array_append_new(to, value))
+		value = NULL;
+	put->failed = put->failed || !value;
+	return value;
 }
 
-void put_close(struct buf *buf, char bracket)
+static void open_tree(struct put *put, const char *name, char bracket)
 {
-	buf_append(buf, &bracket, 1);
+	json_t *value = bracket == '{' ? json_object() : json_array();
+	bool added = add(put, name, value);
+
+	assert(put->depth < PUT_DEPTH);
+	put->open[put->depth++] = added ? value : NULL;
 }
 
-void put_string(struct buf *buf, const char *name, const char *text)
+/* ---- either ---- */
+
+void put_open(struct put *put, const char *name, char bracket)
 {
-	begin(buf, name);
-	buf_json(buf, text);
+	if (put->tree) {
+		open_tree(put, name, bracket);
+		return;
+	}
+	begin(&put->text, name);
+	buf_append(&put->text, &bracket, 1);
 }
 
-void put_string_or_null(struct buf *buf, const char *name, const char *text)
+void put_close(struct put *put, char bracket)
+{
+	if (put->tree)
+		put->depth--;
+	else
+		buf_append(&put->text, &bracket, 1);
+}
+
+void put_string(struct put *put, const char *name, const char *text)
+{
+	if (put->tree) {
+		(void)add(put, name, json_string(text));
+		return;
+	}
+	begin(&put->text, name);
+	buf_json(&put->text, text);
+}
+
+void put_string_or_null(struct put *put, const char *name, const char *text)
 {
 	if (*text)
-		put_string(buf, name, text);
+		put_string(put, name, text);
 	else
-		put_null(buf, name);
+		put_null(put, name);
 }
 
-void put_number(struct buf *buf, const char *name, uint64_t number)
+static void put_digits(struct put *put, const char *name, uint64_t number)
 {
 	char digits[20];
 	size_t at = sizeof digits;
@@ -54,21 +94,49 @@ void put_number(struct buf *buf, const char *name, uint64_t number)
 		digits[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number > 0);
-	begin(buf, name);
-	buf_append(buf, digits + at, sizeof digits - at);
+	begin(&put->text, name);
+	buf_append(&put->text, digits + at, sizeof digits - at);
 }
 
-void put_bool(struct buf *buf, const char *name, bool value)
+void put_number(struct put *put, const char *name, uint64_t number)
 {
-	put_word(buf, name, value ? "true" : "false");
+	if (put->tree)
+		(void)add(put, name, json_integer((json_int_t)number));
+	else
+		put_digits(put, name, number);
 }
 
-void put_null(struct buf *buf, const char *name)
+void put_bool(struct put *put, const char *name, bool value)
 {
-	put_word(buf, name, "null");
+	if (put->tree)
+		(void)add(put, name, json_boolean(value));
+	else
+		put_word(put, name, value ? "true" : "false");
 }
 
-json_t *put_parse(const struct buf *buf)
+void put_null(struct put *put, const char *name)
 {
-	return buf->failed ? NULL : json_loadb(buf->data, buf->len, 0, NULL);
+	if (put->tree)
+		(void)add(put, name, json_null());
+	else
+		put_word(put, name, "null");
+}
+
+json_t *put_take(struct put *put)
+{
+	json_t *root = put->root;
+
+	if (put->failed) {
+		json_decref(root);
+		root = NULL;
+	}
+	*put = (struct put){.tree = true, .failed = true};
+	return root;
+}
+
+void put_fini(struct put *put)
+{
+	json_decref(put->root);
+	buf_fini(&put->text);
+	*put = (struct put){.tree = put->tree};
 }

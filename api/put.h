@@ -1,7 +1,6 @@
-/* put.h - JSON as text, member by member, for answers that are given often: no tree, and no memory
- * but the buffer's. Commas are set by looking at what is there already.
- *
- * `name` NULL: an element of an array, or the outermost value. */
+/* put.h - JSON, member by member: as text, for answers that are given often (no tree, and no memory
+ * but the text's), or as a tree, for those who pick from it. After a failed allocation it stays
+ * failed, so that only the end needs a check. */
 #ifndef PUT_H
 #define PUT_H
 
@@ -11,15 +10,28 @@
 
 #include "buf.h"
 
-void put_open(struct buf *buf, const char *name, char bracket); /* '{' or '[' */
-void put_close(struct buf *buf, char bracket);
-void put_string(struct buf *buf, const char *name, const char *text);         /* UTF-8 */
-void put_string_or_null(struct buf *buf, const char *name, const char *text); /* "" is null */
-void put_number(struct buf *buf, const char *name, uint64_t number);
-void put_bool(struct buf *buf, const char *name, bool value);
-void put_null(struct buf *buf, const char *name);
+enum { PUT_DEPTH = 8 };
 
-/* The text as a tree, for those who pick from it. NULL: no memory, also while it was written. */
-json_t *put_parse(const struct buf *buf);
+/* A zero one writes text, to be given to call_text; whoever wants a tree sets `tree`. */
+struct put {
+	struct buf text;
+	bool tree, failed;       /* failed: of a tree */
+	json_t *root;            /* the outermost value */
+	json_t *open[PUT_DEPTH]; /* borrowed, from the outermost to the innermost */
+	size_t depth;
+};
+
+/* `name` NULL: an element of an array, or the outermost value. */
+void put_open(struct put *put, const char *name, char bracket);               /* '{' or '[' */
+void put_close(struct put *put, char bracket);                                /* '}' or ']' */
+void put_string(struct put *put, const char *name, const char *text);         /* UTF-8 */
+void put_string_or_null(struct put *put, const char *name, const char *text); /* "" is null */
+void put_number(struct put *put, const char *name, uint64_t number);
+void put_bool(struct put *put, const char *name, bool value);
+void put_null(struct put *put, const char *name);
+
+/* The tree, which the caller gets. NULL: memory was out. */
+json_t *put_take(struct put *put);
+void put_fini(struct put *put);
 
 #endif

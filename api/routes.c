@@ -101,22 +101,26 @@ static void capture(struct api_call *call, const char *template, const char *seg
 	char *into = strncmp(template, "{ref}", 5) == 0 ? call->ref : call->arg;
 	char lower[37];
 
-	(void)snprintf(into, SERVICE_NAME, "%.*s", (int)(len < SERVICE_NAME ? len : 0), segment);
+	len = len < SERVICE_NAME ? len : 0;
+	memcpy(into, segment, len);
+	into[len] = '\0';
 	if (into == call->ref && number_uuid(into, lower))
 		memcpy(into, lower, sizeof lower);
 }
 
-/* Segment by segment; a slash at the end of the path changes nothing. */
-static bool match(struct api_call *call, const char *template, const char *path)
+/* Segment by segment; a slash at the end of the path changes nothing. With a call, what stands for
+ * names in the template goes there. */
+static bool match(const char *template, const char *path, struct api_call *call)
 {
 	while (*template == '/' && *path == '/') {
 		size_t want = strcspn(template + 1, "/");
 		size_t have = strcspn(path + 1, "/");
+		bool name = template[1] == '{' && have > 0;
 
-		if (template[1] == '{' && have > 0)
-			capture(call, template + 1, path + 1, have);
-		else if (want != have || strncmp(template + 1, path + 1, want) != 0)
+		if (!name && (want != have || strncmp(template + 1, path + 1, want) != 0))
 			return false;
+		if (name && call)
+			capture(call, template + 1, path + 1, have);
 		template += 1 + want;
 		path += 1 + have;
 	}
@@ -139,8 +143,9 @@ const struct route *routes_find(struct api_call *call, char ret_allow[64])
 
 	ret_allow[0] = '\0';
 	for (size_t i = 0; i < ROUTES; i++) {
-		if (!match(call, routes[i].path, request->path))
+		if (!match(routes[i].path, request->path, NULL))
 			continue;
+		(void)match(routes[i].path, request->path, call);
 		if (routes[i].method == method)
 			return &routes[i];
 		if (routes[i].method != HTTP_OPTIONS)

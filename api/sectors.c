@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "put.h"
 #include "scope.h"
 
 enum { SECTOR = 512, RUNS_MAX = 10000 };
@@ -19,17 +20,20 @@ enum { SECTOR = 512, RUNS_MAX = 10000 };
 /* ---- one sector
  * ---------------------------------------------------------------------------------------- */
 
-/* What a level answered, as members after its name. */
-static const char *step_text(const struct service_step *step)
+/* What a level answered. */
+static void put_step(struct put *put, const struct service_step *step)
 {
 	switch (step->kind) {
-	case SERVICE_STEP_FLAT: return "\"block\":\"fixed\"";
-	case SERVICE_STEP_UNALLOCATED: return "\"block\":\"unallocated\"";
-	case SERVICE_STEP_CLEAR: return "\"block\":\"allocated\",\"bit\":false";
-	case SERVICE_STEP_SET: return "\"block\":\"allocated\",\"bit\":true";
-	case SERVICE_STEP_BEYOND: return "\"block\":\"beyond-end\"";
+	case SERVICE_STEP_FLAT: put_string(put, "block", "fixed"); return;
+	case SERVICE_STEP_UNALLOCATED: put_string(put, "block", "unallocated"); return;
+	case SERVICE_STEP_BEYOND: put_string(put, "block", "beyond-end"); return;
+	case SERVICE_STEP_CLEAR:
+	case SERVICE_STEP_SET:
+		put_string(put, "block", "allocated");
+		put_bool(put, "bit", step->kind == SERVICE_STEP_SET);
+		return;
 	}
-	return "\"block\":null";
+	put_null(put, "block");
 }
 
 const char *sectors_where(enum service_where where)
@@ -50,46 +54,57 @@ struct service_level sectors_level(struct api_call *call, uint32_t depth)
 	return level;
 }
 
-static void put_location(struct api_call *call, struct buf *buf,
+static void put_block(struct put *put, const struct service_location *location)
+{
+	if (location->has_block) {
+		put_number(put, "block", location->block);
+		put_number(put, "bat_sector", location->bat_sector);
+		put_number(put, "bitmap_sectors", location->bitmap_sectors);
+		put_number(put, "sector_in_block", location->sector_in_block);
+		return;
+	}
+	put_null(put, "block");
+	put_null(put, "bat_sector");
+	put_null(put, "bitmap_sectors");
+	put_null(put, "sector_in_block");
+}
+
+static void put_location(struct api_call *call, struct put *put,
 			 const struct service_location *location)
 {
 	struct service_level level = sectors_level(call, location->depth);
 
 	if (location->where != SERVICE_DATA) {
-		buf_printf(buf, "null");
+		put_null(put, "location");
 		return;
 	}
-	buf_printf(buf, "{\"image\":{\"id\":\"%s\",\"name\":", level.id);
-	buf_json(buf, level.name);
-	buf_printf(buf,
-		   "},\"depth\":%" PRIu32 ",\"physical_sector\":%" PRIu64
-		   ",\"physical_offset\":%" PRIu64,
-		   location->depth, location->physical_sector, location->physical_sector * SECTOR);
-	if (location->has_block)
-		buf_printf(buf,
-			   ",\"block\":%" PRIu32 ",\"bat_sector\":%" PRIu64
-			   ",\"bitmap_sectors\":%" PRIu32 ",\"sector_in_block\":%" PRIu32,
-			   location->block, location->bat_sector, location->bitmap_sectors,
-			   location->sector_in_block);
-	else
-		buf_printf(buf, ",\"block\":null,\"bat_sector\":null,\"bitmap_sectors\":null,"
-				"\"sector_in_block\":null");
-	buf_printf(buf, ",\"path\":");
-	buf_json(buf, level.path);
-	buf_printf(buf, "}");
+	put_open(put, "location", '{');
+	put_open(put, "image", '{');
+	put_string(put, "id", level.id);
+	put_string(put, "name", level.name);
+	put_close(put, '}');
+	put_number(put, "depth", location->depth);
+	put_number(put, "physical_sector", location->physical_sector);
+	put_number(put, "physical_offset", location->physical_sector * SECTOR);
+	put_block(put, location);
+	put_string(put, "path", level.path);
+	put_close(put, '}');
 }
 
-static void put_searched(struct api_call *call, struct buf *buf,
+static void put_searched(struct api_call *call, struct put *put,
 			 const struct service_step_list *list)
 {
+	put_open(put, "searched", '[');
 	for (size_t i = 0; i < list->n; i++) {
-		struct service_level level = sectors_level(call, (uint32_t)i);
-
-		buf_printf(buf, "%s{\"image\":", i > 0 ? "," : "");
-		buf_json(buf, level.name);
-		buf_printf(buf, ",\"depth\":%zu,%s%s}", i, step_text(&list->steps[i]),
-			   list->steps[i].bitmap_full ? ",\"bitmap\":\"full\"" : "");
+		put_open(put, NULL, '{');
+		put_string(put, "image", sectors_level(call, (uint32_t)i).name);
+		put_number(put, "depth", i);
+		put_step(put, &list->steps[i]);
+		if (list->steps[i].bitmap_full)
+			put_string(put, "bitmap", "full");
+		put_close(put, '}');
 	}
+	put_close(put, ']');
 }
 
 static enum api_step answer_location(struct api_call *call, uint64_t sector,
@@ -97,22 +112,22 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 				     const struct service_step_list *steps)
 {
 	struct service_data_state state = {.etag = ""};
-	struct buf buf = {0};
+	struct put put = {.tree = false};
 	enum api_step step;
 
 	service_data_state(call->data, &state);
 	if (!call_etag(call, state.etag))
 		return API_REPLY;
-	buf_printf(&buf, "{\"image\":");
-	buf_json(&buf, service_data_info(call->data)->name);
-	buf_printf(&buf,
-		   ",\"sector\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"reads\":\"%s\",\"location\":",
-		   sector, sector * SECTOR, sectors_where(location->where));
-	put_location(call, &buf, location);
-	buf_printf(&buf, ",\"searched\":[");
-	put_searched(call, &buf, steps);
-	buf_printf(&buf, "],\"etag\":\"%s\"}\n", state.etag);
-	step = call_text(call, 200, "application/json", &buf);
+	put_open(&put, NULL, '{');
+	put_string(&put, "image", service_data_info(call->data)->name);
+	put_number(&put, "sector", sector);
+	put_number(&put, "offset", sector * SECTOR);
+	put_string(&put, "reads", sectors_where(location->where));
+	put_location(call, &put, location);
+	put_searched(call, &put, steps);
+	put_string(&put, "etag", state.etag);
+	put_close(&put, '}');
+	step = call_put(call, 200, &put);
 	call_header(call, "ETag", "\"%s\"", state.etag);
 	return step;
 }
@@ -142,6 +157,19 @@ enum api_step sectors_locate(struct api_call *call)
 	return answer_location(call, sector, &location, &list);
 }
 
+void sectors_put_place(struct api_call *call, struct put *put, const struct service_run *run)
+{
+	if (run->where != SERVICE_DATA) {
+		put_null(put, "depth");
+		put_null(put, "image");
+		put_null(put, "physical_sector");
+		return;
+	}
+	put_number(put, "depth", run->depth);
+	put_string(put, "image", sectors_level(call, run->depth).name);
+	put_number(put, "physical_sector", run->physical_sector);
+}
+
 /* ---- runs
  * ---------------------------------------------------------------------------------------------- */
 
@@ -150,17 +178,14 @@ struct span {
 	bool text;
 };
 
-static void put_run(struct api_call *call, struct buf *buf, const struct service_run *run)
+static void put_run(struct api_call *call, struct put *put, const struct service_run *run)
 {
-	buf_printf(buf, "{\"sector\":%" PRIu64 ",\"count\":%" PRIu64 ",\"reads\":\"%s\",\"depth\":",
-		   run->sector, run->count, sectors_where(run->where));
-	if (run->where != SERVICE_DATA) {
-		buf_printf(buf, "null,\"image\":null,\"physical_sector\":null}");
-		return;
-	}
-	buf_printf(buf, "%" PRIu32 ",\"image\":", run->depth);
-	buf_json(buf, sectors_level(call, run->depth).name);
-	buf_printf(buf, ",\"physical_sector\":%" PRIu64 "}", run->physical_sector);
+	put_open(put, NULL, '{');
+	put_number(put, "sector", run->sector);
+	put_number(put, "count", run->count);
+	put_string(put, "reads", sectors_where(run->where));
+	sectors_put_place(call, put, run);
+	put_close(put, '}');
 }
 
 static void put_run_line(struct api_call *call, struct buf *buf, const struct service_run *run)
@@ -191,22 +216,24 @@ static enum api_step answer_json(struct api_call *call, const struct span *span,
 	const struct service_run *last = list->n > 0 ? &list->runs[list->n - 1] : NULL;
 	uint64_t next = last ? last->sector + last->count : span->start;
 	uint64_t end = service_data_info(call->data)->size / SECTOR;
-	struct buf buf = {0};
+	struct put put = {.tree = false};
 
 	end = span->count < end - span->start ? span->start + span->count : end;
-	buf_printf(&buf, "{\"image\":");
-	buf_json(&buf, service_data_info(call->data)->name);
-	buf_printf(&buf, ",\"start\":%" PRIu64 ",\"count\":%" PRIu64 ",\"runs\":[", span->start,
-		   next - span->start);
-	for (size_t i = 0; i < list->n; i++) {
-		buf_append(&buf, ",", i > 0);
-		put_run(call, &buf, &list->runs[i]);
-	}
+	put_open(&put, NULL, '{');
+	put_string(&put, "image", service_data_info(call->data)->name);
+	put_number(&put, "start", span->start);
+	put_number(&put, "count", next - span->start);
+	put_open(&put, "runs", '[');
+	for (size_t i = 0; i < list->n; i++)
+		put_run(call, &put, &list->runs[i]);
+	put_close(&put, ']');
 	if (next < end)
-		buf_printf(&buf, "],\"next_sector\":%" PRIu64 ",\"etag\":\"%s\"}\n", next, etag);
+		put_number(&put, "next_sector", next);
 	else
-		buf_printf(&buf, "],\"next_sector\":null,\"etag\":\"%s\"}\n", etag);
-	return call_text(call, 200, "application/json", &buf);
+		put_null(&put, "next_sector");
+	put_string(&put, "etag", etag);
+	put_close(&put, '}');
+	return call_put(call, 200, &put);
 }
 
 static bool parse_span(struct api_call *call, struct span *span)

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "put.h"
 #include "scope.h"
 #include "table.h"
 
@@ -228,7 +227,6 @@ static enum api_step answer_text(struct api_call *call, const struct buf *items,
 {
 	CLEANUP(freep) char *members = json_dumps(rest, JSON_COMPACT);
 	struct buf buf = {0};
-	enum api_step step;
 
 	if (!members || items->failed)
 		return call_fail(call, CODE_INTERNAL, "no memory");
@@ -237,19 +235,27 @@ static enum api_step answer_text(struct api_call *call, const struct buf *items,
 	buf_append(&buf, ",", json_object_size(rest) > 0);
 	buf_append(&buf, members + 1, strlen(members) - 1);
 	buf_append(&buf, "\n", 1);
-	step = call_text(call, 200, "application/json", &buf);
-	call_header(call, "Vary", "Accept");
-	return step;
+	return call_text(call, 200, "application/json", &buf);
 }
 
-enum api_step view_list_text(struct api_call *call, const struct view *view,
-			     const struct buf *items, json_t *rest, const char *columns)
+bool view_picks(const struct view *view)
+{
+	return view->format != VIEW_JSON || view->n > 0;
+}
+
+enum api_step view_list_put(struct api_call *call, const struct view *view, struct put *items,
+			    json_t *rest, const char *columns)
 {
 	CLEANUP(json_putp) json_t *held = rest;
+	enum api_step step;
 
-	if (held && view->format == VIEW_JSON && view->n == 0)
-		return answer_text(call, items, held);
-	return view_list(call, view, put_parse(items), STEAL(held), columns);
+	if (items->tree)
+		return view_list(call, view, put_take(items), STEAL(held), columns);
+	if (!held)
+		return call_fail(call, CODE_INTERNAL, "no memory");
+	step = answer_text(call, &items->text, held);
+	call_header(call, "Vary", "Accept");
+	return step;
 }
 
 enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,

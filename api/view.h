@@ -30,12 +30,14 @@ bool view_parse_format(struct api_call *call, struct view *ret_view);
 /* The members that are shown. Steals `object`; NULL is lack of memory, in and out. */
 json_t *view_pick(const struct view *view, json_t *object);
 
-/* Answers a list: `items` (array) and `rest` (object), the members beside them, are stolen; NULL is
+/* Answers a list: `items` (array) and `rest` (object), the members beside it, are stolen; NULL is
  * lack of memory. `columns` are those of text and CSV when fields names none, parted by blanks. */
 enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,
 			const char *columns);
-/* The same of an array that is text already: sent as it is when it is asked for whole. */
-enum api_step view_list_text(struct api_call *call, const struct view *view,
-			     const struct buf *items, json_t *rest, const char *columns);
+/* The same of an array that was put: as a tree when view_picks says so, else as text, which is sent
+ * as it is. */
+enum api_step view_list_put(struct api_call *call, const struct view *view, struct put *items,
+			    json_t *rest, const char *columns);
+bool view_picks(const struct view *view);
 
 #endif

@@ -338,49 +338,56 @@ static void grows_text(void **state)
 	free(text);
 }
 
-static void writes_members_with_commas_between(void **state)
+/* All kinds of members, at all kinds of places. */
+static void put_all(struct put *put)
 {
-	struct buf buf = {0};
-	char *text;
-
-	(void)state;
-	put_open(&buf, NULL, '{');
-	put_open(&buf, "empty", '[');
-	put_close(&buf, ']');
-	put_string(&buf, "te\"xt", "a{[:");
-	put_number(&buf, "zero", 0);
-	put_number(&buf, "all", UINT64_MAX);
-	put_open(&buf, "list", '[');
-	put_bool(&buf, NULL, true);
-	put_null(&buf, NULL);
-	put_open(&buf, NULL, '{');
-	put_close(&buf, '}');
-	put_string_or_null(&buf, NULL, "");
-	put_string_or_null(&buf, NULL, "x");
-	put_close(&buf, ']');
-	put_bool(&buf, "last", false);
-	put_close(&buf, '}');
-	text = buf_take(&buf, NULL);
-	assert_string_equal(text, "{\"empty\":[],\"te\\u0022xt\":\"a{[:\",\"zero\":0,"
-				  "\"all\":18446744073709551615,\"list\":[true,null,{},null,\"x\"],"
-				  "\"last\":false}");
-	free(text);
+	put_open(put, NULL, '{');
+	put_open(put, "empty", '[');
+	put_close(put, ']');
+	put_string(put, "te\"xt", "a{[:");
+	put_number(put, "zero", 0);
+	put_number(put, "most", INT64_MAX);
+	put_open(put, "list", '[');
+	put_bool(put, NULL, true);
+	put_null(put, NULL);
+	put_open(put, NULL, '{');
+	put_close(put, '}');
+	put_string_or_null(put, NULL, "");
+	put_string_or_null(put, NULL, "x");
+	put_close(put, ']');
+	put_bool(put, "last", false);
+	put_close(put, '}');
 }
 
-static void answers_a_tree_of_what_was_put(void **state)
+static void puts_members_as_text(void **state)
 {
-	struct buf buf = {0}, broken = {.failed = true};
-	json_t *tree;
+	struct put put = {.tree = false};
 
 	(void)state;
-	put_open(&buf, NULL, '{');
-	put_number(&buf, "n", 7);
-	put_close(&buf, '}');
-	tree = put_parse(&buf);
-	assert_int_equal(json_integer_value(json_object_get(tree, "n")), 7);
-	json_decref(tree);
-	buf_fini(&buf);
-	assert_null(put_parse(&broken));
+	put_all(&put);
+	assert_string_equal(put.text.data,
+			    "{\"empty\":[],\"te\\u0022xt\":\"a{[:\",\"zero\":0,"
+			    "\"most\":9223372036854775807,\"list\":[true,null,{},null,\"x\"],"
+			    "\"last\":false}");
+	put_fini(&put);
+}
+
+static void puts_the_same_members_as_a_tree(void **state)
+{
+	struct put text = {.tree = false}, tree = {.tree = true};
+	json_t *want, *got;
+
+	(void)state;
+	put_all(&text);
+	put_all(&tree);
+	want = json_loads(text.text.data, 0, NULL);
+	got = put_take(&tree);
+	assert_non_null(want);
+	assert_true(json_equal(got, want));
+	assert_null(put_take(&tree)); /* it was taken */
+	json_decref(want);
+	json_decref(got);
+	put_fini(&text);
 }
 
 int main(void)
@@ -399,8 +406,8 @@ int main(void)
 		cmocka_unit_test(tells_all_wrong_fields_at_once),
 		cmocka_unit_test(decodes_base64),
 		cmocka_unit_test(grows_text),
-		cmocka_unit_test(writes_members_with_commas_between),
-		cmocka_unit_test(answers_a_tree_of_what_was_put),
+		cmocka_unit_test(puts_members_as_text),
+		cmocka_unit_test(puts_the_same_members_as_a_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
