@@ -175,9 +175,10 @@ def main():
     random.Random(options.seed).shuffle(points)
     total, failed = gather(share(options, points))
     cycles, missed = sum(total["kinds"].values()), [point for point in points if not total["hits"][point]]
-    print(f"{cycles} cycles ({', '.join(f'{n} {kind}' for kind, n in sorted(total['kinds'].items()))}), "
-          f"{len(points) - len(missed)} of {len(points)} points met, {total['acknowledged']} answers kept, "
-          f"slowest start {max(total['starts'], default=0):.2f} s, {time.monotonic() - begin:.0f} s, seed {options.seed}")
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(total["kinds"].items()))
+    print(f"{cycles} cycles ({kinds}), {len(points) - len(missed)} of {len(points)} points met, "
+          f"{total['acknowledged']} answers kept, slowest start {max(total['starts'], default=0):.2f} s, "
+          f"{time.monotonic() - begin:.0f} s, seed {options.seed}")
     if missed and options.every_point:
         print("never met: " + " ".join(missed))
         failed += 1

@@ -72,7 +72,7 @@ class Worker(threading.Thread):
             if "kind" not in body:
                 body["block_size"] = self.random.choice((512 << 10, 2 << 20))
         image = Image(ident, parent.size if parent else body["size"], parent,
-                      {"name": body["name"], "v": "0", "frozen": False})
+                      {"name": body["name"], "v": "0", "frozen": False, "saved": False})
         image.owner = owner or self.owner
         self.oracle.add(image)
         status, _, answer = self.ask("POST", "/v1/images", body, (201, 404, 409))
@@ -101,9 +101,12 @@ class Worker(threading.Thread):
     # ---- the row
 
     def patch(self, image):
-        number = str(self.random.getrandbits(32))
-        if self.random.random() < 0.7:
+        number, dice = str(self.random.getrandbits(32)), self.random.random()
+        if dice < 0.5:
             changes, body = {"v": number}, {"labels": {"v": number}}
+        elif dice < 0.75 and not image.rows[-1]["frozen"] and not self.oracle.children(image):
+            changes = {"saved": not image.rows[-1]["saved"]}
+            body = {"saved_state": changes["saved"]}
         else:
             changes = {"name": f"{self.owner}-r{number}"}
             body = dict(changes)
@@ -276,7 +279,7 @@ class Keeper(Worker):
         image.all_accepted()
         image.state = "left"
         name, number = f"{self.owner}-a{image.id[:8]}", str(self.random.getrandbits(32))
-        image.rows = [{"name": name, "v": number, "frozen": False}]
+        image.rows = [{**image.rows[-1], "name": name, "v": number, "frozen": False}]
         image.state = "coming"
         source = {"path": os.path.join(self.world.pool, image.id + ".vhd")}
         self.ask("POST", "/v1/images", {"name": name, "labels": {"v": number}, "source": source}, (201,))

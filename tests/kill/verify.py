@@ -54,7 +54,7 @@ class World:
         self.restart()
 
     def set_stone(self):
-        stone = Image(STONE, 65536, None, {"name": "stone", "v": "0", "frozen": False})
+        stone = Image(STONE, 65536, None, {"name": "stone", "v": "0", "frozen": False, "saved": False})
         stone.owner, stone.state = "nobody", "there"
         client = Client(self.daemon.socket)
         body = {"uuid": STONE, "name": "stone", "size": 65536, "labels": {"v": "0"}}
@@ -224,7 +224,7 @@ class World:
         if parent != (image.parent.id if image.parent else None) or item["virtual_size"] != image.size:
             raise Wrong(f"image {image.id} has parent {parent}, {item['virtual_size']} bytes")
         frozen = item["frozen_reason"] == "request"
-        seen = {"name": item["name"], "v": item["labels"]["v"], "frozen": frozen}
+        seen = {"name": item["name"], "v": item["labels"]["v"], "frozen": frozen, "saved": item["vhd"]["saved_state"]}
         rows = [dict(row) for row in image.rows]
         if item["children_count"]:
             for row in rows + [seen]:
@@ -290,6 +290,8 @@ class World:
     def compare(self, image, files, raw, thorough):
         """The files say the same as the daemon."""
         chain = [files[one.id] for one in self.chain(image)]
+        if chain[0].saved != image.rows[-1]["saved"]:
+            raise Wrong(f"image {image.id}: saved_state of the file is {chain[0].saved}, its row {image.rows}")
         for one, file in zip(self.chain(image), chain):
             parent = one.parent.id.replace("-", "") if one.parent else "0" * 32
             if file.id.hex() != one.id.replace("-", "") or file.parent.hex() != parent or file.size != one.size:

@@ -32,7 +32,7 @@ class File:
         demand(footer[:8] == b"conectix", path, "no footer at the end")
         demand(struct.unpack(">I", footer[64:68])[0] == checksum(footer, 64), path, "checksum of the footer")
         self.size, self.kind = struct.unpack(">Q", footer[48:56])[0], struct.unpack(">I", footer[60:64])[0]
-        self.id = footer[68:84]
+        self.id, self.saved = footer[68:84], footer[84] == 1
         self.parent = bytes(16)
         if self.kind == 2:
             demand(len(data) == self.size + SECTOR, path, "length of a fixed image")
