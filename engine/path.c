@@ -188,7 +188,8 @@ int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
 	if (st.st_nlink == 0 || ret_path[0] != '/')
 		return vhd_fail(err, VHD_E_NOT_FOUND, "the file has lost its name");
 	if (!is_text(ret_path))
-		return vhd_fail(err, VHD_E_FORBIDDEN, "%s: the path is not printable UTF-8", ret_path);
+		return vhd_fail(err, VHD_E_FORBIDDEN, "%s: the path is not printable UTF-8",
+				ret_path);
 	return 0;
 }
 

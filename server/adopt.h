@@ -3,7 +3,7 @@
 #ifndef ADOPT_H
 #define ADOPT_H
 
-#include "place.h"
+#include "pool_place.h"
 #include "service_private.h"
 
 enum { ADOPT_FOLDERS_MAX = 32, ADOPT_SEARCH_MAX = 64 };

@@ -242,7 +242,8 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		    struct catalog_error *err);
 /* What a catalog or a backup says of images that no file says: id, name, pool, place, kind,
- * description, labels and whether it was frozen. Read without a change to it; a damaged one is refused. */
+ * description, labels and whether it was frozen. Read without a change to it; a damaged one is
+ * refused. */
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

@@ -102,7 +102,7 @@ const int catalog_schema_version = sizeof catalog_schema / sizeof *catalog_schem
 	"id, parent_id, name, kind, state, frozen, dirty, generation, size, block_size, "       \
 	"timestamp, parent_timestamp, creator_version, creator, creator_os, cylinders, heads, " \
 	"sectors, saved_state, temporary, file_bytes, blocks, measured_at, pool, description, " \
-	"version, created_at, updated_at, root, path, linked, "                   \
+	"version, created_at, updated_at, root, path, linked, "                                 \
 	"seal_bytes, seal_mtime, seal_ino, seal_sha256"
 
 const char *const catalog_statements[SQL_STATEMENTS] = {

@@ -8,7 +8,7 @@
 #include "crash_point.h"
 #include "images_table.h"
 #include "log.h"
-#include "place.h"
+#include "pool_place.h"
 
 static int fail(struct vhd_error *err, enum vhd_code code, const char *what, const char *of)
 {
@@ -31,8 +31,7 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 	int r;
 
 	ids_format(id, text);
-	if (!catalog_brief(images->catalog, id, &brief) ||
-	    !catalog_place(images->catalog, id, &at))
+	if (!catalog_brief(images->catalog, id, &brief) || !catalog_place(images->catalog, id, &at))
 		return fail(err, VHD_E_PARENT_MISSING, "the catalog has no image", text);
 	r = place_open_id(images->pools, &at, write, &fd, err);
 	if (r == 0)

@@ -35,7 +35,8 @@ int pool_look(const struct pool_dir *pool, const char *name, struct pool_facts *
 	return 0;
 }
 
-int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err)
+int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd,
+		   struct vhd_error *err)
 {
 	CLEANUP(closep) int fd = pool_open_beneath(pool, name, O_RDONLY);
 	struct stat st;

@@ -17,7 +17,8 @@ int pool_look(const struct pool_dir *pool, const char *name, struct pool_facts *
 	      struct vhd_error *err);
 
 /* For reading; of a regular file. */
-int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd, struct vhd_error *err);
+int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd,
+		   struct vhd_error *err);
 
 /* Calls `each` for every name; a negative answer stops. */
 typedef int pool_look_fn(void *ctx, const char *name);

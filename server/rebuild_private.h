@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "catalog.h"
-#include "place.h"
+#include "pool_place.h"
 #include "pool_set.h"
 
 enum { REBUILD_UNKNOWN = -1, REBUILD_LEFT_OUT = -2 };

@@ -10,7 +10,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "log.h"
-#include "place.h"
+#include "pool_place.h"
 #include "reconcile_private.h"
 #include "seal.h"
 

@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "crash_point.h"
 #include "log.h"
-#include "place.h"
+#include "pool_place.h"
 #include "seal.h"
 #include "service_private.h"
 

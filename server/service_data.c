@@ -5,7 +5,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
-#include "place.h"
+#include "pool_place.h"
 #include "service_data.h"
 
 static void fill_info(struct service_data *data, const struct catalog_image *row)

@@ -3,7 +3,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
-#include "place.h"
+#include "pool_place.h"
 #include "service_private.h"
 
 /* Closed as it should be, for its file stays. */

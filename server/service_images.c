@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "place.h"
+#include "pool_place.h"
 #include "service_private.h"
 
 void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG])

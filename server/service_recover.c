@@ -9,7 +9,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "log.h"
-#include "place.h"
+#include "pool_place.h"
 #include "service_main.h"
 #include "service_private.h"
 

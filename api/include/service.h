@@ -188,7 +188,7 @@ struct service_image {
 	char pool[SERVICE_NAME]; /* "": the file lies in none */
 	char file[SERVICE_FILE]; /* below the pool, or absolute when it was adopted */
 	bool linked;             /* adopted, and never removed */
-	char *description;           /* NULL = "" */
+	char *description;       /* NULL = "" */
 	struct service_label *labels;
 	size_t n_labels;
 

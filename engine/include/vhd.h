@@ -76,7 +76,8 @@ enum vhd_code {
 	VHD_E_NOMEM = -22,     /* out of memory */
 	VHD_E_AGAIN = -23,     /* VHD_NOWAIT: what is needed is not in memory, or a lock is held */
 	VHD_E_CANCELED = -24,  /* a callback of the caller said stop */
-	VHD_E_AMBIGUOUS = -25, /* a fixed disk or a growing one: only a hint of struct vhd_io tells */
+	VHD_E_AMBIGUOUS =
+		-25, /* a fixed disk or a growing one: only a hint of struct vhd_io tells */
 };
 
 struct vhd_error {
@@ -277,9 +278,9 @@ VHD_NODISCARD int vhd_open_chain(struct vhd_engine *engine, const struct vhd_pat
  * they go on: vhd_find_file, then, with the folder of the child put in front of `search`,
  * vhd_find_parent for each parent. */
 struct vhd_file {
-	int fd;               /* for reading; the caller closes it */
-	char name[VHD_PATH];  /* absolute, as it was looked for */
-	char path[VHD_PATH];  /* absolute, as the kernel has it: without links, "." and ".." */
+	int fd;              /* for reading; the caller closes it */
+	char name[VHD_PATH]; /* absolute, as it was looked for */
+	char path[VHD_PATH]; /* absolute, as the kernel has it: without links, "." and ".." */
 	uint64_t device, inode, names; /* `names`: hard links */
 };
 VHD_NODISCARD int vhd_find_file(const struct vhd_paths *paths, const char *name,

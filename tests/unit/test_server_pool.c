@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "pool_place.h"
 #include "pool_state.h"
 #include "test.h"
 

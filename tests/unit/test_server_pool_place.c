@@ -1,6 +1,6 @@
-/* test_server_place.c - images whose files lie where somebody else has put them: the way there
+/* test_server_pool_place.c - images whose files lie where somebody else has put them: the way there
  * leads nowhere else, all of them enter the catalog or none, and only what is theirs is removed. */
-#include "place.h"
+#include "pool_place.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -566,5 +566,5 @@ int main(void)
 		TEST(rebuilds_a_disguised_disk_as_what_it_was),
 	};
 
-	return cmocka_run_group_tests_name("server/place", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("server/pool_place", tests, NULL, NULL);
 }

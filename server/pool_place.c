@@ -1,5 +1,5 @@
-/* place.c - opens the folder of a file first, and does all else in that folder. */
-#include "place.h"
+/* pool_place.c - opens the folder of a file first, and does all else in that folder. */
+#include "pool_place.h"
 
 #include <errno.h>
 #include <fcntl.h>

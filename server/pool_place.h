@@ -1,10 +1,10 @@
-/* place.h - where the file of an image lies, and the only way to it: <pool>/<id>.vhd, or, when it
- * was adopted, a path below a root of the configuration or below a pool. No link is followed on
+/* pool_place.h - where the file of an image lies, and the only way to it: <pool>/<id>.vhd, or, when
+ * it was adopted, a path below a root of the configuration or below a pool. No link is followed on
  * that way: what somebody puts there later leads nowhere else. Failures are told in the engine's
  * words.
  */
-#ifndef PLACE_H
-#define PLACE_H
+#ifndef POOL_PLACE_H
+#define POOL_PLACE_H
 
 #include "catalog.h"
 #include "pool_look.h"
