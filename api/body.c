@@ -100,7 +100,7 @@ static json_t *parse_form(const char *data, size_t len, struct problem *problem)
 	return STEAL(body);
 }
 
-json_t *body_parse(const char *data, size_t len, struct problem *problem)
+static json_t *parse(const char *data, size_t len, struct problem *problem)
 {
 	json_t *body;
 
@@ -118,4 +118,21 @@ json_t *body_parse(const char *data, size_t len, struct problem *problem)
 	if (!body)
 		problem_set(problem, CODE_INTERNAL, "no memory");
 	return body;
+}
+
+json_t *body_parse(const char *data, size_t len, struct problem *problem)
+{
+	json_t *body = parse(data, len, problem), *probe;
+
+	if (body || problem->code == CODE_INTERNAL)
+		return body;
+	/* The library also calls text wrong for which it has no memory; what is wrong is so twice.
+	 */
+	probe = json_object();
+	problem->code = CODE_NONE;
+	problem->n_items = 0;
+	if (!probe)
+		problem_set(problem, CODE_INTERNAL, "no memory");
+	json_decref(probe);
+	return probe ? parse(data, len, problem) : NULL;
 }

@@ -46,23 +46,40 @@ static struct service *service_new(void)
 	return service;
 }
 
-/* Success as without a failure, or 500, or no response at all. True: no allocation failed. */
-static bool survives(const struct exchange *request, long fail_at)
+/* The status, or 0 when there is no response at all; `ret_failed` allocations failed. */
+static unsigned send_with(const struct exchange *request, long fail_at, bool for_ever,
+			  long *ret_failed)
 {
 	struct service *service = service_new();
 	struct exchange exchange = *request;
-	bool untouched;
+	unsigned status;
 
 	exchange.no_look = true;
-	alloc_fault_arm(fail_at, false);
+	alloc_fault_arm(fail_at, for_ever);
 	exchange_send(service, &exchange);
 	alloc_fault_disarm();
-	untouched = alloc_fault_failed() == 0;
-	if (!untouched && exchange.response && exchange.response->status >= 500)
+	*ret_failed = alloc_fault_failed();
+	status = exchange.response ? exchange.response->status : 0;
+	if (*ret_failed && status >= 500)
 		assert_string_equal(exchange_header(&exchange, "X-Error-Code"), "internal");
 	exchange_fini(&exchange);
 	fake_free(service);
-	return untouched;
+	return status;
+}
+
+/* As without a failure, or 500, or no response: never that the client did something wrong. */
+static void fail_each(const struct exchange *request, bool for_ever)
+{
+	long n = 0, failed;
+	unsigned status, good = send_with(request, -1, false, &failed);
+
+	do {
+		status = send_with(request, n++, for_ever, &failed);
+		if (status != good && status != 0 && status != 500)
+			fail_msg("%s: allocation %ld fails: %u, not %u", request->target, n - 1,
+				 status, good);
+	} while (failed);
+	assert_true(n > 4);
 }
 
 static void survives_every_failed_allocation(void **state)
@@ -70,11 +87,8 @@ static void survives_every_failed_allocation(void **state)
 	(void)state;
 	json_set_alloc_funcs(malloc, free); /* those of this program, which fail on demand */
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-		long n = 0;
-
-		while (!survives(&requests[i], n))
-			n++;
-		assert_true(n > 3);
+		fail_each(&requests[i], false);
+		fail_each(&requests[i], true);
 	}
 }
 
