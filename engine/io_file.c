@@ -255,9 +255,12 @@ static int file_lock(void *store, enum vhd_lock mode)
 	struct file *file = store;
 	struct perms before = mode_perms(file->locked), after = mode_perms(mode);
 	struct perms more = perms_without(after, before);
+	int flags = fcntl(file->fd, F_GETFL);
 	int r;
 
-	if (mode == VHD_LOCK_WRITE && (fcntl(file->fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+	if (flags < 0)
+		return -errno;
+	if (mode == VHD_LOCK_WRITE && (flags & O_ACCMODE) != O_RDWR)
 		return -EBADF;
 	r = lock_perms(file->fd, F_RDLCK, more);
 	if (r == 0)
@@ -303,6 +306,7 @@ int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err)
 {
 	CLEANUP(freep) struct file *file = malloc(sizeof *file);
 	struct stat st;
+	int flags;
 
 	if (!file)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for a file");
@@ -310,7 +314,10 @@ int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err)
 		return vhd_fail_sys(err, -errno, "ask what the file is");
 	if (!S_ISREG(st.st_mode))
 		return vhd_fail(err, VHD_E_FORBIDDEN, "not a regular file");
-	if (fcntl(fd, F_GETFL) & O_APPEND)
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0)
+		return vhd_fail_sys(err, -errno, "ask how the file is open");
+	if (flags & O_APPEND)
 		return vhd_fail(err, VHD_E_INVALID,
 				"a file opened for appending cannot be written at places");
 	*file = (struct file){.fd = fd, .locked = VHD_LOCK_NONE};
