@@ -218,11 +218,34 @@ static int insert_rows(struct catalog *catalog, const struct catalog_image *row,
 	return r;
 }
 
+/* Memory comes first: a row that is committed and cannot be remembered would keep its name from all
+ * others until the next start. */
+static int insert(struct catalog *catalog, const struct catalog_image *row,
+		  struct catalog_error *err)
+{
+	struct catalog_node *parent = catalog_index_find(&catalog->index, row->parent_id);
+	int r;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	r = catalog_index_add(&catalog->index, row);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (r < 0)
+		return catalog_sql_fail(err, r, "catalog: out of memory");
+	r = insert_rows(catalog, row, parent, err);
+	(void)pthread_mutex_lock(&catalog->memory);
+	if (r == 0)
+		touched(parent, row->updated_at);
+	else
+		catalog_index_remove(&catalog->index,
+				     catalog_index_find(&catalog->index, row->id));
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return r;
+}
+
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err)
 {
 	struct catalog_image row = *image;
-	struct catalog_node *parent = NULL;
 	int r;
 
 	row.state = CATALOG_CREATING;
@@ -230,19 +253,8 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 	row.created_at = row.updated_at = catalog_sql_now();
 	(void)pthread_mutex_lock(&catalog->writer);
 	r = may_insert(catalog, &row, err);
-	if (r == 0) {
-		parent = catalog_index_find(&catalog->index, row.parent_id);
-		r = insert_rows(catalog, &row, parent, err);
-	}
-	if (r == 0) {
-		(void)pthread_mutex_lock(&catalog->memory);
-		r = catalog_index_add(&catalog->index, &row);
-		touched(parent, row.updated_at);
-		(void)pthread_mutex_unlock(&catalog->memory);
-		if (r < 0)
-			r = catalog_sql_fail(err, r,
-					     "catalog: out of memory; restart to see the image");
-	}
+	if (r == 0)
+		r = insert(catalog, &row, err);
 	leave(catalog);
 	return r;
 }

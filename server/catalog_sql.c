@@ -119,6 +119,13 @@ int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog
 
 int catalog_sql_begin_closing(struct catalog *catalog, struct catalog_error *err)
 {
+	/* Even the end of a change that failed can fail, for lack of memory. */
+	if (!sqlite3_get_autocommit(catalog->db)) {
+		int r = run_plain(catalog, SQL_ROLLBACK, "rollback", err);
+
+		if (r < 0)
+			return r;
+	}
 	return run_plain(catalog, SQL_BEGIN, "begin", err);
 }
 
