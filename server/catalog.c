@@ -236,8 +236,7 @@ static int insert(struct catalog *catalog, const struct catalog_image *row,
 	if (r == 0)
 		touched(parent, row->updated_at);
 	else
-		catalog_index_remove(&catalog->index,
-				     catalog_index_find(&catalog->index, row->id));
+		catalog_index_remove(&catalog->index, catalog_index_find(&catalog->index, row->id));
 	(void)pthread_mutex_unlock(&catalog->memory);
 	return r;
 }
