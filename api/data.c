@@ -48,10 +48,8 @@ void data_cache(struct api_call *call, const struct service_data_info *info)
 	call_header(call, "Last-Modified", "%s", date);
 }
 
-enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag)
+enum api_step data_tagged(struct api_call *call, enum api_step step, const char *etag)
 {
-	enum api_step step = call_text(call, 200, type, buf);
-
 	call_header(call, "ETag", "\"%s\"", etag);
 	data_cache(call, service_data_info(call->data));
 	return step;

@@ -19,8 +19,8 @@ bool data_inside(struct api_call *call, uint64_t offset, uint64_t length);
 /* How long caches may keep it. What is frozen they may keep, but they must ask before each use: it
  * can be thawed. */
 void data_cache(struct api_call *call, const struct service_data_info *info);
-/* An answer about content: its ETag, with the rest of the headers. */
-enum api_step data_text(struct api_call *call, const char *type, struct buf *buf, const char *etag);
+/* Of an answer about content, made by `step`: its ETag, and how long caches may keep it. */
+enum api_step data_tagged(struct api_call *call, enum api_step step, const char *etag);
 /* Answers 416 in sectors. */
 enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors);
 

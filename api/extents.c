@@ -4,6 +4,7 @@
 #include "handlers.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,29 +15,97 @@ enum { EXTENTS_MAX = 10000 };
 
 struct span {
 	uint64_t start, length, limit;
-	bool top_only;
+	uint64_t min; /* what is not data and shorter than this is merged with the data beside it */
+	bool top_only; /* of this image alone */
+	bool flags;    /* whose data it is does not matter */
 };
+
+/* ---- parse
+ * --------------------------------------------------------------------------------------------- */
+
+/* Is the parameter the second of two words? */
+static bool second(struct api_call *call, const char *name, const char *const words[2])
+{
+	const char *text = query_get(&call->query, name);
+
+	if (text && strcmp(text, words[0]) != 0 && strcmp(text, words[1]) != 0)
+		problem_parameter(&call->problem, name, CODE_INVALID_VALUE,
+				  "'%.60s' is neither %s nor %s", text, words[0], words[1]);
+	return text && strcmp(text, words[1]) == 0;
+}
 
 static bool parse_span(struct api_call *call, struct span *span)
 {
-	const char *layers = query_get(&call->query, "layers");
+	static const char *const layers[2] = {"all", "top"};
+	static const char *const details[2] = {"provenance", "flags"};
 
 	query_size(&call->query, "start", &span->start, &call->problem);
 	query_size(&call->query, "length", &span->length, &call->problem);
+	query_size(&call->query, "min", &span->min, &call->problem);
 	query_limit(&call->query, "limit", EXTENTS_MAX, &span->limit, &call->problem);
 	if (span->length == 0)
 		problem_parameter(&call->problem, "length", CODE_INVALID_VALUE, "must not be 0");
 	if (span->start % 512 != 0)
 		problem_parameter(&call->problem, "start", CODE_INVALID_VALUE,
-				  "must be a multiple of 512");
-	if (layers && strcmp(layers, "all") != 0 && strcmp(layers, "top") != 0)
-		problem_parameter(&call->problem, "layers", CODE_INVALID_VALUE,
-				  "must be all or top");
-	span->top_only = layers && strcmp(layers, "top") == 0;
+				  "%" PRIu64 " is not a multiple of 512", span->start);
+	span->top_only = second(call, "layers", layers);
+	span->flags = second(call, "detail", details);
 	return call->problem.code == CODE_NONE;
 }
 
-static void put_extent(struct api_call *call, struct put *put, const struct service_extent *extent)
+/* ---- merge
+ * --------------------------------------------------------------------------------------------- */
+
+/* May they be one extent? */
+static bool alike(const struct span *span, const struct service_extent *a,
+		  const struct service_extent *b)
+{
+	return a->where == b->where &&
+	       (span->flags || a->where != SERVICE_DATA || a->depth == b->depth);
+}
+
+/* A small gap is taken for data of the extent before it, or behind it. What is data is never taken
+ * for a gap; nor is what a missing parent hides taken for anything else. */
+static void fill_gap(const struct span *span, const struct service_extent *before,
+		     const struct service_extent *behind, struct service_extent *gap)
+{
+	const struct service_extent *data = NULL;
+
+	if (gap->where == SERVICE_DATA || gap->length >= span->min ||
+	    (gap->where == SERVICE_UNKNOWN && !span->top_only))
+		return;
+	if (behind && behind->where == SERVICE_DATA)
+		data = behind;
+	if (before && before->where == SERVICE_DATA)
+		data = before;
+	if (!data)
+		return;
+	gap->where = SERVICE_DATA;
+	gap->depth = data->depth;
+}
+
+static void merge(const struct span *span, struct service_extent_list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct service_extent *extent = &list->extents[i];
+		struct service_extent *last = n > 0 ? &list->extents[n - 1] : NULL;
+
+		fill_gap(span, last, i + 1 < list->n ? extent + 1 : NULL, extent);
+		if (last && alike(span, last, extent))
+			last->length += extent->length;
+		else
+			list->extents[n++] = *extent;
+	}
+	list->n = n;
+}
+
+/* ---- answer
+ * -------------------------------------------------------------------------------------------- */
+
+static void put_extent(struct api_call *call, struct put *put, const struct span *span,
+		       const struct service_extent *extent)
 {
 	struct service_level level = {.name = ""};
 	bool data = extent->where == SERVICE_DATA;
@@ -46,6 +115,10 @@ static void put_extent(struct api_call *call, struct put *put, const struct serv
 	put_number(put, "length", extent->length);
 	put_bool(put, "zero", extent->where == SERVICE_ZERO);
 	put_bool(put, "hole", !data);
+	if (span->flags) {
+		put_close(put, '}');
+		return;
+	}
 	if (data && service_data_level(call->data, extent->depth, &level)) {
 		put_number(put, "depth", extent->depth);
 		put_string(put, "image", level.name);
@@ -70,7 +143,7 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 	put_number(&put, "length", next - span->start);
 	put_open(&put, "extents", '[');
 	for (size_t i = 0; i < list->n; i++)
-		put_extent(call, &put, &list->extents[i]);
+		put_extent(call, &put, span, &list->extents[i]);
 	put_close(&put, ']');
 	if (next < span->start + span->length)
 		put_number(&put, "next_start", next);
@@ -78,42 +151,36 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 		put_null(&put, "next_start");
 	put_string(&put, "etag", etag);
 	put_close(&put, '}');
-	return call_put(call, 200, &put);
+	return data_tagged(call, call_put(call, 200, &put), etag);
 }
 
 static enum api_step run(struct api_call *call, const struct span *span,
-			 struct service_extent_list *list)
+			 struct service_extent_list *list, const char *etag)
 {
 	unsigned flags = data_flags(call) | (span->top_only ? SERVICE_TOP_ONLY : 0);
-	struct service_data_state state = {.etag = ""};
-	enum service_code code;
-	enum api_step step;
+	enum service_code code = service_data_extents(call->data, span->start, span->length, flags,
+						      list, &call->err);
 
-	service_data_state(call->data, &state);
-	if (!call_etag(call, state.etag))
-		return API_REPLY;
-	code = service_data_extents(call->data, span->start, span->length, flags, list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	assert(list->extents); /* filled, not replaced */
-	step = answer(call, span, list, state.etag);
-	call_header(call, "ETag", "\"%s\"", state.etag);
-	return step;
+	merge(span, list);
+	return answer(call, span, list, etag);
 }
 
 enum api_step extents_get(struct api_call *call)
 {
 	struct span span = {.length = UINT64_MAX, .limit = EXTENTS_MAX};
 	CLEANUP(freep) struct service_extent *extents = NULL;
-	struct service_extent_list list = {.n = 0};
-	enum service_code code;
+	struct service_data_state state = {.etag = ""};
+	struct service_extent_list list;
+	enum api_step step;
 	uint64_t size;
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	code = data_open(call, SERVICE_READ);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
+	if (!data_begin(call, &state, &step))
+		return step;
 	size = service_data_info(call->data)->size;
 	if (span.start >= size) {
 		(void)data_inside(call, span.start, 1);
@@ -125,5 +192,5 @@ enum api_step extents_get(struct api_call *call)
 	if (!extents)
 		return call_fail(call, CODE_INTERNAL, "no memory");
 	list = (struct service_extent_list){.extents = extents, .max = (size_t)span.limit};
-	return run(call, &span, &list);
+	return run(call, &span, &list, state.etag);
 }

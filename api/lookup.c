@@ -2,9 +2,8 @@
 #include "data.h"
 #include "fields.h"
 #include "handlers.h"
+#include "put.h"
 #include "sectors.h"
-
-#include <inttypes.h>
 
 enum { SECTOR = 512 };
 
@@ -42,21 +41,17 @@ static bool parse_sector(struct api_call *call, json_t *list, size_t i, uint64_t
 	return false;
 }
 
-static void put(struct api_call *call, struct buf *buf, const struct service_run *run)
+static void put_sector(struct api_call *call, struct put *put, const struct service_run *run)
 {
-	buf_printf(buf, "{\"sector\":%" PRIu64 ",\"reads\":\"%s\",\"depth\":", run->sector,
-		   sectors_where(run->where));
-	if (run->where != SERVICE_DATA) {
-		buf_printf(buf, "null,\"image\":null,\"physical_sector\":null}");
-		return;
-	}
-	buf_printf(buf, "%" PRIu32 ",\"image\":", run->depth);
-	buf_json(buf, sectors_level(call, run->depth).name);
-	buf_printf(buf, ",\"physical_sector\":%" PRIu64 "}", run->physical_sector);
+	put_open(put, NULL, '{');
+	put_number(put, "sector", run->sector);
+	put_string(put, "reads", sectors_where(run->where));
+	sectors_put_place(call, put, run);
+	put_close(put, '}');
 }
 
 /* False: answered. */
-static bool find(struct api_call *call, json_t *list, struct buf *buf)
+static bool find(struct api_call *call, json_t *list, struct put *put)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct service_run run = {.where = SERVICE_UNKNOWN};
@@ -74,41 +69,31 @@ static bool find(struct api_call *call, json_t *list, struct buf *buf)
 			(void)call_refused(call, code);
 			return false;
 		}
-		buf_append(buf, ",", i > 0);
-		put(call, buf, &run);
+		put_sector(call, put, &run);
 	}
 	return true;
 }
 
-static enum api_step answer(struct api_call *call, json_t *list)
-{
-	struct service_data_state state = {.etag = ""};
-	struct buf buf = {0};
-	enum api_step step;
-
-	service_data_state(call->data, &state);
-	if (!call_etag(call, state.etag))
-		return API_REPLY;
-	buf_printf(&buf, "{\"image\":");
-	buf_json(&buf, service_data_info(call->data)->name);
-	buf_printf(&buf, ",\"sectors\":[");
-	if (!find(call, list, &buf)) {
-		buf_fini(&buf);
-		return API_REPLY;
-	}
-	buf_printf(&buf, "],\"etag\":\"%s\"}\n", state.etag);
-	step = call_text(call, 200, "application/json", &buf);
-	call_header(call, "ETag", "\"%s\"", state.etag);
-	return step;
-}
-
 enum api_step lookup_sectors(struct api_call *call)
 {
+	struct service_data_state state = {.etag = ""};
 	json_t *list = parse(call);
-	enum service_code code;
+	struct put put = {.tree = false};
+	enum api_step step;
 
 	if (!list)
 		return API_REPLY;
-	code = data_open(call, SERVICE_READ);
-	return code == SERVICE_OK ? answer(call, list) : call_refused(call, code);
+	if (!data_begin(call, &state, &step))
+		return step;
+	put_open(&put, NULL, '{');
+	put_string(&put, "image", service_data_info(call->data)->name);
+	put_open(&put, "sectors", '[');
+	if (!find(call, list, &put)) {
+		put_fini(&put);
+		return API_REPLY;
+	}
+	put_close(&put, ']');
+	put_string(&put, "etag", state.etag);
+	put_close(&put, '}');
+	return data_tagged(call, call_put(call, 200, &put), state.etag);
 }

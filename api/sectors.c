@@ -109,15 +109,10 @@ static void put_searched(struct api_call *call, struct put *put,
 
 static enum api_step answer_location(struct api_call *call, uint64_t sector,
 				     const struct service_location *location,
-				     const struct service_step_list *steps)
+				     const struct service_step_list *steps, const char *etag)
 {
-	struct service_data_state state = {.etag = ""};
 	struct put put = {.tree = false};
-	enum api_step step;
 
-	service_data_state(call->data, &state);
-	if (!call_etag(call, state.etag))
-		return API_REPLY;
 	put_open(&put, NULL, '{');
 	put_string(&put, "image", service_data_info(call->data)->name);
 	put_number(&put, "sector", sector);
@@ -125,28 +120,27 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 	put_string(&put, "reads", sectors_where(location->where));
 	put_location(call, &put, location);
 	put_searched(call, &put, steps);
-	put_string(&put, "etag", state.etag);
+	put_string(&put, "etag", etag);
 	put_close(&put, '}');
-	step = call_put(call, 200, &put);
-	call_header(call, "ETag", "\"%s\"", state.etag);
-	return step;
+	return data_tagged(call, call_put(call, 200, &put), etag);
 }
 
 enum api_step sectors_locate(struct api_call *call)
 {
 	struct service_step steps[SERVICE_DEPTH_MAX];
 	struct service_step_list list = {.steps = steps, .max = SERVICE_DEPTH_MAX};
+	struct service_data_state state = {.etag = ""};
 	struct service_location location;
 	enum service_code code;
+	enum api_step step;
 	uint64_t sectors;
 	uint64_t sector;
 
 	if (!number_u64(call->arg, strlen(call->arg), &sector))
 		return call_fail(call, CODE_INVALID_VALUE, "'%s' is not the number of a sector",
 				 call->arg);
-	code = data_open(call, SERVICE_READ);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
+	if (!data_begin(call, &state, &step))
+		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (sector >= sectors)
 		return data_beyond_sectors(call, sector, sectors);
@@ -154,7 +148,7 @@ enum api_step sectors_locate(struct api_call *call)
 				   &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	return answer_location(call, sector, &location, &list);
+	return answer_location(call, sector, &location, &list, state.etag);
 }
 
 void sectors_put_place(struct api_call *call, struct put *put, const struct service_run *run)
@@ -248,46 +242,41 @@ static bool parse_span(struct api_call *call, struct span *span)
 		problem_parameter(&call->problem, "count", CODE_INVALID_VALUE, "must not be 0");
 	if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
 		problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
-				  "must be json or text");
+				  "'%.60s' is neither json nor text", format);
 	span->text = format ? strcmp(format, "text") == 0 : problem_wants_text(accept);
 	return call->problem.code == CODE_NONE;
 }
 
 static enum api_step answer_runs(struct api_call *call, const struct span *span,
-				 struct service_run_list *list)
+				 struct service_run_list *list, const char *etag)
 {
 	uint64_t scan = span->count < SCAN_MAX ? span->count : SCAN_MAX;
 	uint64_t left = service_data_info(call->data)->size / SECTOR - span->start;
-	struct service_data_state state = {.etag = ""};
 	enum service_code code;
-	enum api_step step;
 
-	service_data_state(call->data, &state);
-	if (!call_etag(call, state.etag))
-		return API_REPLY;
 	code = service_data_runs(call->data, span->start, scan < left ? scan : left,
 				 data_flags(call), list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	assert(list->runs); /* filled, not replaced */
-	step = span->text ? answer_text(call, list) : answer_json(call, span, list, state.etag);
-	call_header(call, "ETag", "\"%s\"", state.etag);
-	return step;
+	return data_tagged(
+		call, span->text ? answer_text(call, list) : answer_json(call, span, list, etag),
+		etag);
 }
 
 enum api_step sectors_runs(struct api_call *call)
 {
 	struct span span = {.count = UINT64_MAX, .limit = RUNS_MAX};
 	CLEANUP(freep) struct service_run *runs = NULL;
-	struct service_run_list list = {.n = 0};
-	enum service_code code;
+	struct service_data_state state = {.etag = ""};
+	struct service_run_list list;
+	enum api_step step;
 	uint64_t sectors;
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	code = data_open(call, SERVICE_READ);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
+	if (!data_begin(call, &state, &step))
+		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (span.start >= sectors)
 		return data_beyond_sectors(call, span.start, sectors);
@@ -295,5 +284,5 @@ enum api_step sectors_runs(struct api_call *call)
 	if (!runs)
 		return call_fail(call, CODE_INTERNAL, "no memory");
 	list = (struct service_run_list){.runs = runs, .max = (size_t)span.limit};
-	return answer_runs(call, &span, &list);
+	return answer_runs(call, &span, &list, state.etag);
 }

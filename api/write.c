@@ -274,15 +274,11 @@ enum api_step write_flush(struct api_call *call)
 {
 	const char *op = query_get(&call->query, "op");
 	struct service_data_state state = {.etag = ""};
-	enum service_code code;
+	enum api_step step;
 
 	if (!op || strcmp(op, "flush") != 0) {
 		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE, "must be flush");
 		return API_REPLY;
 	}
-	code = data_open(call, SERVICE_READ);
-	if (code != SERVICE_OK)
-		return call_refused(call, code);
-	service_data_state(call->data, &state);
-	return call_etag(call, state.etag) ? call_flush(call, flush_answer) : API_REPLY;
+	return data_begin(call, &state, &step) ? call_flush(call, flush_answer) : step;
 }

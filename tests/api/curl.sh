@@ -21,14 +21,14 @@ run() { # STATUS CURL-OPTION...: against the port, with the wire in $work/wire
 }
 
 # ---- -d says form, whatever it sends
-run 201 -d '{"name":"disk","size":"16M"}' $url/v1/images
+run 201 -d '{"name":"disk","size":"16M"}' "$url/v1/images"
 [ "$(sent Content-Type)" = application/x-www-form-urlencoded ] || fail "curl -d says $(sent Content-Type)"
 expect_header Location "/v1/images/$(jq -r .id "$body")"
-run 201 --json '{"name":"second","size":"16M"}' $url/v1/images
-run 201 -d name=third -d size=16M -d labels.env=prod $url/v1/images
+run 201 --json '{"name":"second","size":"16M"}' "$url/v1/images"
+run 201 -d name=third -d size=16M -d labels.env=prod "$url/v1/images"
 check '.labels == {"env":"prod"}'
-run 200 -X PATCH -d '{"description":"x"}' $url/v1/images/disk
-run 200 -X PATCH -d '{"op":"flush"}' $url/v1/images/disk/data
+run 200 -X PATCH -d '{"description":"x"}' "$url/v1/images/disk"
+run 200 -X PATCH -d '{"op":"flush"}' "$url/v1/images/disk/data"
 data=$url/v1/images/disk/data
 
 # ---- -T: Expect even for a few bytes; the answer is there at once
@@ -55,7 +55,7 @@ check '.offset == 512 and .length == 512'
 run 404 -T "$work/two" "$data/"
 grep -q "^> PUT /v1/images/disk/data/two " "$work/wire" || fail "curl -T URL/ asks for something else"
 # More than 1 MB by POST: refused before it is sent.
-run 413 --data-binary "@$work/large" $url/v1/images
+run 413 --data-binary "@$work/large" "$url/v1/images"
 run 200 -X PUT --data-binary "@$work/large" "$data"
 
 # ---- reading
@@ -94,41 +94,41 @@ code() { # WANTED CURL-OPTION...
 	curl -sS -o "$body" "$@" 2>/dev/null || got=$?
 	[ "$got" = "$want" ] || fail "curl $* ends with $got, not $want"
 }
-code 22 --fail-with-body $url/v1/images/nobody
+code 22 --fail-with-body "$url/v1/images/nobody"
 check '.code == "image-not-found"'
-code 22 --fail $url/v1/images/nobody
-code 0 --fail-with-body $url/v1/images
-code 3 :$port/v1/images
+code 22 --fail "$url/v1/images/nobody"
+code 0 --fail-with-body "$url/v1/images"
+code 3 ":$port/v1/images"
 code 0 "localhost:$port/v1/images"
 # What may succeed later says when; what will not is not tried again.
-run 409 -d name=disk -d size=1M $url/v1/images
+run 409 -d name=disk -d size=1M "$url/v1/images"
 [ -z "$(header Retry-After)" ] || fail "a name that is taken may be tried again?"
-curl -sS --retry 2 -v -o /dev/null -d name=disk -d size=1M $url/v1/images 2>"$work/wire"
+curl -sS --retry 2 -v -o /dev/null -d name=disk -d size=1M "$url/v1/images" 2>"$work/wire"
 [ "$(grep -c '^< HTTP/1.1 409' "$work/wire")" = 1 ] || fail "curl tries a 409 again"
 
 # ---- what scripts count on
 run 405 -X DELETE "$data"
 header Allow | grep -q 'GET, HEAD, PUT' || fail "405 without Allow"
-run 404 $url/v1/images/disk/nothing
-run 204 -X OPTIONS $url/v1/images/disk
+run 404 "$url/v1/images/disk/nothing"
+run 204 -X OPTIONS "$url/v1/images/disk"
 header Allow | grep -q 'PATCH' || fail "OPTIONS without Allow"
-run 404 -X DELETE $url/v1/images/nobody
+run 404 -X DELETE "$url/v1/images/nobody"
 run 204 -X DELETE "$url/v1/images/nobody?missing_ok=1"
-run 200 $url/v1/images/
-run 200 $url/v1/images/disk
+run 200 "$url/v1/images/"
+run 200 "$url/v1/images/disk"
 [ "$(tail -c 1 "$body")" = '' ] || fail "no newline at the end"
 grep -q '"null"' "$body" && fail "null is written as a text"
 header Date | grep -q ' GMT$' || fail "no Date"
 run 200 "$url/v1/images/disk/children"
 check '.items == []'
-run 200 -H 'Accept: text/plain' $url/v1/images
+run 200 -H 'Accept: text/plain' "$url/v1/images"
 head -n 1 "$body" | grep -q name || fail "no table for people"
-run 404 -H 'Accept: text/plain' $url/v1/images/nobody
+run 404 -H 'Accept: text/plain' "$url/v1/images/nobody"
 grep -q '^image-not-found: ' "$body" || fail "no text for people"
 run 415 -H 'Content-Encoding: gzip' -T "$work/two" "$data"
-run 400 $url/v1/images/a%2Fb
-run 400 --path-as-is $url/v1/images/../images
-run 400 $url/v1//images
-run 404 $url/v2
+run 400 "$url/v1/images/a%2Fb"
+run 400 --path-as-is "$url/v1/images/../images"
+run 400 "$url/v1//images"
+run 404 "$url/v2"
 
 finish

@@ -26,6 +26,7 @@ expect_header Cache-Control "$live"
 [ -z "$(header Last-Modified)" ] || fail "live content has a date"
 for path in sectors sectors/0 extents; do
 	expect 200 /v1/images/disk/$path
+	expect_header Cache-Control "$live"
 	expect_header ETag "$first"
 done
 expect 200 $data -H 'If-Modified-Since: Thu, 31 Dec 2099 23:59:59 GMT'
@@ -39,8 +40,10 @@ expect 200 /v1/images/disk
 check ".data_etag == $frozen"
 for path in sectors sectors/0 extents; do
 	expect 200 /v1/images/disk/$path
+	expect_header Cache-Control "$kept"
 	expect_header ETag "$frozen"
 	expect 304 /v1/images/disk/$path -H "If-None-Match: $frozen"
+	expect_header Cache-Control "$kept"
 done
 expect 304 $data -H "If-None-Match: $frozen"
 expect_header ETag "$frozen"

@@ -66,5 +66,16 @@ check '.runs[0].count == 8 and .runs[1].image == "middle" and .runs[1].count == 
 expect 200 "$leaf/extents?start=0&length=4M"
 check '.extents | map(.length) | add == 4194304'
 check '[.extents[] | select(.image == "middle")] | length == 1 and .[0].start == 4096'
+# Without whose it is; and gaps up to a size are data.
+expect 200 "$leaf/extents?length=4M&detail=flags"
+check '[.extents[] | keys] | unique == [["hole","length","start","zero"]]'
+check '[.extents[] | [.start, .length, .zero]] == [[0,4096,true],[4096,4096,false],[8192,2088960,true],[2097152,2097152,false]]'
+expect 200 "$leaf/extents?length=4M&min=4097"
+check '[.extents[] | [.start, .length, .image]] == [[0,8192,"middle"],[8192,2088960,null],[2097152,2097152,"base"]]'
+expect 200 "$leaf/extents?length=4M&min=2M&detail=flags"
+check '[.extents[] | [.start, .length, .zero]] == [[0,4194304,false]]'
+# The image alone has nothing: holes, some of which read as zeroes.
+expect 200 "$leaf/extents?length=4M&layers=top&min=1G"
+check '[.extents[] | [.start, .hole, .zero]] == [[0,true,true],[4096,true,false],[8192,true,true],[2097152,true,false]]'
 
 finish

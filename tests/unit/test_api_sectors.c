@@ -91,13 +91,17 @@ static void refuses_sectors(void **state)
 		{"/v1/images/web-2/sectors?limit=10001", 400, "invalid-value",
 		 "limit: '10001' is not a number from 1 to 10000"},
 		{"/v1/images/web-2/sectors?format=csv", 400, "invalid-value",
-		 "format: must be json or text"},
+		 "format: 'csv' is neither json nor text"},
 		{"/v1/images/web-2/extents?start=65536", 416, "range-not-satisfiable",
 		 "1 bytes at 65536 pass the end of the disk at 65536"},
 		{"/v1/images/web-2/extents?start=5", 400, "invalid-value",
-		 "start: must be a multiple of 512"},
+		 "start: 5 is not a multiple of 512"},
 		{"/v1/images/web-2/extents?layers=some", 400, "invalid-value",
-		 "layers: must be all or top"},
+		 "layers: 'some' is neither all nor top"},
+		{"/v1/images/web-2/extents?detail=all", 400, "invalid-value",
+		 "detail: 'all' is neither provenance nor flags"},
+		{"/v1/images/web-2/extents?min=few", 400, "invalid-value",
+		 "min: 'few' is not a number like 4096, 64K, 10G or 1.5GiB"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -247,6 +251,58 @@ static void lists_extents(void **state)
 	exchange_fini(&exchange);
 }
 
+/* web-2 has sector 2, web-1 has 2 and 8, base has 0 to 3. */
+static void merges_extents(void **state)
+{
+	static const struct {
+		const char *query;
+		const char *extents; /* start, length, and d, z or h for data, zeroes or a hole */
+	} rows[] = {
+#define EXTENTS "/v1/images/web-2/extents?length=6K"
+		{EXTENTS, "0+1024d2 1024+512d0 1536+512d2 2048+2048z 4096+512d1 4608+1536z "},
+		{EXTENTS "&detail=flags", "0+2048d 2048+2048z 4096+512d 4608+1536z "},
+		{EXTENTS "&min=2048", "0+1024d2 1024+512d0 1536+512d2 2048+2048z 4096+2048d1 "},
+		{EXTENTS "&min=2049", "0+1024d2 1024+512d0 1536+2560d2 4096+2048d1 "},
+		{EXTENTS "&min=4K&detail=flags", "0+6144d "},
+		{EXTENTS "&layers=top",
+		 "0+1024h 1024+512d0 1536+512h 2048+2048z 4096+512h 4608+1536z "},
+		{EXTENTS "&layers=top&min=1K&detail=flags",
+		 "0+1024h 1024+1024d 2048+2048z 4096+512h 4608+1536z "},
+		/* There is no data beside it. */
+		{"/v1/images/web-2/extents?start=8K&min=1M", "8192+57344z "},
+	};
+
+	fake_fill(&((struct service *)*state)->images[1], 8, 1, 'x');
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].query};
+		char text[512] = "";
+		json_t *extent;
+		size_t n;
+
+		json_t *json = exchange_json(*state, &exchange, 200);
+		json_array_foreach (json_object_get(json, "extents"), n, extent) {
+			const json_t *depth = json_object_get(extent, "depth");
+			bool zero = json_is_true(json_object_get(extent, "zero"));
+			bool hole = json_is_true(json_object_get(extent, "hole"));
+			size_t len = strlen(text);
+			char mark = hole ? 'h' : 'd';
+
+			(void)snprintf(text + len, sizeof text - len,
+				       "%" JSON_INTEGER_FORMAT "+%" JSON_INTEGER_FORMAT "%c",
+				       json_integer_value(json_object_get(extent, "start")),
+				       json_integer_value(json_object_get(extent, "length")),
+				       zero ? 'z' : mark);
+			len = strlen(text);
+			(void)snprintf(text + len, sizeof text - len,
+				       json_is_integer(depth) ? "%" JSON_INTEGER_FORMAT " " : " ",
+				       json_integer_value(depth));
+		}
+		print_message("%s\n", rows[i].query);
+		assert_string_equal(text, rows[i].extents);
+		exchange_fini(&exchange);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_scattered_sectors_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_lists_of_sectors, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_lists_of_sectors, setup, teardown),
+		cmocka_unit_test_setup_teardown(merges_extents, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_extents, setup, teardown),
 	};
 
