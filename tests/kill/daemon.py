@@ -9,6 +9,8 @@ import subprocess
 import time
 
 CRASHED = 86  # exit status at a crash point
+# Files are closed and opened all the time, and flushed when nobody asked for it.
+BUSY = "[limits]\nimages_open = 8\nworkers = 3\n[flush]\nms = 50\nblocks = 3\n[cache]\nsize = 1M\n"
 
 
 class Lost(Exception):
@@ -62,12 +64,18 @@ class Daemon:
         self.log = os.path.join(folder, "log")
         self.process = None
         self.starts = []  # seconds until it was ready
+        self.busy = False  # is it run by the other configuration?
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "busy.conf"), "w", encoding="ascii") as file:
+            file.write(BUSY)
 
     def spawn(self, point=None, *arguments):
         environment = dict(os.environ)
         environment.pop("VHDD_CRASH_AT", None)
         if point:
             environment["VHDD_CRASH_AT"] = point
+        if self.busy:
+            arguments = ("--config", os.path.join(self.folder, "busy.conf"), *arguments)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "--state-dir", self.state, "--listen", "unix:" + self.socket, *arguments],
@@ -94,6 +102,17 @@ class Daemon:
         if self.process.returncode != CRASHED:
             raise Wrong(f"ended with status {self.process.returncode} instead of becoming ready")
         return False
+
+    def start_and_end(self, seconds, sign):
+        """Ended so long after its start, ready or not."""
+        self.spawn()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        status = self.end(sign)
+        if status not in (0, -sign):
+            raise Wrong(f"ended with status {status} while it started")
 
     def end(self, sign):
         """Its exit status; negative: by a signal."""

@@ -28,6 +28,7 @@ from verify import World  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+SIGNS = (signal.SIGKILL, signal.SIGTERM)
 READY = 2.0
 LATE = 0.01  # of the starts, for what else the machine may have to do
 
@@ -66,14 +67,14 @@ class Part:
             hit = scene(self.world, point, self.tries[point])
             self.hits[point] += hit
             self.kinds["point"] += 1
-        elif dice < 0.9:
-            self.world.load(self.random.uniform(0.02, 0.6))
-            self.world.end(signal.SIGKILL)
-            self.kinds["SIGKILL"] += 1
         else:
+            sign = signal.SIGKILL if dice < 0.9 else signal.SIGTERM
             self.world.load(self.random.uniform(0.02, 0.6))
-            self.world.end(signal.SIGTERM)
-            self.kinds["SIGTERM"] += 1
+            self.world.end(sign)
+            self.kinds[sign.name] += 1
+            if number % 3 == 0:
+                self.world.daemon.start_and_end(self.random.uniform(0, 0.15), self.random.choice(SIGNS))
+                self.kinds["in a start"] += 1
         self.world.restart()
         self.world.verify(thorough=number % 8 == 0)
 
@@ -174,7 +175,8 @@ def main():
     begin = time.monotonic()
     random.Random(options.seed).shuffle(points)
     total, failed = gather(share(options, points))
-    cycles, missed = sum(total["kinds"].values()), [point for point in points if not total["hits"][point]]
+    cycles = sum(n for kind, n in total["kinds"].items() if kind != "in a start")
+    missed = [point for point in points if not total["hits"][point]]
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(total["kinds"].items()))
     print(f"{cycles} cycles ({kinds}), {len(points) - len(missed)} of {len(points)} points met, "
           f"{total['acknowledged']} answers kept, slowest start {max(total['starts'], default=0):.2f} s, "

@@ -58,6 +58,12 @@ class Image:
         """The daemon ended cleanly, or froze the image: what was accepted is durable."""
         self.durable(1 << 62, lambda sector: True)
 
+    def crashed(self):
+        """What was accepted and is not known to be durable is there or is not, whatever comes after."""
+        with self.lock:
+            for held in self.sectors.values():
+                held[1:] = [(value, None) for value, _ in held[1:]]
+
     def settle(self, sector, value):
         with self.lock:
             self.sectors[sector] = [(value, 0)]

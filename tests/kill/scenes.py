@@ -193,7 +193,6 @@ def migration(world, point, tries):
     """A world beside the other one, of which nothing is kept."""
     daemon = type(world.daemon)(world.daemon.program, os.path.join(world.daemon.folder, "old"))
     beside = type(world)(daemon, world.random)
-    os.makedirs(daemon.folder)
     try:
         beside.restart()
         make_old(beside)

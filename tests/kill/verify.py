@@ -103,6 +103,7 @@ class World:
         self.verifiers.add(verifier)
         self.verifiers.discard(None)
         self.verifier = {}
+        self.daemon.busy = self.random.random() < 0.4
         return self.daemon.start(point)
 
     def workers(self):
@@ -136,6 +137,9 @@ class World:
             raise Wrong(f"ended with status {status}")
         if status == 0:
             self.ended_cleanly()
+        else:
+            for image in self.oracle.images.values():
+                image.crashed()
         return status
 
     # ---- a clean end
