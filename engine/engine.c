@@ -242,21 +242,28 @@ static int register_chain(struct image *leaf, unsigned flags, struct vhd_error *
 	return r;
 }
 
+/* A file that is not open must not have the unique id of one that is. */
+static int refuse_twin(struct vhd_engine *engine, const struct vhd_io *io, unsigned flags,
+		       struct vhd_error *err)
+{
+	struct footers footers;
+	int r = footers_read(io, flags & VHD_RECOVER, &footers, err);
+
+	if (r == 0 && image_find(engine, footers.footer.id))
+		return vhd_fail(err, VHD_E_EXISTS, "another file with the same unique id is open");
+	return r;
+}
+
 /* Another handle to a file that is open already; *ret_disk stays NULL when it is not. */
 static int share(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 		 struct vhd **ret_disk, struct vhd_error *err)
 {
-	struct footers footers;
-	struct image *image;
-	int r = footers_read(io, flags & VHD_RECOVER, &footers, err);
+	/* Not by its footers: they move while another handle writes. */
+	struct image *image = image_find_file(engine, io);
+	int r;
 
-	if (r < 0)
-		return r;
-	image = image_find(engine, footers.footer.id);
 	if (!image)
-		return 0;
-	if (!io_same(&image->io, io))
-		return vhd_fail(err, VHD_E_EXISTS, "another file with the same unique id is open");
+		return refuse_twin(engine, io, flags, err);
 	if (flags & VHD_WRITE && !image->writer)
 		return vhd_fail(err, VHD_E_BUSY, "the image is open for reading");
 	r = image_handle(image, flags, ret_disk, err);
@@ -328,16 +335,11 @@ static int check_flags(unsigned flags, struct vhd_error *err)
  * may have it. */
 static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_error *err)
 {
-	struct footers footers;
-	struct image *image;
 	bool open;
-	int r = footers_read(io, true, &footers, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&engine->lock);
-	image = image_find(engine, footers.footer.id);
-	open = image && io_same(&image->io, io);
+	open = image_find_file(engine, io) != NULL;
 	pthread_mutex_unlock(&engine->lock);
 	if (open)
 		return vhd_fail(err, VHD_E_BUSY,

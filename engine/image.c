@@ -307,6 +307,29 @@ struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE
 	return node ? *(struct image **)node : NULL;
 }
 
+struct file_search {
+	const struct vhd_io *io;
+	struct image *found;
+};
+
+static void compare_file(const void *node, VISIT visit, void *ctx)
+{
+	struct file_search *search = ctx;
+	struct image *image = *(struct image *const *)node;
+
+	if ((visit == postorder || visit == leaf) && !search->found &&
+	    io_same(&image->io, search->io))
+		search->found = image;
+}
+
+struct image *image_find_file(struct vhd_engine *engine, const struct vhd_io *io)
+{
+	struct file_search search = {.io = io};
+
+	twalk_r(engine->table, compare_file, &search);
+	return search.found;
+}
+
 int image_register(struct image *image, struct vhd_error *err)
 {
 	void *node = tsearch(image, &image->engine->table, by_id);

@@ -86,6 +86,8 @@ void image_freep(struct image **image);
 
 /* With engine->lock held. */
 struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE]);
+struct image *image_find_file(struct vhd_engine *engine,
+			      const struct vhd_io *io); /* the same file */
 int image_register(struct image *image, struct vhd_error *err);
 void image_unref(struct image *image); /* also its ancestors when it was the last */
 /* Takes engine->lock itself; VHD_E_BUSY while there are open children. */

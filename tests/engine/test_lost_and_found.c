@@ -361,6 +361,78 @@ static void no_block_is_put_where_its_entry_would_look_torn(void **state)
 	assert_int_equal(get(bench, 31 * (uint64_t)BLOCK), 'a');
 }
 
+/* ---- a file that changes while it is opened again ---- */
+
+/* A store whose file is cut right after somebody has asked for its size, as when a block
+ * that found no room is given back, or a footer is set. */
+static struct {
+	struct vhd_io_ops ops;
+	struct vhd_io below;
+	struct vhd *writer;
+} cutting;
+
+static int size_then_cut(void *store, uint64_t *ret_size)
+{
+	const struct vhd_footer footer = {.saved_state = true};
+	int r = cutting.below.ops->size(store, ret_size);
+	struct vhd *writer = cutting.writer;
+
+	cutting.writer = NULL; /* it asks for the size as well */
+	if (writer)
+		assert_int_equal(vhd_set_footer(writer, &footer, NULL), 0);
+	return r;
+}
+
+static struct vhd_io cutting_io(struct memio *file)
+{
+	cutting.below = memio_io(file);
+	cutting.ops = *cutting.below.ops;
+	cutting.ops.size = size_then_cut;
+	return (struct vhd_io){.ops = &cutting.ops, .store = cutting.below.store};
+}
+
+/* Opens a file with slack at its end by two stores of one kind; the second one looks while
+ * the first handle cuts the slack off. */
+static void another_handle_is_had_while_the_first_one_cuts(void **state)
+{
+	struct bench *bench = *state;
+	struct vhd *second = NULL;
+	struct vhd_io io;
+	uint8_t raw[512];
+
+	create_root(bench, bench->file, &bench->disk);
+	vhd_close(bench->disk);
+	bench->disk = NULL;
+	memio_peek(bench->file, raw, sizeof raw, 0);
+	memio_poke(bench->file, raw, sizeof raw, memio_size(bench->file) + 4096);
+	io = cutting_io(bench->file);
+	must(bench, vhd_open(bench->engine, &io, VHD_WRITE, NULL, &bench->disk, &bench->err));
+	io = cutting_io(bench->file);
+	cutting.writer = bench->disk;
+	must(bench, vhd_open(bench->engine, &io, VHD_WRITE, NULL, &second, &bench->err));
+	assert_ptr_equal(vhd_info(second), vhd_info(bench->disk));
+	cutting.writer = NULL;
+	vhd_close(second);
+}
+
+/* Whether the file is open is told by the file, not by what its footers say now. */
+static void recovery_of_an_open_file_is_refused_without_a_look(void **state)
+{
+	struct bench *bench = *state;
+	struct vhd *second = NULL;
+	struct vhd_io io = memio_io(bench->file);
+	static const uint8_t junk[512] = {0xEE};
+
+	create_root(bench, bench->file, &bench->disk);
+	memio_poke(bench->file, junk, sizeof junk, 0);
+	memio_poke(bench->file, junk, sizeof junk, memio_size(bench->file) - 512);
+	assert_int_equal(
+		vhd_open(bench->engine, &io, VHD_WRITE | VHD_RECOVER, NULL, &second, &bench->err),
+		VHD_E_BUSY);
+	assert_string_equal(bench->err.text, "the image is open: close it before it is recovered");
+	vhd_io_close(&io);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -379,6 +451,8 @@ int main(void)
 		CASE(a_child_needs_a_parent_with_its_lock),
 		CASE(a_torn_table_entry_is_not_taken_for_a_place),
 		CASE(no_block_is_put_where_its_entry_would_look_torn),
+		CASE(another_handle_is_had_while_the_first_one_cuts),
+		CASE(recovery_of_an_open_file_is_refused_without_a_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
