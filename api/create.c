@@ -214,24 +214,37 @@ static enum api_step answer(struct api_call *call, unsigned status,
 
 /* Asks the daemon; `spec` is whole. A parent that is named in the body and not there is a conflict,
  * as the path of the request exists. */
-static enum api_step create(struct api_call *call, const struct service_create *spec,
-			    bool parent_in_body)
+static enum service_code make(struct api_call *call, const struct service_create *spec,
+			      bool parent_in_body, struct service_created *ret_created)
+{
+	enum service_code code =
+		service_image_create(call->api->service, spec, ret_created, &call->err);
+
+	return code == SERVICE_IMAGE_NOT_FOUND && parent_in_body ? SERVICE_PARENT_MISSING : code;
+}
+
+static enum api_step finish(struct api_call *call, enum service_code code,
+			    struct service_created *created)
 {
 	const char *none = http_header(call->request, "If-None-Match");
-	struct service_created created = {.warnings = 0};
-	enum service_code code;
 	enum api_step step;
 
-	code = service_image_create(call->api->service, spec, &created, &call->err);
-	if (code == SERVICE_IMAGE_NOT_FOUND && parent_in_body)
-		code = SERVICE_PARENT_MISSING;
 	if (code == SERVICE_NAME_EXISTS && none && strcmp(none, "*") == 0)
 		return call_fail(call, CODE_PRECONDITION_FAILED, "%s", call->err.text);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	step = answer(call, 201, &created);
-	service_image_fini(&created.image);
+	step = answer(call, 201, created);
+	service_image_fini(&created->image);
 	return step;
+}
+
+static enum api_step create(struct api_call *call, const struct service_create *spec,
+			    bool parent_in_body)
+{
+	struct service_created created = {.warnings = 0};
+	enum service_code code = make(call, spec, parent_in_body, &created);
+
+	return finish(call, code, &created);
 }
 
 /* All fields but kind and parent, which the path of a snapshot says. */
@@ -340,6 +353,9 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 	(void)snprintf(etag, sizeof etag, "m%llu", (unsigned long long)image->meta_version);
 	if (!call_etag(call, etag))
 		return API_REPLY;
+	/* Nobody knows yet whether it comes to an end. */
+	if (image->state == SERVICE_CREATING)
+		return call_fail(call, CODE_IMAGE_BUSY, "'%s' is being created", image->name);
 	if (field)
 		return call_fail(call, CODE_NAME_EXISTS,
 				 "'%s' exists, and its %s is not the one of the request",
@@ -347,26 +363,47 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 	return answer(call, 200, &created);
 }
 
-enum api_step create_named(struct api_call *call)
+/* The image that has the name; SERVICE_IMAGE_NOT_FOUND: none. */
+static enum service_code find_named(struct api_call *call, const struct service_create *spec,
+				    enum api_step *ret_step)
 {
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+	enum service_code code =
+		service_image_get(call->api->service, call->ref, 0, &image, &call->err);
+
+	if (code == SERVICE_OK)
+		*ret_step = answer_existing(call, spec, &image);
+	return code;
+}
+
+static enum api_step create_or_find(struct api_call *call, const struct service_create *spec)
+{
+	struct service_created created = {.warnings = 0};
+	enum api_step step = API_REPLY;
+	enum service_code code = find_named(call, spec, &step);
+
+	if (code != SERVICE_IMAGE_NOT_FOUND)
+		return code == SERVICE_OK ? step : call_refused(call, code);
+	if (http_header(call->request, "If-Match"))
+		return call_fail(call, CODE_PRECONDITION_FAILED, "If-Match: there is no image '%s'",
+				 call->ref);
+	code = make(call, spec, true, &created);
+	/* Somebody else was faster. */
+	if (code == SERVICE_NAME_EXISTS && find_named(call, spec, &step) == SERVICE_OK)
+		return step;
+	return finish(call, code, &created);
+}
+
+enum api_step create_named(struct api_call *call)
+{
 	CLEANUP(draft_fini) struct draft draft = {.labels = NULL};
-	enum service_code code;
 
 	if (!gate_name(call->ref))
 		return call_fail(call, CODE_INVALID_NAME, "'%s' is not a name", call->ref);
 	if (!parse(call, &draft, true))
 		return API_REPLY;
 	draft.spec.name = call->ref;
-	code = service_image_get(call->api->service, call->ref, 0, &image, &call->err);
-	if (code == SERVICE_OK)
-		return answer_existing(call, &draft.spec, &image);
-	if (code != SERVICE_IMAGE_NOT_FOUND)
-		return call_refused(call, code);
-	if (http_header(call->request, "If-Match"))
-		return call_fail(call, CODE_PRECONDITION_FAILED, "If-Match: there is no image '%s'",
-				 call->ref);
-	return create(call, &draft.spec, true);
+	return create_or_find(call, &draft.spec);
 }
 
 enum api_step create_snapshot(struct api_call *call)

@@ -230,6 +230,8 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 		return code;
 	if (catalog_get(service->catalog, id, &row, &why) < 0)
 		return service_codes_catalog(&why, err);
+	if (row.state == CATALOG_DELETING) /* since it was found */
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
 	code = service_images_fill(service, &row, ret_image, err);
 	if (code == SERVICE_OK && fill_locators(service, id, nowait, ret_image) == VHD_E_AGAIN) {
 		service_image_fini(ret_image);

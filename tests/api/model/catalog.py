@@ -43,6 +43,14 @@ def told(state, image):
             row.version)
 
 
+def first_versions(item, ops):
+    """What an image may have begun with that is first told of like this: each change makes it one more, and a child
+    that begins, is ready, and goes."""
+    changes = sum(op.kind in CHANGES and op.ref == item[0] for op in ops)
+    changes += 3 * sum(op.kind == "create" and op.args["parent"] == item[0] for op in ops)
+    return (item[8],) if item[2] == CREATING else range(item[8] - 1, item[8] - 2 - changes, -1)
+
+
 def heard(body):
     """The same from an answer."""
     return (body["id"], body["name"], body["state"], body["parent"] and body["parent"]["id"], body["frozen"],
@@ -89,12 +97,16 @@ def touched(state, image):
     return with_row(state, image, version=state[image].version + 1) if image else state
 
 
-def created(state, op, stage):
+def begun(state, op):
+    """A creation: one state for each version that the daemon may have begun with."""
+    for version in op.args.get("first") or (1,):
+        row = Row(op.args["name"], CREATING, op.args["parent"], labels=merged((), op.args["labels"]), version=version)
+        yield touched({**state, op.args["uuid"]: row}, row.parent)
+
+
+def created(state, op):
     image = op.args["uuid"]
-    if stage == 0:
-        row = Row(op.args["name"], CREATING, op.args["parent"], labels=merged((), op.args["labels"]))
-        return touched({**state, image: row}, row.parent), image
-    return touched(with_row(state, image, phase=READY, version=2), state[image].parent), image
+    return touched(with_row(state, image, phase=READY, version=state[image].version + 1), state[image].parent)
 
 
 def deleted(state, op):
@@ -149,7 +161,7 @@ def looks(state, op):
 
 
 def tells(state, op):
-    """Whether one image is told of as it is now. It may be on its way out since it was found."""
+    """Whether one image is told of as it is now."""
     image = op.args["found"]
     if image not in state:
         return False
@@ -191,13 +203,13 @@ def steps(state, op, stage):
             return [(state, DONE)] if op.code in codes else []
         if codes:
             return []
-        after, image = created(state, op, 0) if op.kind == "create" else deleted(state, op) \
-            if op.kind == "delete" else patched(state, op)
-        last = op.lost and op.kind not in ("create", "delete")
-        return [(after, DONE if last else (1, image))]
+        if op.kind == "create":
+            return [(after, (1, op.args["uuid"])) for after in begun(state, op)]
+        after, image = deleted(state, op) if op.kind == "delete" else patched(state, op)
+        return [(after, DONE if op.lost and op.kind != "delete" else (1, image))]
     if op.kind == "delete":
         return [(forgotten(state, image), DONE)]
     if op.kind == "create" and stage == 1:
-        return [(created(state, op, 1)[0], DONE if op.lost else (2, image))]
+        return [(created(state, op), DONE if op.lost else (2, image))]
     # The answer tells what the image is when all is done; others may have changed it since.
     return [(state, DONE)] if image in state and told(state, image) == op.body else []

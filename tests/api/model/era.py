@@ -36,6 +36,19 @@ def depth(state, image):
     return 1 + depth(state, parent) if parent in state else 0
 
 
+def find_first_versions(ops, told):
+    """For each creation, from the lowest version that anybody was told."""
+    lowest = {}
+    for op in ops:
+        for item in op.body if isinstance(op.body, list) else [op.body] if op.body else []:
+            lowest[item[0]] = min(lowest.get(item[0], item), item, key=lambda item: item[8])
+    for item in told:
+        lowest.setdefault(item[0], item)
+    for op in ops:
+        if op.kind == "create" and op.args["uuid"] in lowest:
+            op.args["first"] = catalog.first_versions(lowest[op.args["uuid"]], ops)
+
+
 def check_slot(slot, states, told, ops, end):
     """Returns the states in which the slot may be now."""
 
@@ -51,6 +64,7 @@ def check_slot(slot, states, told, ops, end):
         return state if pictures[-1] == told else None
 
     mine = [op for op in ops if op.slot == slot and (op.kind in catalog.CHANGES or not op.lost)]
+    find_first_versions(mine, told)
     try:
         return search(states, [op for op in mine if not busy(op, mine)], final)
     except Wrong as why:
