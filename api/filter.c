@@ -119,6 +119,12 @@ static bool text_has(const struct filter_term *term, const struct service_image 
 	       (image->description && strcasestr(image->description, term->text));
 }
 
+/* Created or changed, not written. */
+static bool since_is(const struct filter_term *term, const struct service_image *image)
+{
+	return image->updated_at >= term->since_ms;
+}
+
 /* "key", "key=value" or "!key". */
 static bool label_is(const struct filter_term *term, const struct service_image *image)
 {
@@ -212,6 +218,20 @@ static const struct {
 	{"writable", writable_is, true},
 };
 
+static bool parse_since(struct filter_term *term, const struct http_field *field, int64_t now_ms,
+			struct problem *problem)
+{
+	if (strcmp(field->name, "since") != 0)
+		return false;
+	term->holds = since_is;
+	if (!number_moment(field->value, now_ms, &term->since_ms))
+		problem_parameter(problem, field->name, CODE_INVALID_VALUE,
+				  "'%.60s' is neither a duration like 30s, 5m, 2h or 7d nor a time "
+				  "like 2026-11-22T06:00:00Z",
+				  field->value);
+	return true;
+}
+
 static bool parse_plain(struct filter_term *term, const struct http_field *field,
 			struct problem *problem)
 {
@@ -257,7 +277,8 @@ uint32_t filter_hash(uint32_t hash, const char *text)
 	return hash;
 }
 
-bool filter_parse(const struct query *query, struct filter *ret_filter, struct problem *problem)
+bool filter_parse(const struct query *query, int64_t now_ms, struct filter *ret_filter,
+		  struct problem *problem)
 {
 	struct filter *filter = ret_filter;
 
@@ -275,7 +296,8 @@ bool filter_parse(const struct query *query, struct filter *ret_filter, struct p
 			return false;
 		}
 		*term = (struct filter_term){.text = field->value};
-		if (!parse_plain(term, field, problem))
+		if (!parse_since(term, field, now_ms, problem) &&
+		    !parse_plain(term, field, problem))
 			parse_fact(term, field, problem);
 		filter->n++;
 		filter->hash +=

@@ -13,7 +13,7 @@
 
 /* Parameters of lists that filter; all must hold. In a value, a comma stands for "or". */
 #define FILTER_PARAMETERS                                                  \
-	"kind state parent root label name pool writable frozen q "        \
+	"kind state parent root label name pool writable frozen q since "  \
 	"depth depth.gt depth.ge depth.lt depth.le depth.ne "              \
 	"virtual_size.gt virtual_size.ge virtual_size.lt virtual_size.le " \
 	"usage.file.gt usage.file.ge usage.file.lt usage.file.le "         \
@@ -30,6 +30,7 @@ struct filter_term {
 	const struct fact *fact;
 	char op[3]; /* "eq", "gt", ... */
 	bool flag;
+	int64_t since_ms;
 	uint64_t numbers[FILTER_NUMBERS];
 	size_t n;
 };
@@ -40,8 +41,10 @@ struct filter {
 	uint32_t hash; /* of all terms, in any order */
 };
 
-/* Takes the filters out of `query`, which must live as long. False: problem set. */
-bool filter_parse(const struct query *query, struct filter *ret_filter, struct problem *problem);
+/* Takes the filters out of `query`, which must live as long. `now_ms` since 1970. False: problem
+ * set. */
+bool filter_parse(const struct query *query, int64_t now_ms, struct filter *ret_filter,
+		  struct problem *problem);
 bool filter_matches(const struct filter *filter, const struct service_image *image);
 
 /* FNV-1a, for hashes in cursors. */

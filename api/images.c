@@ -1,5 +1,6 @@
 /* images.c - looks at images and removes them. */
 #include "call.h"
+#include "embed.h"
 #include "handlers.h"
 #include "image.h"
 
@@ -27,6 +28,34 @@ static enum api_step answer_image(struct api_call *call, const struct view *view
 	return call_put(call, 200, &put);
 }
 
+/* The image alone says nothing of what is embedded: the ETag is that of the whole catalog. */
+static enum api_step answer_embedded(struct api_call *call, const struct view *view, unsigned what,
+				     const struct service_image *image)
+{
+	CLEANUP(service_images_fini) struct service_images any = {0};
+	CLEANUP(json_putp) json_t *items = json_array();
+	const struct service_list want = {.limit = 1};
+	const char *const ids[] = {image->id};
+	enum service_code code =
+		service_image_list(call->api->service, &want, flags(call), &any, &call->err);
+	enum api_step step;
+	char etag[32];
+
+	(void)snprintf(etag, sizeof etag, "c%" PRIu64, any.revision);
+	if (code == SERVICE_OK && !call_etag_weak(call, etag))
+		return API_REPLY;
+	if (code == SERVICE_OK &&
+	    json_array_append_new(items, view_pick(view, image_json(image))) != 0)
+		code = SERVICE_INTERNAL;
+	if (code == SERVICE_OK)
+		code = embed_into(call, what, items, ids);
+	if (code != SERVICE_OK)
+		return call_refused(call, code);
+	step = call_json(call, 200, json_incref(json_array_get(items, 0)));
+	call_header(call, "ETag", "W/\"%s\"", etag);
+	return step;
+}
+
 enum api_step images_get(struct api_call *call)
 {
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
@@ -34,12 +63,15 @@ enum api_step images_get(struct api_call *call)
 	enum service_code code;
 	char etag[32];
 	enum api_step step;
+	unsigned embed;
 
-	if (!view_parse(call, image_sample, &view))
+	if (!embed_parse(call, &embed) || !view_parse(call, image_sample, &view))
 		return API_REPLY;
 	code = service_image_get(call->api->service, call->ref, flags(call), &image, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	if (embed)
+		return answer_embedded(call, &view, embed, &image);
 	(void)snprintf(etag, sizeof etag, "m%" PRIu64, image.meta_version);
 	if (!call_etag(call, etag))
 		return API_REPLY;

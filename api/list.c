@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "embed.h"
 #include "filter.h"
 #include "handlers.h"
 #include "image.h"
@@ -26,6 +27,7 @@ struct list {
 	const char *parent; /* id; NULL = all images */
 	struct order_place after;
 	bool has_after, count;
+	unsigned embed;
 	size_t limit;
 
 	/* what was found: in order, one more than a page at most */
@@ -55,6 +57,24 @@ static void list_fini(struct list *list)
 /* ---- parse
  * --------------------------------------------------------------------------------------------- */
 
+/* Lists with whole images in them are short, and have no columns. */
+static bool parse_embed(struct api_call *call, struct list *list)
+{
+	struct view format;
+
+	if (!embed_parse(call, &list->embed) || !view_parse_format(call, &format))
+		return false;
+	if (list->embed == 0)
+		return true;
+	if (format.format == VIEW_TEXT || format.format == VIEW_CSV)
+		problem_parameter(&call->problem, "embed", CODE_INVALID_VALUE,
+				  "is possible in json and ndjson only");
+	if (list->limit > EMBED_LIST_MAX)
+		problem_parameter(&call->problem, "limit", CODE_INVALID_VALUE,
+				  "with embed, %zu is more than %d", list->limit, EMBED_LIST_MAX);
+	return call->problem.code == CODE_NONE;
+}
+
 static bool parse(struct api_call *call, struct list *list)
 {
 	const char *cursor = query_get(&call->query, "cursor");
@@ -64,8 +84,9 @@ static bool parse(struct api_call *call, struct list *list)
 	query_limit(&call->query, "limit", LIST_MAX, &limit, &call->problem);
 	query_bool(&call->query, "count", &list->count, &call->problem);
 	list->limit = limit;
-	if (!filter_parse(&call->query, &list->filter, &call->problem) ||
-	    !view_parse(call, image_sample, &list->view))
+	if (!filter_parse(&call->query, service_now(call->api->service), &list->filter,
+			  &call->problem) ||
+	    !parse_embed(call, list) || !view_parse(call, image_sample, &list->view))
 		return false;
 	if (!order_parse(sort, &list->order)) {
 		problem_parameter(&call->problem, "sort", CODE_INVALID_VALUE,
@@ -216,11 +237,36 @@ static json_t *rest_json(const struct list *list, const char *next)
 	return out_take(&out);
 }
 
+/* The first `n` images with what is embedded. False: `ret_step` is the answer. */
+static bool embed(struct api_call *call, const struct list *list, size_t n, struct put *items,
+		  enum api_step *ret_step)
+{
+	const char *ids[EMBED_LIST_MAX];
+	enum service_code code;
+
+	if (list->embed == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		ids[i] = list->items[i]->image.id;
+	/* What is picked is picked before: what is embedded needs not be named. */
+	for (size_t i = 0; i < n && items->root; i++) {
+		json_t *picked =
+			view_pick(&list->view, json_incref(json_array_get(items->root, i)));
+
+		items->failed |= json_array_set_new(items->root, i, picked) != 0;
+	}
+	code = items->failed ? SERVICE_INTERNAL : embed_into(call, list->embed, items->root, ids);
+	if (code != SERVICE_OK)
+		*ret_step = call_refused(call, code);
+	return code == SERVICE_OK;
+}
+
 static enum api_step answer(struct api_call *call, const struct list *list)
 {
+	struct view view = list->view;
 	size_t n = list->n > list->limit ? list->limit : list->n;
 	char next[ORDER_CURSOR] = "";
-	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view)};
+	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view) || list->embed};
 	enum api_step step;
 	char etag[32];
 
@@ -233,7 +279,10 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	for (size_t i = 0; i < n; i++)
 		image_put(&items, &list->items[i]->image);
 	put_close(&items, ']');
-	step = view_list_put(call, &list->view, &items, rest_json(list, next), columns);
+	if (!embed(call, list, n, &items, &step))
+		return step;
+	view.n = list->embed ? 0 : view.n;
+	step = view_list_put(call, &view, &items, rest_json(list, next), columns);
 	call_header(call, "ETag", "W/\"%s\"", etag);
 	if (*next)
 		put_link(call, next);

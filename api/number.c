@@ -240,3 +240,34 @@ bool number_vhd_time(const char *text, uint32_t *ret_seconds)
 	tm.tm_mon -= 1;
 	return seconds_of(&tm, ret_seconds);
 }
+
+/* Seconds, unless a letter says otherwise. */
+static bool duration(const char *text, int64_t *ret_ms)
+{
+	static const char letters[] = "smhd";
+	static const int64_t seconds[] = {1, 60, 3600, 86400};
+	size_t len = strspn(text, "0123456789");
+	const char *letter = text[len] != '\0' ? strchr(letters, text[len]) : letters;
+	uint64_t value;
+
+	if (!letter || (text[len] != '\0' && text[len + 1] != '\0') ||
+	    !number_u64(text, len, &value) || value > UINT32_MAX)
+		return false;
+	*ret_ms = (int64_t)value * seconds[letter - letters] * 1000;
+	return true;
+}
+
+bool number_moment(const char *text, int64_t now_ms, int64_t *ret_ms)
+{
+	uint32_t since_2000;
+	int64_t ago_ms;
+
+	if (duration(text, &ago_ms)) {
+		*ret_ms = now_ms - ago_ms;
+		return true;
+	}
+	if (!number_vhd_time(text, &since_2000))
+		return false;
+	*ret_ms = (VHD_EPOCH + since_2000) * 1000;
+	return true;
+}

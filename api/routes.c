@@ -9,7 +9,7 @@
 #include "handlers.h"
 #include "number.h"
 
-#define LIST_PARAMETERS "limit cursor count sort fields format " FILTER_PARAMETERS
+#define LIST_PARAMETERS "limit cursor count sort fields embed format " FILTER_PARAMETERS
 
 static const struct route routes[] = {
 	{HTTP_GET, "/", index_root, .kind = ROUTE_PURE},
@@ -21,11 +21,11 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/pools", pools_list, .kind = ROUTE_WORK, .parameters = "format"},
 	{HTTP_GET, "/v1/pools/{name}", pools_get, .kind = ROUTE_WORK},
 	{HTTP_GET, "/v1/images", list_images, .tagged = true, .kind = ROUTE_TRY,
-	 .parameters = LIST_PARAMETERS, .later = "embed since"},
+	 .parameters = LIST_PARAMETERS},
 	{HTTP_POST, "/v1/images", create_image, .kind = ROUTE_WORK, .body = ROUTE_COLLECT,
 	 .later = "dry_run wait"},
 	{HTTP_GET, "/v1/images/{ref}", images_get, .tagged = true, .kind = ROUTE_TRY,
-	 .parameters = "fields", .later = "embed"},
+	 .parameters = "fields embed"},
 	{HTTP_PUT, "/v1/images/{ref}", create_named, .tagged = true, .kind = ROUTE_WORK,
 	 .body = ROUTE_COLLECT, .later = "dry_run wait"},
 	{HTTP_PATCH, "/v1/images/{ref}", update_image, .tagged = true, .kind = ROUTE_WORK,
@@ -33,7 +33,7 @@ static const struct route routes[] = {
 	{HTTP_DELETE, "/v1/images/{ref}", images_delete, .tagged = true, .kind = ROUTE_WORK,
 	 .parameters = "keep_file missing_ok", .later = "merge recursive confirm dry_run wait"},
 	{HTTP_GET, "/v1/images/{ref}/snapshots", list_children, .tagged = true, .kind = ROUTE_TRY,
-	 .parameters = LIST_PARAMETERS, .later = "embed since"},
+	 .parameters = LIST_PARAMETERS},
 	{HTTP_POST, "/v1/images/{ref}/snapshots", create_snapshot, .tagged = true,
 	 .kind = ROUTE_WORK, .body = ROUTE_COLLECT, .later = "dry_run wait"},
 	{HTTP_POST, "/v1/images/{ref}/actions/freeze", update_freeze, .tagged = true,
@@ -51,7 +51,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/images/{ref}/chain", images_chain, .kind = ROUTE_TRY,
 	 .parameters = "fields format"},
 	{HTTP_GET, "/v1/images/{ref}/children", list_children, .tagged = true, .kind = ROUTE_TRY,
-	 .parameters = LIST_PARAMETERS, .later = "embed since"},
+	 .parameters = LIST_PARAMETERS},
 	{HTTP_GET, "/v1/images/{ref}/data", read_data, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "sector count op", .prepare = read_prepare},
 	{HTTP_PUT, "/v1/images/{ref}/data", write_begin, .tagged = true, .kind = ROUTE_WORK,

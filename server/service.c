@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "service_keeper.h"
 #include "service_main.h"
@@ -17,6 +18,12 @@
 const struct service_about *service_about(const struct service *service)
 {
 	return &service->about;
+}
+
+int64_t service_now(const struct service *service)
+{
+	(void)service;
+	return clock_wall_ms();
 }
 
 /* What a person can do about it. */

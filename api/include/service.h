@@ -110,6 +110,9 @@ struct service_about {
 };
 const struct service_about *service_about(const struct service *service);
 
+/* The time now, in milliseconds since 1970. */
+int64_t service_now(const struct service *service);
+
 enum { SERVICE_CHECKS_MAX = 8 };
 struct service_ready {
 	bool ready;

@@ -109,6 +109,12 @@ const struct service_about *service_about(const struct service *service)
 	return &about;
 }
 
+int64_t service_now(const struct service *service)
+{
+	(void)service;
+	return INT64_C(1790000000000); /* 2026-09-21T13:46:40Z */
+}
+
 void service_ready(struct service *service, struct service_ready *ret_ready)
 {
 	*ret_ready = (struct service_ready){.ready = !service->not_ready, .n_checks = 1};
@@ -140,6 +146,7 @@ static void describe(const struct service *service, const struct fake_image *fro
 					    .creator_version = 0x000A0000,
 					    .meta_version = 17 + from->changes,
 					    .created_at = 1000,
+					    .updated_at = from->updated_at,
 					    .vhd_timestamp = 60};
 	(void)snprintf(ret_image->id, sizeof ret_image->id, "%s", from->id);
 	(void)snprintf(ret_image->name, sizeof ret_image->name, "%s", from->name);

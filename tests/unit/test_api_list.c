@@ -4,6 +4,7 @@
 
 #include "api_client.h"
 #include "filter.h"
+#include "number.h"
 #include "test.h"
 
 static int setup(void **state)
@@ -326,10 +327,48 @@ static void compares_labels(void **state)
 		struct filter filter;
 
 		assert_true(query_parse(&query, rows[i].query, strlen(rows[i].query), &problem));
-		assert_true(filter_parse(&query, &filter, &problem));
+		assert_true(filter_parse(&query, 0, &filter, &problem));
 		assert_int_equal(filter_matches(&filter, &image), rows[i].match);
 		query_fini(&query);
 	}
+}
+
+static void knows_what_has_changed_since(void **state)
+{
+	/* It is 13:46:40 now, and changed at 13:45:40. */
+	static const struct {
+		const char *query;
+		bool match;
+	} rows[] = {
+		{"since=60", true},
+		{"since=60s", true},
+		{"since=59s", false},
+		{"since=1m", true},
+		{"since=7d", true},
+		{"since=4294967295d", true},
+		{"since=0", false},
+		{"since=2026-09-21T13:45:40Z", true},
+		{"since=2026-09-21T13:45:41.000Z", false},
+	};
+	static const char *const wrong[] = {
+		"", "d", "5w", "-1h", "1.5h", "5m3s", "1h ", "4294967296s", "1999-01-01T00:00:00Z"};
+	const struct service_image image = {.name = "a", .updated_at = INT64_C(1789998340000)};
+	int64_t moment;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct problem problem = {.code = CODE_NONE};
+		struct query query = {.n = 0};
+		struct filter filter;
+
+		print_message("%s\n", rows[i].query);
+		assert_true(query_parse(&query, rows[i].query, strlen(rows[i].query), &problem));
+		assert_true(filter_parse(&query, INT64_C(1789998400000), &filter, &problem));
+		assert_int_equal(filter_matches(&filter, &image), rows[i].match);
+		query_fini(&query);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_false(number_moment(wrong[i], 0, &moment));
 }
 
 int main(void)
@@ -345,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(polls_cheaply, setup, teardown),
 		cmocka_unit_test(compares_labels),
+		cmocka_unit_test(knows_what_has_changed_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
