@@ -212,8 +212,8 @@ static void a_guests_fixed_footer_at_the_end_needs_somebody_who_knows(void **sta
 	struct vhd_io io;
 
 	forge_tail(bench, 2);
-	assert_int_equal(reopen(bench, 0), VHD_E_CORRUPT);
-	assert_int_equal(reopen(bench, VHD_WRITE | VHD_RECOVER), VHD_E_CORRUPT);
+	assert_int_equal(reopen(bench, 0), VHD_E_AMBIGUOUS);
+	assert_int_equal(reopen(bench, VHD_WRITE | VHD_RECOVER), VHD_E_AMBIGUOUS);
 	io = memio_io(bench->file);
 	io.hint = VHD_NOT_FIXED;
 	must(bench, vhd_open(bench->engine, &io, VHD_WRITE | VHD_RECOVER, NULL, &bench->disk,
