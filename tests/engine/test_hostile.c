@@ -503,7 +503,7 @@ static void asks_when_a_file_could_be_fixed_or_growing(void **state)
 	assert_int_equal(use_as(file, VHD_IS_FIXED, VHD_WRITE, &footers, got, &err), 0);
 	assert_memory_equal(got, inner.head, 512);
 	assert_memory_equal(got + 512, inner.header, 1024);
-	assert_int_equal(use(file, VHD_WRITE, &footers, got, &err), VHD_E_CORRUPT);
+	assert_int_equal(use(file, VHD_WRITE, &footers, got, &err), VHD_E_AMBIGUOUS);
 	assert_non_null(strstr(err.text, "only who made it knows which it is"));
 	builder_fini(&inner);
 	builder_fini(&fixed);
