@@ -12,6 +12,7 @@
 #include "number.h"
 #include "range.h"
 #include "scope.h"
+#include "values.h"
 #include "writes.h"
 
 static const char id_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -384,6 +385,10 @@ static struct http_response *make_response(struct api_call *call)
 		(void)call_fail(call, CODE_INTERNAL, "no answer");
 	if (call->problem.code == CODE_NONE)
 		return STEAL(call->response);
+	values_fill(&call->problem, &call->query, call->body);
+	/* For the correction, when the daemon did not say which image it is about. */
+	if (call->problem.service.image.name[0] == '\0' && gate_name(call->ref))
+		memcpy(call->problem.service.image.name, call->ref, SERVICE_NAME);
 	return problem_response(&call->problem, call->id, text);
 }
 

@@ -20,7 +20,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_INVALID_VALUE] =
 		{400, false, "invalid-value", "A value is not valid",
 		 "A field, parameter or header has a value of the wrong type or outside its limits.",
-		 "Correct the value that 'detail' or 'errors' names."},
+		 "Correct it as 'detail' says; 'errors' has all that is wrong, with the value that was sent."},
 	[CODE_INVALID_PATH] =
 		{400, false, "invalid-path", "The path is not valid",
 		 "Ids and names never need escaping: '%', empty, '.' and '..' segments are refused.",
@@ -121,7 +121,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_PARENT_MISSING] =
 		{409, false, "parent-missing", "The parent is missing",
 		 "A differencing image is read through its parents, and one of them is not there.",
-		 "See which one: GET /v1/images/{image}/chain"},
+		 "See which one: GET /v1/images/{image}/chain, or name a parent that GET /v1/images lists."},
 	[CODE_PARENT_UUID_MISMATCH] =
 		{409, false, "parent-uuid-mismatch", "The parent is another image",
 		 "The file found in the place of the parent has a different unique id.",

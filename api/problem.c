@@ -136,6 +136,16 @@ static const char *detail(const struct problem *problem)
 	return problem->detail[0] ? problem->detail : codes_info(problem->code)->title;
 }
 
+/* Bytes of a URL may be no text. */
+static void put_value(struct out *out, const char *value)
+{
+	char text[sizeof((struct problem_item *)0)->value];
+
+	(void)snprintf(text, sizeof text, "%s", value);
+	clean(text);
+	out_text(out, "value", text);
+}
+
 static json_t *items_json(const struct problem *problem)
 {
 	struct out list = out_array();
@@ -147,6 +157,8 @@ static json_t *items_json(const struct problem *problem)
 		out_text(&out, item->parameter ? "parameter" : "pointer", item->where);
 		out_text(&out, "code", codes_info(item->code)->name);
 		out_text(&out, "detail", item->detail);
+		if (item->value[0])
+			put_value(&out, item->value);
 		out_add(&list, out_take(&out));
 	}
 	return out_take(&list);

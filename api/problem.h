@@ -21,6 +21,7 @@ struct problem {
 		bool parameter; /* of the query; else a field of the body */
 		char where[80]; /* "limit", or a JSON pointer */
 		char detail[200];
+		char value[80]; /* what the request says there, cut; "": nothing */
 	} items[PROBLEM_ITEMS];
 	size_t n_items;
 	struct service_error service; /* when the daemon said so: image, children, size */

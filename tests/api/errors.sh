@@ -21,6 +21,19 @@ expect_problem 400 invalid-path '/v1/images/a%2Fb'
 expect_problem 400 unknown-parameter '/v1/images?nonsense=1'
 expect_problem 400 invalid-json /v1/images -d '{'
 expect_problem 400 unknown-field /v1/images -d '{"name":"a","size":512,"colour":"red"}'
+expect_problem 400 invalid-value /v1/images -d '{"name":"a","size":"lots","kind":7,"labels":{"x":[]}}'
+check '[.errors[] | [.pointer, .value]] | index([["/size","lots"]]) and index([["/kind","7"]])'
+expect_problem 400 invalid-value '/v1/images?limit=0&depth=deep&frozen=perhaps'
+check '.errors[0] == {"parameter":"limit","code":"invalid-value","detail":"'"'0'"' is not a number from 1 to 1000","value":"0"}'
+expect_problem 400 invalid-value /v1/images/disk/data -X PATCH -d '{"ops":[{"op":"flush"},{"op":"burn"}]}'
+check '.errors[0] | .pointer == "/ops/1/op" and .value == "burn"'
+expect_problem 404 field-not-found /v1/images/disk/fields/none
+check '.correction | contains("/v1/images/disk/fields")'
+expect_problem 400 invalid-name /v1/images -d 'name=a b' -d size=512
+check '.errors[0].value == "a b"'
+expect_problem 422 size-not-representable /v1/images -d name=a -d size=2039G -d block_size=512K
+expect_problem 415 unsupported-media-type /v1/images/disk/data -H 'Content-Encoding: gzip' -T "$work/bytes"
+expect_problem 417 expectation-failed /v1/images/disk/data -H 'Expect: more' -T "$work/bytes"
 expect_problem 422 size-too-large /v1/images -d name=a -d size=3T
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/spaces"
 expect_problem 413 body-too-large /v1/images --data-binary "@$work/spaces"

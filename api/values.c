@@ -1,0 +1,57 @@
+/* values.c - looks up again what was refused, so that no handler has to repeat it. */
+#include "values.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scope.h"
+
+/* The member that a pointer like "/ops/3/base64" names; NULL: it is not there. */
+static const json_t *member(const json_t *body, const char *pointer)
+{
+	while (body && *pointer == '/') {
+		const char *name = pointer + 1;
+		size_t len = strcspn(name, "/");
+
+		body = json_is_array(body) ? json_array_get(body, strtoul(name, NULL, 10))
+					   : json_object_getn(body, name, len);
+		pointer = name + len;
+	}
+	return body;
+}
+
+static void fill(struct problem_item *item, const char *text)
+{
+	(void)snprintf(item->value, sizeof item->value, "%s", text);
+	/* Cut in the middle of a character, it would be no text. */
+	for (size_t len = strlen(item->value);
+	     len + 1 == sizeof item->value && len > 0 && (item->value[len - 1] & 0x80); len--)
+		item->value[len - 1] = '\0';
+}
+
+static void fill_member(struct problem_item *item, const json_t *value)
+{
+	CLEANUP(freep) char *text = NULL;
+
+	if (json_is_string(value)) {
+		fill(item, json_string_value(value));
+		return;
+	}
+	text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	if (text)
+		fill(item, text);
+}
+
+void values_fill(struct problem *problem, const struct query *query, const json_t *body)
+{
+	for (size_t i = 0; i < problem->n_items; i++) {
+		struct problem_item *item = &problem->items[i];
+		const char *text = item->parameter ? query_get(query, item->where) : NULL;
+
+		if (text)
+			fill(item, text);
+		else if (!item->parameter && item->where[0] == '/')
+			fill_member(item, member(body, item->where));
+	}
+}
