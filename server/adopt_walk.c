@@ -290,7 +290,7 @@ static struct adopt_file *add_file(struct adoption *adoption)
 	size_t room = adoption->room ? 2 * adoption->room : 8;
 
 	if (file && adoption->n == adoption->room) {
-		more = reallocarray(adoption->files, room, sizeof *more);
+		more = reallocarray(adoption->files, room, sizeof(struct adopt_file *));
 		if (more) {
 			adoption->files = more;
 			adoption->room = room;

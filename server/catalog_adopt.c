@@ -43,6 +43,7 @@ static int insert_all(struct catalog *catalog, const struct catalog_image *image
 		r = catalog_row_insert(catalog, &row, err);
 		if (r == 0)
 			r = catalog_sql_event(catalog, "image.adopted", row.id, err);
+		CRASH_POINT("catalog.adopt.row");
 	}
 	return r;
 }

@@ -319,6 +319,60 @@ END
 refuses 409 chain-cycle 'is among its own descendants$' "{\"path\":\"$srv/itself.vhd\"}"
 [ "$(count)" -eq $((n + 1)) ] || fail "a refusal has left an image"
 
+# ---- a killed adoption leaves all of the chain, or nothing
+"$VHDTOOL" create "$srv/k-base.vhd" $((1 << 20))
+"$VHDTOOL" child "$srv/k-mid.vhd" "$srv/k-base.vhd"
+"$VHDTOOL" child "$srv/k-leaf.vhd" "$srv/k-mid.vhd"
+kill_at() { # POINT
+	stop_vhdd
+	export VHDD_CRASH_AT=$1
+	start
+	expect 000curl:52 /v1/images -d "{\"name\":\"k\",\"source\":{\"path\":\"$srv/k-leaf.vhd\"}}" 2>/dev/null
+	unset VHDD_CRASH_AT
+	stopped=0
+	wait "$pid" || stopped=$?
+	pid=
+	[ "$stopped" -eq 86 ] || fail "$1 was not reached: $stopped"
+	start
+}
+n=$(count)
+for point in catalog.adopt.row catalog.adopt.row:3 catalog.adopt.commit; do
+	kill_at "$point"
+	[ "$(count)" -eq "$n" ] || fail "a part of the chain is there after $point"
+done
+kill_at catalog.adopt.committed
+[ "$(count)" -eq $((n + 3)) ] || fail "a part of the chain is missing"
+expect 200 /v1/images/k/data
+
+# ---- somebody swaps the file for a link to the canary while it is adopted
+"$VHDTOOL" create "$srv/swap-a.vhd" $((1 << 20))
+ln -s "$work/outside/canary.vhd" "$srv/swap-b.vhd"
+python3 - "$srv" "$work/swapping" <<-'END' &
+	import ctypes, os, sys
+	folder, flag = sys.argv[1:]
+	libc = ctypes.CDLL(None, use_errno=True)
+	open(flag, "w").close()
+	while os.path.exists(flag):  # RENAME_EXCHANGE
+	    libc.renameat2(-100, os.path.join(folder, "swap-a.vhd").encode(), -100,
+	                   os.path.join(folder, "swap-b.vhd").encode(), 2)
+END
+swapper=$!
+until [ -e "$work/swapping" ]; do sleep 0.02; done
+outside=$(id_of "$work/outside/canary.vhd")
+for _ in $(seq 60); do
+	got=$(request /v1/images -d "{\"name\":\"swapped\",\"source\":{\"path\":\"$srv/swap-a.vhd\"}}")
+	case $got in
+		201)
+			check ".image.id != \"$outside\" and (.image.file | startswith(\"$srv/swap-\"))"
+			expect 204 '/v1/images/swapped?keep_file=1' -X DELETE
+			;;
+		403 | 404 | 409) ;;
+		*) fail "a file that is swapped was answered $got: $(head -c 300 "$body")" ;;
+	esac
+done
+rm "$work/swapping"
+wait "$swapper"
+
 # ---- strict: warnings are errors
 "$VHDTOOL" create "$srv/old.vhd" $((1 << 20))
 "$VHDTOOL" child "$srv/young.vhd" "$srv/old.vhd"
