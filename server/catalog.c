@@ -219,24 +219,27 @@ static int insert_rows(struct catalog *catalog, const struct catalog_image *row,
 }
 
 /* Memory comes first: a row that is committed and cannot be remembered would keep its name from all
- * others until the next start. */
+ * others until the next start. Nobody is told of it before it is durable. */
 static int insert(struct catalog *catalog, const struct catalog_image *row,
 		  struct catalog_error *err)
 {
 	struct catalog_node *parent = catalog_index_find(&catalog->index, row->parent_id);
+	struct catalog_node *node;
 	int r;
 
 	(void)pthread_mutex_lock(&catalog->memory);
-	r = catalog_index_add(&catalog->index, row);
+	node = catalog_index_prepare(&catalog->index, row);
 	(void)pthread_mutex_unlock(&catalog->memory);
-	if (r < 0)
-		return catalog_sql_fail(err, r, "catalog: out of memory");
+	if (!node)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
 	r = insert_rows(catalog, row, parent, err);
 	(void)pthread_mutex_lock(&catalog->memory);
-	if (r == 0)
+	if (r == 0) {
+		catalog_index_show(&catalog->index, node);
 		touched(parent, row->updated_at);
-	else
-		catalog_index_remove(&catalog->index, catalog_index_find(&catalog->index, row->id));
+	} else {
+		catalog_index_cancel(&catalog->index, node);
+	}
 	(void)pthread_mutex_unlock(&catalog->memory);
 	return r;
 }

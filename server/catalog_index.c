@@ -42,9 +42,9 @@ void catalog_index_fini(struct catalog_index *index)
 	memset(index, 0, sizeof *index);
 }
 
-static struct catalog_node *found(void *const *slot)
+static struct catalog_node *found(struct catalog_node *const *slot)
 {
-	return slot ? *slot : NULL;
+	return slot && !(*slot)->hidden ? *slot : NULL;
 }
 
 struct catalog_node *catalog_index_find(const struct catalog_index *index,
@@ -137,24 +137,49 @@ static void free_nodep(struct catalog_node *const *node)
 		free_node(*node);
 }
 
-int catalog_index_add(struct catalog_index *index, const struct catalog_image *image)
+struct catalog_node *catalog_index_prepare(struct catalog_index *index,
+					   const struct catalog_image *image)
 {
 	CLEANUP(free_nodep) struct catalog_node *node = calloc(1, sizeof *node);
-	struct catalog_node *parent = NULL;
 	bool named = image->state != CATALOG_DELETING;
 
 	if (!node || copy_image(image, &node->image) < 0)
-		return CATALOG_E_NOMEM;
+		return NULL;
 	node->image.children = 0;
-	if (!ids_is_zero(image->parent_id))
-		parent = catalog_index_find(index, image->parent_id);
+	node->hidden = true;
 	if (!tsearch(node, &index->by_id, compare_id))
-		return CATALOG_E_NOMEM;
+		return NULL;
 	if (named && !tsearch(node, &index->by_name, compare_name)) {
 		(void)tdelete(node, &index->by_id, compare_id);
-		return CATALOG_E_NOMEM;
+		return NULL;
 	}
-	link_node(index, parent, STEAL(node));
+	return STEAL(node);
+}
+
+void catalog_index_show(struct catalog_index *index, struct catalog_node *node)
+{
+	struct catalog_node *parent = NULL;
+
+	if (!ids_is_zero(node->image.parent_id))
+		parent = catalog_index_find(index, node->image.parent_id);
+	node->hidden = false;
+	link_node(index, parent, node);
+}
+
+void catalog_index_cancel(struct catalog_index *index, struct catalog_node *node)
+{
+	(void)tdelete(node, &index->by_name, compare_name);
+	(void)tdelete(node, &index->by_id, compare_id);
+	free_node(node);
+}
+
+int catalog_index_add(struct catalog_index *index, const struct catalog_image *image)
+{
+	struct catalog_node *node = catalog_index_prepare(index, image);
+
+	if (!node)
+		return CATALOG_E_NOMEM;
+	catalog_index_show(index, node);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 struct catalog_node {
 	struct catalog_image image;
 	struct catalog_node *parent, *first_child, *next, *previous; /* siblings */
+	bool hidden; /* has a place, and is not there for anybody yet */
 };
 
 struct catalog_index {
@@ -21,7 +22,13 @@ struct catalog_node *catalog_index_find(const struct catalog_index *index,
 					const uint8_t id[IDS_SIZE]);
 struct catalog_node *catalog_index_find_name(const struct catalog_index *index, const char *name);
 
-/* Adds a copy below its parent, which is there already. CATALOG_E_NOMEM at worst. */
+/* A copy that nobody finds before it is shown, below its parent, which is there already; showing
+ * cannot fail. Or it is cancelled. An image with a name that is not taken; NULL: no memory. */
+struct catalog_node *catalog_index_prepare(struct catalog_index *index,
+					   const struct catalog_image *image);
+void catalog_index_show(struct catalog_index *index, struct catalog_node *node);
+void catalog_index_cancel(struct catalog_index *index, struct catalog_node *node);
+/* Both at once. CATALOG_E_NOMEM at worst. */
 int catalog_index_add(struct catalog_index *index, const struct catalog_image *image);
 /* A node without children. */
 void catalog_index_remove(struct catalog_index *index, struct catalog_node *node);
