@@ -60,6 +60,34 @@ static void takes_a_form(void **state)
 	exchange_fini(&exchange);
 }
 
+static void says_what_kind_a_file_is(void **state)
+{
+	static const struct {
+		const char *kind;
+		enum service_adopt_kind wanted;
+	} rows[] = {
+		{"fixed", SERVICE_ONLY_FIXED},
+		{"dynamic", SERVICE_ONLY_GROWING},
+		{"differencing", SERVICE_ONLY_GROWING},
+	};
+	struct service *service = *state;
+	struct exchange plain = {"POST", "/v1/images", .body = "source.path=/srv/plain.vhd"};
+
+	(void)exchange_json(service, &plain, 201);
+	assert_int_equal(service->adopt.kind, SERVICE_ANY_KIND);
+	exchange_fini(&plain);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char body[96];
+		struct exchange exchange = {"POST", "/v1/images", .body = body};
+
+		(void)snprintf(body, sizeof body, "source.path=/srv/x.vhd&source.kind=%s",
+			       rows[i].kind);
+		(void)exchange_json(service, &exchange, 201);
+		assert_int_equal(service->adopt.kind, rows[i].wanted);
+		exchange_fini(&exchange);
+	}
+}
+
 static void refuses_sources(void **state)
 {
 	static const struct {
@@ -75,6 +103,8 @@ static void refuses_sources(void **state)
 		 "/source/mode: \"copy\" is not supported yet"},
 		{"{\"path\":\"/srv/x\",\"mode\":\"move\"}", 400, "invalid-value",
 		 "/source/mode: must be one of: adopt, link, copy"},
+		{"{\"path\":\"/srv/x\",\"kind\":\"raw\"}", 400, "invalid-value",
+		 "/source/kind: must be one of: fixed, dynamic, differencing"},
 		{"{\"path\":\"/srv/x\",\"check\":\"deep\"}", 400, "invalid-value",
 		 "/source/check: must be one of: quick"},
 		{"{\"path\":\"/srv/x\",\"search_path\":\"/srv\"}", 400, "invalid-value",
@@ -114,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(adopts_a_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(takes_a_form, setup, teardown),
+		cmocka_unit_test_setup_teardown(says_what_kind_a_file_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_sources, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_what_the_daemon_cannot_do, setup, teardown),
 	};
