@@ -344,7 +344,7 @@ static void put_all(struct put *put)
 	put_open(put, NULL, '{');
 	put_open(put, "empty", '[');
 	put_close(put, ']');
-	put_string(put, "te\"xt", "a{[:");
+	put_string(put, "a\"b", "a{[:");
 	put_number(put, "zero", 0);
 	put_number(put, "most", INT64_MAX);
 	put_open(put, "list", '[');
@@ -366,7 +366,7 @@ static void puts_members_as_text(void **state)
 	(void)state;
 	put_all(&put);
 	assert_string_equal(put.text.data,
-			    "{\"empty\":[],\"te\\u0022xt\":\"a{[:\",\"zero\":0,"
+			    "{\"empty\":[],\"a\\u0022b\":\"a{[:\",\"zero\":0,"
 			    "\"most\":9223372036854775807,\"list\":[true,null,{},null,\"x\"],"
 			    "\"last\":false}");
 	put_fini(&put);
