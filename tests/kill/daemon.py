@@ -63,7 +63,7 @@ class Daemon:
         self.state, self.socket = os.path.join(folder, "state"), os.path.join(folder, "socket")
         self.log = os.path.join(folder, "log")
         self.process = None
-        self.starts = []  # seconds until it was ready
+        self.starts = []  # seconds until it was ready, and how busy the machine was with other things
         self.busy = False  # is it run by the other configuration?
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "busy.conf"), "w", encoding="ascii") as file:
@@ -91,7 +91,7 @@ class Daemon:
             client = Client(self.socket)
             try:
                 if client.ask("GET", "/readyz")[0] == 200:
-                    self.starts.append(time.monotonic() - begin)
+                    self.starts.append((time.monotonic() - begin, os.getloadavg()[0] / os.cpu_count()))
                     return True
             except Lost:
                 time.sleep(0.005)
