@@ -52,6 +52,9 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 		return catalog_why.code == CATALOG_E_CHANGED
 			       ? compare(service, id, version, err)
 			       : service_codes_catalog(&catalog_why, err);
+	/* Its first name is still there when it could not be removed after the creation. */
+	if (!place.adopted && pool_settle(&place.folder, id, &why) < 0)
+		return service_codes_vhd(&why, err);
 	if (place_remove(&place, &why) < 0)
 		return service_codes_vhd(&why, err);
 	CRASH_POINT("delete.removed");
