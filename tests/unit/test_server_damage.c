@@ -1,5 +1,5 @@
-/* test_server_damage.c - a catalog with a wrong byte, or one that was cut: refused, or right. Never
- * a crash, never a wrong chain. */
+/* test_server_damage.c - a catalog with a wrong byte or a lost page, or one that was cut: refused,
+ * or right. Never a crash, never a wrong chain. */
 #include "catalog.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "rng.h"
 #include "test.h"
 
-enum { IMAGES = 40, TRIES = 2000 };
+enum { IMAGES = 40, TRIES = 2000, PAGE = 4096 };
 
 static struct catalog_image rows[IMAGES];
 
@@ -72,13 +72,17 @@ static void expect_right(struct catalog *catalog)
 	}
 }
 
-/* One byte is another one, or the end is missing. */
+/* One byte is another one, the end is missing, or a page is lost. */
 static size_t damage(struct rng *rng, uint8_t *bytes, size_t len)
 {
 	size_t at = rng_below(rng, len);
 
 	if (rng_one_in(rng, 10))
 		return at;
+	if (rng_one_in(rng, 10)) {
+		memset(bytes + at / PAGE * PAGE, 0, PAGE);
+		return len;
+	}
 	bytes[at] ^= (uint8_t)(1 + rng_below(rng, 255));
 	return len;
 }

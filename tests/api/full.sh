@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# A state folder whose disk becomes full in every phase: what would need room is refused, all else goes on, and with
+# room the daemon goes on by itself.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq mount python3
+mkdir "$work/small"
+mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null || {
+	echo 'skipped: needs to mount a small file system'
+	exit 77
+}
+at_end() { umount "$work/small"; }
+state=$work/small/state
+checker=$(dirname "$0")/../fault
+fill() { dd if=/dev/zero of="$work/small/filler" bs=64K 2>/dev/null || :; } # until it ends at ENOSPC
+free() { rm -f "$work/small/filler"; }
+wait_ready() { # STATUS
+	local try
+	for try in $(seq 200); do
+		[ "$(request /readyz)" = "$1" ] && return
+		sleep 0.05
+	done
+	fail "/readyz does not become $1 within $try looks: $(cat "$body")"
+}
+in_order() { # all image files are what other programs understand
+	PYTHONPATH=$checker python3 -c 'import pathlib, sys, vhdfile
+for path in pathlib.Path(sys.argv[1]).glob("*.vhd"):
+	vhdfile.check(path)' "$state/images" || fail "$1: an image file is damaged"
+}
+start_vhdd
+random 1048576 "$work/piece"
+random 4096 "$work/page"
+image disk 256M
+image other 16M
+expect 200 /v1/images/other/data -T "$work/page"
+
+# ---- uploads until there is no room
+pieces=0
+while status=$(request "/v1/images/disk/data?offset=$((pieces * 4))M" -T "$work/piece") && [ "$status" = 200 ]; do
+	pieces=$((pieces + 1))
+done
+[ "$status" = 507 ] || fail "a full disk is answered $status"
+check '.code == "no-space"'
+[ "$pieces" -gt 16 ] || fail "only $pieces pieces found room"
+fill
+
+readable() {
+	local i
+	for i in 0 $((pieces / 2)) $((pieces - 1)); do
+		expect 206 /v1/images/disk/data -r "$((i * 4194304))-$((i * 4194304 + 1048575))"
+		same "$work/piece" "$body" "$1: piece $i"
+	done
+	expect 206 /v1/images/other/data -r 0-4095
+	same "$work/page" "$body" "$1: the other image"
+	expect 200 /v1/images
+}
+readable 'while full'
+
+# ---- what needs room is refused, more than once, and leaves nothing
+for _ in 1 2; do
+	expect_problem 507 no-space '/v1/images/disk/data?offset=252M' -T "$work/piece"
+	expect_problem 507 no-space '/v1/images/other/data?offset=8M' -T "$work/page"
+	expect_problem 507 no-space /v1/images -d name=more -d size=1G
+	expect_problem 507 no-space /v1/images -d name=kid -d parent=other
+done
+expect 404 /v1/images/more
+expect 404 /v1/images/kid
+[ -z "$(find "$state/images" -name '.new-*')" ] || fail "a .new- file is left"
+readable 'after the refusals'
+in_order 'while full'
+# What is allocated needs none.
+expect 200 /v1/images/disk/data -T "$work/piece"
+
+# ---- the end and a start without room
+stop_vhdd
+[ "$stopped" -eq 0 ] || fail "status $stopped without room"
+fill
+start_vhdd_without_room() {
+	"$VHDD" --state-dir "$state" --listen "unix:$socket" >>"$work/log" 2>&1 &
+	pid=$!
+	until [ "$(request /healthz)" = 200 ]; do
+		kill -0 "$pid" 2>/dev/null || die "vhdd does not start without room"
+		sleep 0.02
+	done
+}
+start_vhdd_without_room
+readable 'started while full'
+expect_problem 507 no-space /v1/images -d name=more -d size=1G
+in_order 'started while full'
+
+# ---- room again: nobody has to do anything
+free
+wait_ready 200
+expect 200 '/v1/images/other/data?offset=8M' -T "$work/page"
+expect 201 /v1/images -d name=more -d size=1G
+expect 201 /v1/images -d name=kid -d parent=other
+readable 'with room'
+
+# ---- what is closed makes room even when there is none
+fill
+expect 204 /v1/images/kid -X DELETE
+expect 204 /v1/images/disk -X DELETE
+free
+wait_ready 200
+expect 200 '/v1/images/other/data?offset=12M' -T "$work/page"
+expect 206 /v1/images/other/data -r 12582912-12587007
+same "$work/page" "$body" 'after all'
+in_order 'at the end'
+finish

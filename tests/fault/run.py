@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Lets each call of the daemon fail, once and from then on, in each scenario.
+
+usage: run.py VHDD LIBRARY [--taste N] [--every N] [--jobs N] [--only SCENARIO] [--kind KIND] [--seed N]
+"""
+
+import argparse
+import errno
+import fnmatch
+import multiprocessing
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+import scenarios
+import sites
+from daemon import FOR_EVER, HALF, JANSSON, ONE, OTHERS, OURS, SQLITE, ZERO, Daemon, Failure
+from world import World
+
+FOLDER = pathlib.Path(__file__).parent
+# Few files may stay open, and nothing is flushed but when somebody asks for it.
+CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n"
+
+TRANSFERS = "pread64 preadv64v2 read pwrite64 pwritev64 write"
+CHANGES = "ftruncate64 fallocate64 posix_fallocate64"
+OPENS = "open64 openat64 syscall opendir fdopendir"
+NAMES = "link linkat rename unlink unlinkat mkdir realpath access readlink getcwd"
+LOOKS = "fstat64 stat64 lstat64 fstatat64 fstatvfs64 readdir64"
+SYNCS = "fsync fdatasync"
+LOCKS = "fcntl64 flock"
+SOCKETS = "socket bind listen connect shutdown getsockname getpeername getsockopt setsockopt getnameinfo"
+STREAMS = "accept4 recv send sendmsg sendfile64 poll eventfd"
+MEMORY = "malloc calloc realloc reallocarray strdup strndup vasprintf posix_memalign tsearch"
+LIBRARY_MEMORY = MEMORY.replace(" realloc", "")  # the sanitizer needs it for new threads
+FILES = f"{TRANSFERS} {CHANGES} {OPENS} {NAMES} {LOOKS} {SYNCS} {LOCKS} posix_fadvise64 close dup"
+ROOM = f"pwrite64 pwritev64 write {CHANGES} {SYNCS} open64 openat64 link linkat rename mkdir"
+
+
+class Kind:
+    def __init__(self, name, error, parts, calls, bursts=(1, FOR_EVER), most=None, also=(), lost=False):
+        self.name, self.error, self.parts, self.calls = name, error, parts, calls.split()
+        self.bursts, self.most, self.also, self.lost = bursts, most, set(also), lost
+
+
+KINDS = [
+    Kind("EIO", errno.EIO, OURS, f"{FILES} {SOCKETS} getrlimit64 setrlimit64 getrandom"),
+    Kind("ENOSPC", errno.ENOSPC, OURS, ROOM),
+    Kind("EDQUOT", errno.EDQUOT, OURS, ROOM),
+    Kind("EINTR", errno.EINTR, OURS, f"{FILES} sigwaitinfo sigtimedwait getrandom connect", bursts=(3,)),
+    # Flags of a file that cannot be asked for are no lock that is held.
+    Kind("EAGAIN", errno.EAGAIN, OURS, f"{LOCKS} preadv64v2 pthread_create getrandom sigtimedwait", also=(422,)),
+    Kind("EMFILE", errno.EMFILE, OURS, f"{OPENS} socket dup fcntl64"),
+    Kind("one byte", ONE, OURS, TRANSFERS),
+    Kind("half", HALF, OURS, TRANSFERS),
+    # A file that ends too early is taken for damaged.
+    Kind("nothing", ZERO, OURS, "pread64 preadv64v2 read pwrite64 pwritev64 getrandom", also=(422,)),
+    Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse {OPENS} mkdir"),
+    Kind("SQLite: EIO", errno.EIO, SQLITE, f"{FILES} mmap"),
+    # Each takes the second that the daemon needs to see that there is room again.
+    Kind("SQLite: ENOSPC", errno.ENOSPC, SQLITE, ROOM, most=3),
+    Kind("SQLite: EDQUOT", errno.EDQUOT, SQLITE, ROOM, most=3),
+    Kind("SQLite: EINTR", errno.EINTR, SQLITE, FILES, bursts=(3,)),
+    Kind("SQLite: half", HALF, SQLITE, TRANSFERS),
+    Kind("SQLite: no memory", errno.ENOMEM, SQLITE, MEMORY, most=40),
+    Kind("jansson: no memory", errno.ENOMEM, JANSSON, MEMORY, most=40),
+    # Without any memory libmicrohttpd accepts nobody, and tries for ever. And it forgets who has been resumed when
+    # it cannot poll at once: until something else happens on that thread.
+    Kind("libraries: no memory", errno.ENOMEM, OTHERS, LIBRARY_MEMORY, bursts=(1,), most=40, lost=True),
+    # From then on no client would ever get an answer.
+    Kind("libraries: EIO", errno.EIO, OTHERS, f"{STREAMS} {SOCKETS} fcntl64", bursts=(1,), most=20, lost=True),
+    Kind("libraries: EINTR", errno.EINTR, OTHERS, STREAMS, bursts=(3,), most=20, lost=True),
+    Kind("libraries: EMFILE", errno.EMFILE, OTHERS, "accept4 eventfd socket", bursts=(1,)),
+    Kind("libraries: one byte", ONE, OTHERS, "recv send sendfile64"),
+]
+
+
+class Runner:
+    """Runs scenarios on a daemon of its own."""
+
+    def __init__(self, options, name):
+        self.options, self.runs, self.told, self.world = options, 0, set(), None
+        self.found, self.sites, self.works, self.calls = [], {}, 0, 0
+        self.random = random.Random(f"{options.seed} {name}")
+
+    def fresh(self):
+        self.collect()
+        self.works += 1
+        work = pathlib.Path(self.options.work) / f"{os.getpid()}-{self.works}"
+        work.mkdir()
+        self.world = World(Daemon(self.options.program, self.options.library, work, CONFIG))
+        self.world.daemon.start()
+
+    def collect(self):
+        if not self.world:
+            return
+        self.world.daemon.kill()
+        for at, (call, seen, failed) in self.world.daemon.page.sites().items():
+            before = self.sites.get(at, (call, 0, 0))
+            self.sites[at] = (call, before[1] + seen, before[2] + failed)
+        shutil.rmtree(self.world.daemon.work)
+        self.world = None
+
+    def once(self, scenario, kind, number, burst):
+        """One run, in which the call `number` fails; whether there was such a call."""
+        world, page = self.world, self.world.daemon.page
+        world.begin()
+        steps = scenario(world)
+        next(steps)
+        world.ends = {65} if kind.name == "SQLite: EIO" else set()
+        world.also, world.may_be_lost, world.lacks_memory = kind.also, kind.lost, "memory" in kind.name
+        world.arm(kind.parts, kind.calls, kind.error, number, burst)
+        next(steps, None)
+        failed, self.last, self.calls = page.failed, page.last, page.calls
+        world.disarm()
+        self.runs += 1
+        world.settle()
+        next(steps, None)
+        world.may_end = False
+        world.check()
+        world.clear()
+        return failed > 0
+
+    def guarded(self, scenario, kind, number, burst):
+        self.last = ("", 0)
+        try:
+            return self.once(scenario, kind, number, burst)
+        except Exception as why:  # all that went wrong is told, and the next run starts afresh
+            if self.world:
+                self.last = self.world.daemon.page.last
+            self.report(scenario, kind, number, burst, why)
+            self.fresh()
+            return True
+
+    def report(self, scenario, kind, number, burst, why):
+        text = str(why) if isinstance(why, Failure) else "".join(traceback.format_exception(why))
+        how = "once" if burst == 1 else "for ever" if burst == FOR_EVER else f"{burst} times"
+        key = (scenario.__name__, kind.name, burst, self.last, text[:60])
+        if key not in self.told:
+            self.told.add(key)
+            self.found.append((scenario.__name__, kind.name, how, number, self.last, text))
+
+    def numbers(self, scenario, kind, burst):
+        """Which calls shall fail: all, or as many as there is time for."""
+        most = kind.most
+        if not most and self.options.every == 1:
+            yield from range(100000)
+        self.guarded(scenario, kind, FOR_EVER, burst)
+        step = max(self.options.every, -(-self.calls // most) if most else 1)
+        yield from range(self.random.randrange(step), self.calls, step)
+
+    def taste(self, scenario):
+        """A few kinds of failure, and of each a few calls."""
+        for kind in self.random.sample(KINDS, self.options.taste):
+            burst = self.random.choice(kind.bursts)
+            self.guarded(scenario, kind, FOR_EVER, burst)
+            for number in self.random.sample(range(self.calls), min(2, self.calls)):
+                self.guarded(scenario, kind, number, burst)
+
+    def all(self, scenario):
+        for kind in KINDS:
+            if self.options.kind not in (None, kind.name):
+                continue
+            for burst in kind.bursts:
+                for number in self.numbers(scenario, kind, burst):
+                    if not self.guarded(scenario, kind, number, burst):
+                        break
+
+    def scenario(self, scenario):
+        self.fresh()
+        if self.options.taste:
+            self.taste(scenario)
+        else:
+            self.all(scenario)
+        try:
+            self.world.check_empty()
+            self.world.stop()
+        except Failure as why:
+            self.report(scenario, Kind("the end", 0, 0, ""), 0, 0, why)
+        self.collect()
+
+
+def fail(failures, text):
+    failures.append(text)
+    print("FAILED:", text, flush=True)
+
+
+def work(job):
+    options, name = job
+    runner = Runner(options, name)
+    begin = time.monotonic()
+    runner.scenario(getattr(scenarios, name))
+    return name, runner.runs, time.monotonic() - begin, runner.found, runner.sites
+
+
+def read_list(name):
+    """{first words: reason} of a file of lines `words: reason`."""
+    lines = (FOLDER / name).read_text().splitlines()
+    return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def judge_sites(options, seen, failures):
+    """Every call that may fail is known, and has failed."""
+    known = set(options.calls)
+    harmless = read_list("harmless.txt")
+    for symbol in sorted(sites.undefined(options.program) - known):
+        if not any(fnmatch.fnmatchcase(symbol, pattern) for pattern in harmless):
+            fail(failures, f"{symbol}() is neither made to fail nor listed in harmless.txt")
+    places, tails = sites.find(options.program, known - {"clock_gettime"})
+    for call in sorted(set(tails)):
+        fail(failures, f"{call}() is a tail call somewhere, whose site cannot be told")
+    named = sites.name(options.program, places)
+    excuses = read_list("unhit.txt")
+    hit, excused, used = 0, 0, set()
+    for place, site in sorted(named.items(), key=lambda item: item[1].where):
+        if seen.get(place, ("", 0, 0))[2]:
+            hit += 1
+        elif f"{site.function} {site.call}" in excuses:
+            used.add(f"{site.function} {site.call}")
+            excused += 1
+        else:
+            reached = "reached, but never failed" if place in seen else "never reached"
+            fail(failures, f"{site.where}: {site.call}() in {site.function}(): {reached}")
+    for words in sorted(set(excuses) - used):
+        fail(failures, f"unhit.txt: '{words}' is hit, or is not there any more")
+    print(f"sites {len(places)}, hit {hit}, excused {excused}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("library")
+    parser.add_argument("--taste", type=int, help="so many kinds of failure for each scenario, and a few calls of each")
+    parser.add_argument("--every", type=int, default=1, help="only each n-th call; sites are not judged then")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--kind")
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("VHDD_SEED", time.time_ns() % 1000000)))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where syncs cost nothing
+    names = options.only or [scenario.__name__ for scenario in scenarios.ALL]
+    runs, seen, failures = 0, {}, []
+    with tempfile.TemporaryDirectory(prefix="vhdd-fault-", dir=shm) as options.work:
+        with multiprocessing.Pool(options.jobs) as pool:
+            for name, n, seconds, found, some in pool.imap_unordered(work, [(options, name) for name in names]):
+                print(f"{name}: {n} runs in {seconds:.1f} s, {len(found)} failures", flush=True)
+                runs += n
+                for at, (call, met, failed) in some.items():
+                    before = seen.get(at, (call, 0, 0))
+                    seen[at] = (call, before[1] + met, before[2] + failed)
+                for failure in found:
+                    fail(failures, describe(options, failure))
+        options.calls = known_calls(options)
+    if options.every == 1 and not (options.taste or options.only or options.kind):
+        judge_sites(options, seen, failures)
+    print(f"runs {runs}, failures {len(failures)}")
+    return 1 if failures else 0
+
+
+def known_calls(options):
+    work = pathlib.Path(options.work) / "names"
+    work.mkdir()
+    daemon = Daemon(options.program, options.library, work)
+    daemon.run("--version")
+    return [name for name in daemon.page.names() if name]
+
+
+def describe(options, failure):
+    scenario, kind, how, number, (call, place), text = failure
+    where = ""
+    if place:
+        site = sites.name(options.program, {place: call})[place]
+        where = f" in {site.function}(), {site.where}"
+    return f"{scenario}, {kind} {how} from call {number}; last {call}(){where}: {text}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
