@@ -65,7 +65,8 @@ struct settling {
 	struct pool_dir *pool;
 };
 
-/* Created to the end, but for its first name. */
+/* Created to the end, but for its first name, which may still be there when the deletion of the
+ * image has begun. */
 static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 {
 	const struct settling *settling = ctx;
@@ -75,33 +76,37 @@ static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 
 	ids_format(id, text);
 	if (!catalog_brief(settling->service->catalog, id, &brief) ||
-	    brief.state != CATALOG_READY || brief.adopted)
+	    brief.state == CATALOG_CREATING || brief.adopted)
 		log_warning("%s: .new-%s belongs to no image", pool_path(settling->pool), text);
 	else if (pool_settle(settling->pool, id, &why) < 0)
 		log_error("%s", why.text);
 	return 0;
 }
 
-int service_recover(struct service *service, char *ret_why)
+static void settle_all(struct service *service)
 {
-	struct catalog_error why = {0};
-	struct vhd_error vhd_why;
-	int r = catalog_each(service->catalog, CATALOG_CREATING, undo_create, service, &why);
+	struct vhd_error why;
 
-	CRASH_POINT("restart.creations");
-	if (r == 0)
-		r = catalog_each(service->catalog, CATALOG_DELETING, finish_delete, service, &why);
-	CRASH_POINT("restart.deletions");
-	if (r < 0) {
-		(void)snprintf(ret_why, SERVICE_WHY, "recovery: %s", why.text);
-		return -1;
-	}
 	for (size_t i = 0; i < service->pools.n; i++) {
 		struct settling settling = {service, service->pools.items[i].pool};
 
-		if (pool_each_new(settling.pool, settle, &settling, &vhd_why) < 0)
-			log_error("%s", vhd_why.text);
+		if (pool_each_new(settling.pool, settle, &settling, &why) < 0)
+			log_error("%s", why.text);
 	}
+}
+
+int service_recover(struct service *service, char *ret_why)
+{
+	struct catalog_error why = {0};
+	int r = catalog_each(service->catalog, CATALOG_CREATING, undo_create, service, &why);
+
+	CRASH_POINT("restart.creations");
+	settle_all(service);
 	CRASH_POINT("restart.settled");
-	return 0;
+	if (r == 0)
+		r = catalog_each(service->catalog, CATALOG_DELETING, finish_delete, service, &why);
+	CRASH_POINT("restart.deletions");
+	if (r < 0)
+		(void)snprintf(ret_why, SERVICE_WHY, "recovery: %s", why.text);
+	return r < 0 ? -1 : 0;
 }

@@ -222,7 +222,7 @@ bool crash_step(struct crash *crash)
 		memio_replay(live, event);
 	if (event->kind == MEM_WRITE)
 		range_changed(crash, event->file, index, event->off, event->len);
-	else if (event->kind == MEM_FLUSH)
+	else if (event->kind == MEM_FLUSH && !(crash->lies && crash->lies(crash->lies_ctx, event)))
 		flushed(crash, event);
 	if (memio_size(live) != size)
 		size_changed(crash, event->file, index, memio_size(live));

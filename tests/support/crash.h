@@ -13,7 +13,7 @@
 #include "memio.h"
 #include "rng.h"
 
-enum { CRASH_FILES = 8, CRASH_VERSIONS = 32 };
+enum { CRASH_FILES = 64, CRASH_VERSIONS = 32 };
 
 /* One thing that may or may not have reached the disk. Version 0 is what was durable. */
 struct crash_choice {
@@ -45,6 +45,9 @@ struct crash {
 	 * or the other way round; NULL: none. Goes with units of a sector. */
 	bool (*tears)(void *ctx, unsigned file, const uint8_t bytes[512]);
 	void *tears_ctx;
+	/* Flushes that a disk only pretends; NULL: none. */
+	bool (*lies)(void *ctx, const struct mem_event *flush);
+	void *lies_ctx;
 	struct rng rng; /* where they tear */
 };
 

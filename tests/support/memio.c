@@ -85,23 +85,39 @@ void memjournal_on_flush(struct memjournal *journal, void (*hook)(void *ctx, uns
 	journal->hook_ctx = ctx;
 }
 
-static void journal_add(struct memio *file, struct mem_event event)
+static void add(struct memjournal *journal, struct mem_event *event)
 {
-	struct memjournal *journal = file->journal;
-	struct mem_event *copy;
-
-	if (!journal)
-		return;
-	copy = must_alloc(sizeof *copy);
-	*copy = event;
-	copy->file = file->number;
 	(void)pthread_mutex_lock(&journal->lock);
 	if (journal->length == journal->room) {
 		journal->room = journal->room ? journal->room * 2 : 64;
 		journal->events = must_grow(journal->events, journal->room * sizeof(void *));
 	}
-	journal->events[journal->length++] = copy;
+	journal->events[journal->length++] = event;
 	(void)pthread_mutex_unlock(&journal->lock);
+}
+
+static void journal_add(struct memio *file, struct mem_event event)
+{
+	struct mem_event *copy;
+
+	if (!file->journal)
+		return;
+	copy = must_alloc(sizeof *copy);
+	*copy = event;
+	copy->file = file->number;
+	add(file->journal, copy);
+}
+
+void memjournal_append(struct memjournal *journal, const struct mem_event *event)
+{
+	struct mem_event *copy = must_alloc(sizeof *copy);
+
+	*copy = *event;
+	if (event->data) {
+		copy->data = must_raw((size_t)event->len);
+		memcpy(copy->data, event->data, (size_t)event->len);
+	}
+	add(journal, copy);
 }
 
 struct memio *memio_clone(struct memio *file, struct memjournal *journal)

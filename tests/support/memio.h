@@ -28,6 +28,8 @@ void memjournal_free(struct memjournal *journal);
 size_t memjournal_length(struct memjournal *journal);
 /* Valid until the journal is freed; other threads may append meanwhile. */
 const struct mem_event *memjournal_event(struct memjournal *journal, size_t index);
+/* What others recorded: takes a copy of the event, and of `len` bytes of its data. */
+void memjournal_append(struct memjournal *journal, const struct mem_event *event);
 /* Called in the middle of every flush: after the point up to which it covers, before it answers. */
 void memjournal_on_flush(struct memjournal *journal, void (*hook)(void *ctx, unsigned file),
 			 void *ctx);
