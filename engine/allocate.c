@@ -67,6 +67,8 @@ static int grow(struct image *image, struct dirty_block *dirty, struct vhd_error
 	dirty->start = start / VHD_SECTOR;
 	dirty->before = writer->end;
 	r = put_footer(image, end, err);
+	if (r == 0 && MUTANT(3))
+		r = put_footer(image, 0, err);
 	CRASH_POINT("allocate.grown");
 	if (r < 0)
 		r = vhd_wrap(err, r, "grow the file for block %u", dirty->block);

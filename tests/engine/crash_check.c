@@ -222,7 +222,8 @@ static bool recover(struct rig_files *files, int image, bool on)
 
 	if (open_disk(files, image, VHD_WRITE | VHD_RECOVER, &disk, &err) < 0) {
 		rig->refused += rig->torn;
-		if (rig->torn && err.code == VHD_E_CORRUPT)
+		/* Only entries of the table have no second copy. */
+		if (rig->torn && err.code == VHD_E_CORRUPT && strstr(err.text, "block table"))
 			return true;
 		return rig_wrong(rig, "image %d is lost: %s", image, err.text);
 	}

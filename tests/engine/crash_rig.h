@@ -13,8 +13,8 @@
 enum { RIG_IMAGES = 4, RIG_ABSENT = 0, RIG_ZERO = 1 };
 
 /* What a disk does in a power cut. RIG_ATOMIC: sectors are old or new. RIG_TORN: sectors of
- * metadata may also tear; then recovery may refuse, but never err. RIG_PAGES: pages of 4 KiB are
- * old or new.
+ * metadata may also tear; then recovery may refuse the table, but never err. RIG_PAGES: pages of 4
+ * KiB are old or new.
  */
 enum rig_profile { RIG_ATOMIC, RIG_TORN, RIG_PAGES };
 
