@@ -10,7 +10,6 @@
 #include "body.h"
 #include "cors.h"
 #include "number.h"
-#include "range.h"
 #include "scope.h"
 #include "values.h"
 #include "writes.h"
@@ -95,7 +94,7 @@ void call_header(struct api_call *call, const char *name, const char *format, ..
 	va_start(args, format);
 	(void)vsnprintf(value, sizeof value, format, args);
 	va_end(args);
-	if (!http_response_header(call->response, name, "%s", value))
+	if (!http_response_add(call->response, name, value))
 		(void)no_memory(call);
 }
 
@@ -332,6 +331,8 @@ enum api_step api_call_collected(struct api_call *call)
 	checksum_add(&call->checksum, call->collected.data, call->collected.len);
 	if (!call_checksum(call, 0, 0))
 		return API_REPLY;
+	if (call->route->parse)
+		return call->route->parse(call) ? run_step(call) : API_REPLY;
 	call->body = body_parse(call->collected.data, call->collected.len, &call->problem);
 	buf_fini(&call->collected);
 	return call->body ? run_step(call) : API_REPLY;
@@ -401,10 +402,10 @@ static bool must_close(const struct api_call *call)
 
 static bool common_headers(struct http_response *response, const char *id)
 {
-	return http_response_header(response, "X-Request-Id", "%s", id) &&
-	       http_response_header(response, "X-Content-Type-Options", "nosniff") &&
+	return http_response_add(response, "X-Request-Id", id) &&
+	       http_response_add(response, "X-Content-Type-Options", "nosniff") &&
 	       (http_response_get(response, "Cache-Control") ||
-		http_response_header(response, "Cache-Control", "no-store"));
+		http_response_add(response, "Cache-Control", "no-store"));
 }
 
 struct http_response *api_call_response(struct api_call *call)

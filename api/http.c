@@ -70,38 +70,41 @@ void http_response_free(struct http_response *response)
 	if (!response)
 		return;
 	drop_body(response);
-	for (size_t i = 0; i < response->n_headers; i++) {
-		free(response->headers[i].name);
+	for (size_t i = 0; i < response->n_headers; i++)
 		free(response->headers[i].value);
-	}
 	free(response);
 }
 
-bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
+/* Takes over the value. */
+static bool add_header(struct http_response *response, const char *name, char *value)
 {
-	struct http_line line = {0};
-	char *value = NULL;
-	va_list args;
-	int n;
-
-	if (response->n_headers == HTTP_HEADERS_MAX)
+	if (!value || response->n_headers == HTTP_HEADERS_MAX) {
+		free(value);
 		return false;
-	va_start(args, format);
-	n = vasprintf(&value, format, args);
-	va_end(args);
-	if (n < 0)
-		return false;
+	}
 	for (char *c = value; *c != '\0'; c++) {
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
 	}
-	line = (struct http_line){.name = strdup(name), .value = value};
-	if (!line.name) {
-		free(value);
-		return false;
-	}
-	response->headers[response->n_headers++] = line;
+	response->headers[response->n_headers++] = (struct http_line){.name = name, .value = value};
 	return true;
+}
+
+bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
+{
+	char *value = NULL;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&value, format, args);
+	va_end(args);
+	return n >= 0 && add_header(response, name, value);
+}
+
+bool http_response_add(struct http_response *response, const char *name, const char *value)
+{
+	return add_header(response, name, strdup(value));
 }
 
 const char *http_response_get(const struct http_response *response, const char *name)

@@ -78,9 +78,9 @@ struct http_stream {
 
 enum { HTTP_HEADERS_MAX = 24 }; /* of one response */
 
-/* A header of a response, which owns both. */
+/* A header of a response, which owns its value. */
 struct http_line {
-	char *name;
+	const char *name; /* lives for ever */
 	char *value;
 };
 
@@ -104,10 +104,12 @@ struct http_response {
 struct http_response *http_response_new(unsigned status);
 void http_response_free(struct http_response *response); /* NULL is fine */
 
-/* Appends a header, formatted. Control characters of the value become '?'. False: no memory, or no
- * room. */
+/* Appends a header, formatted; the name must live for ever. Control characters of the value become
+ * '?'. False: no memory, or no room. */
 bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same of a value that is text already. */
+bool http_response_add(struct http_response *response, const char *name, const char *value);
 /* Value of the first header of that name (any case), or NULL. */
 const char *http_response_get(const struct http_response *response, const char *name);
 
