@@ -14,11 +14,15 @@
 
 void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT])
 {
-	int at = 0;
+	static const char digits[] = "0123456789abcdef";
 
-	for (int i = 0; i < VHD_ID_SIZE; i++)
-		at += snprintf(ret_text + at, (size_t)(ID_TEXT - at), "%s%02x",
-			       i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
+	for (int i = 0; i < VHD_ID_SIZE; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*ret_text++ = '-';
+		*ret_text++ = digits[id[i] >> 4];
+		*ret_text++ = digits[id[i] & 15];
+	}
+	*ret_text = '\0';
 }
 
 static void printable(const uint8_t raw[4], char ret_text[5])
