@@ -32,7 +32,8 @@ static bool too_deep(const char *data, size_t len)
 	return false;
 }
 
-static json_t *parse_json(const char *data, size_t len, struct problem *problem)
+/* `before`: lines before `data`. */
+static json_t *parse_json(const char *data, size_t len, int before, struct problem *problem)
 {
 	json_error_t error;
 	json_t *body;
@@ -43,8 +44,8 @@ static json_t *parse_json(const char *data, size_t len, struct problem *problem)
 	}
 	body = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
 	if (!body) {
-		problem_set(problem, CODE_INVALID_JSON, "line %d, column %d: %s", error.line,
-			    error.column, error.text);
+		problem_set(problem, CODE_INVALID_JSON, "line %d, column %d: %s",
+			    before + error.line, error.column, error.text);
 		return NULL;
 	}
 	if (!json_is_object(body)) {
@@ -109,7 +110,7 @@ static json_t *parse(const char *data, size_t len, struct problem *problem)
 		len--;
 	}
 	if (len > 0 && (*data == '{' || *data == '['))
-		return parse_json(data, len, problem);
+		return parse_json(data, len, 0, problem);
 	while (len > 0 && data[len - 1] != '\0' && strchr(blanks, data[len - 1]))
 		len--;
 	if (len > 0)
@@ -120,19 +121,65 @@ static json_t *parse(const char *data, size_t len, struct problem *problem)
 	return body;
 }
 
-json_t *body_parse(const char *data, size_t len, struct problem *problem)
+/* The library also calls text wrong for which it has no memory; what is wrong is so twice. */
+static bool twice(struct problem *problem)
 {
-	json_t *body = parse(data, len, problem), *probe;
+	json_t *probe = json_object();
 
-	if (body || problem->code == CODE_INTERNAL)
-		return body;
-	/* The library also calls text wrong for which it has no memory; what is wrong is so twice.
-	 */
-	probe = json_object();
 	problem->code = CODE_NONE;
 	problem->n_items = 0;
 	if (!probe)
 		problem_set(problem, CODE_INTERNAL, "no memory");
 	json_decref(probe);
-	return probe ? parse(data, len, problem) : NULL;
+	return probe != NULL;
+}
+
+json_t *body_parse(const char *data, size_t len, struct problem *problem)
+{
+	json_t *body = parse(data, len, problem);
+
+	if (body || problem->code == CODE_INTERNAL)
+		return body;
+	return twice(problem) ? parse(data, len, problem) : NULL;
+}
+
+static bool add_line(json_t *list, const char *data, size_t len, int before,
+		     struct problem *problem)
+{
+	json_t *item;
+
+	while (len > 0 && memchr(blanks, *data, strlen(blanks))) {
+		data++;
+		len--;
+	}
+	if (len == 0)
+		return true;
+	item = parse_json(data, len, before, problem);
+	if (!item && problem->code != CODE_INTERNAL && twice(problem))
+		item = parse_json(data, len, before, problem);
+	if (item && json_array_append_new(list, item) != 0)
+		problem_set(problem, CODE_INTERNAL, "no memory");
+	return problem->code == CODE_NONE;
+}
+
+json_t *body_parse_lines(const char *data, size_t len, const char *name, size_t max,
+			 struct problem *problem)
+{
+	CLEANUP(json_putp) json_t *list = json_array();
+	CLEANUP(json_putp) json_t *body = json_object();
+	int line = 0;
+
+	while (list && len > 0 && json_array_size(list) <= max) {
+		const char *end = memchr(data, '\n', len);
+		size_t n = end ? (size_t)(end - data) + 1 : len;
+
+		if (!add_line(list, data, n, line++, problem))
+			return NULL;
+		data += n;
+		len -= n;
+	}
+	if (body && list && json_object_set(body, name, list) == 0)
+		return STEAL(body);
+	problem_set(problem, CODE_INTERNAL, "no memory");
+	return NULL;
 }

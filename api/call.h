@@ -11,6 +11,7 @@
 #include "problem.h"
 #include "put.h"
 #include "query.h"
+#include "range.h"
 #include "routes.h"
 
 enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10, CALL_HEADER = 512 /* value with NUL */ };
@@ -31,6 +32,12 @@ struct call_write {
 	char etag[SERVICE_ETAG]; /* this one */
 };
 
+/* A body that is a small head and octets. */
+struct call_octets {
+	size_t at; /* in what was collected; 0: there are none */
+	struct content_range range;
+};
+
 struct api_call {
 	const struct api *api;
 	const struct http_request *request;
@@ -45,6 +52,7 @@ struct api_call {
 
 	struct buf collected;
 	json_t *body; /* what was collected; an object */
+	struct call_octets octets;
 	struct service_data *data;
 	struct call_write write;
 	struct checksum checksum;
@@ -90,6 +98,8 @@ void call_header(struct api_call *call, const char *name, const char *format, ..
 bool call_etag(struct api_call *call, const char *etag);
 /* The same for a weak ETag, which no If-Match but "*" names. */
 bool call_etag_weak(struct api_call *call, const char *etag);
+/* Must the request name an ETag, and has not? */
+bool call_unguarded(const struct api_call *call);
 /* Does the request have an If-Match that names ETags? */
 bool call_compares(const struct api_call *call);
 

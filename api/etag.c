@@ -6,6 +6,13 @@
 
 #include "range.h"
 
+bool call_unguarded(const struct api_call *call)
+{
+	return call->api->require_if_match && call->route->guarded &&
+	       !http_header(call->request, "If-Match") &&
+	       !http_header(call->request, "If-None-Match");
+}
+
 /* `mark` is "W/" for a weak one. */
 static bool check_etag(struct api_call *call, const char *mark, const char *etag)
 {
@@ -13,6 +20,14 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 	const char *none = http_header(call->request, "If-None-Match");
 	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
 
+	if (call_unguarded(call)) {
+		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
+			       etag);
+		(void)call_fail(call, CODE_PRECONDITION_REQUIRED,
+				"%s needs If-Match here; the ETag is now %s\"%s\"",
+				http_method_name(call->request->method), mark, etag);
+		return false;
+	}
 	if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
 		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
 			       etag);

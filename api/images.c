@@ -87,7 +87,8 @@ enum service_code image_guard(struct api_call *call, uint64_t *ret_version)
 	char etag[32];
 
 	*ret_version = 0;
-	if (!http_header(call->request, "If-Match") && !http_header(call->request, "If-None-Match"))
+	if (!http_header(call->request, "If-Match") &&
+	    !http_header(call->request, "If-None-Match") && !call_unguarded(call))
 		return SERVICE_OK;
 	code = service_image_get(call->api->service, call->ref, 0, &image, &call->err);
 	if (code != SERVICE_OK)

@@ -35,6 +35,8 @@ static const char *const features[] = {
 	"data.ranges",
 	"data.put",
 	"data.patch",
+	"data.patch.byterange",
+	"data.patch.lines",
 	"data.compare",
 	"data.flush",
 	"data.detect_zeroes",

@@ -2,6 +2,7 @@
 #include "call.h"
 #include "data.h"
 #include "handlers.h"
+#include "patch.h"
 
 #include <string.h>
 
@@ -17,15 +18,18 @@ static json_t *words(const char *const *list, size_t n)
 static struct out common(struct api_call *call)
 {
 	static const char *const allow[] = {"GET", "HEAD", "PUT", "PATCH", "POST", "OPTIONS"};
-	static const char *const features[] = {"flush",   "zero",          "discard",
-					       "write",   "extents",       "ranges",
-					       "compare", "detect_zeroes", "digest"};
-	const char *path = service_about(call->api->service)->unix_socket;
+	static const char *const features[] = {
+		"flush",  "zero",    "discard",       "write",  "extents",
+		"ranges", "compare", "detect_zeroes", "digest", "byterange-patch"};
+	const struct service_about *about = service_about(call->api->service);
+	const char *path = about->unix_socket;
 	struct out out = out_object();
 
 	out_json(&out, "allow", words(allow, sizeof allow / sizeof *allow));
 	out_number(&out, "sector_size", 512);
 	out_number(&out, "preferred_write_size", 2 << 20);
+	out_number(&out, "max_readers", about->workers);
+	out_number(&out, "max_writers", about->workers);
 	out_json(&out, "features", words(features, sizeof features / sizeof *features));
 	out_text_or_null(&out, "unix_socket", path ? path : "");
 	return out;
@@ -36,7 +40,7 @@ static enum api_step answer(struct api_call *call, struct out *out)
 	enum api_step step = call_json(call, 200, out_take(out));
 
 	call_header(call, "Allow", "GET, HEAD, PUT, PATCH, POST, OPTIONS");
-	call_header(call, "Accept-Patch", "application/json");
+	call_header(call, "Accept-Patch", "%s", patch_types);
 	call_header(call, "Accept-Ranges", "bytes");
 	return step;
 }

@@ -1,5 +1,6 @@
 /* patch.c - PATCH of content: small operations, in order, all of them looked at before the first
  * one is done. */
+#include "patch.h"
 #include "call.h"
 #include "data.h"
 #include "handlers.h"
@@ -13,7 +14,9 @@
 #include "fields.h"
 #include "scope.h"
 
-enum { SECTOR = 512, OPS_MAX = 256, WRITE_MAX = 64 << 10 };
+enum { SECTOR = 512, WRITE_MAX = 64 << 10 };
+
+const char patch_types[] = "application/json, message/byterange, application/vnd.vhdd.ops+ndjson";
 
 enum kind { ZERO, DISCARD, WRITE, FLUSH };
 static const char *const kinds[] = {"zero", "discard", "write", "flush"};
@@ -21,7 +24,8 @@ static const char *const kinds[] = {"zero", "discard", "write", "flush"};
 struct op {
 	enum kind kind;
 	uint64_t offset, length;
-	unsigned char *data; /* WRITE, heap */
+	const void *data;    /* WRITE */
+	unsigned char *heap; /* where it is when it came as base64 */
 };
 struct ops {
 	struct op *items; /* heap */
@@ -32,7 +36,7 @@ struct ops {
 static void ops_fini(struct ops *ops)
 {
 	for (size_t i = 0; i < ops->n; i++)
-		free(ops->items[i].data);
+		free(ops->items[i].heap);
 	free(ops->items);
 }
 
@@ -84,10 +88,11 @@ static void parse_octets(struct fields *fields, struct op *op)
 	if (!text)
 		return;
 	len = strlen(text);
-	op->data = malloc(len / 4 * 3 + 1);
-	if (!op->data)
+	op->heap = malloc(len / 4 * 3 + 1);
+	op->data = op->heap;
+	if (!op->heap)
 		problem_set(fields->problem, CODE_INTERNAL, "no memory");
-	else if (!base64_decode(text, len, op->data, &got) || got == 0 || got > WRITE_MAX)
+	else if (!base64_decode(text, len, op->heap, &got) || got == 0 || got > WRITE_MAX)
 		fields_error(fields, "base64", CODE_INVALID_VALUE,
 			     "is not base64 of 1 byte to 64 KiB");
 	op->length = got;
@@ -130,22 +135,45 @@ static void parse_list(struct api_call *call, json_t *list, struct ops *ops)
 	}
 }
 
+static bool make_room(struct api_call *call, struct ops *ops, size_t n)
+{
+	ops->items = calloc(n, sizeof *ops->items);
+	if (!ops->items)
+		(void)call_fail(call, CODE_INTERNAL, "no memory");
+	return ops->items != NULL;
+}
+
+/* The octets behind the head of a part are one write. */
+static bool take_octets(struct api_call *call, struct ops *ops)
+{
+	const struct buf *body = &call->collected;
+
+	if (!make_room(call, ops, 1))
+		return false;
+	ops->items[0] = (struct op){.kind = WRITE,
+				    .offset = call->octets.range.first,
+				    .length = body->len - call->octets.at,
+				    .data = body->data + call->octets.at};
+	ops->n = 1;
+	ops->writes = true;
+	return true;
+}
+
 static bool parse(struct api_call *call, struct ops *ops)
 {
 	json_t *list = json_object_get(call->body, "ops");
 	size_t n = list ? json_array_size(list) : 1;
 	struct fields top = {.object = call->body, .problem = &call->problem, .path = ""};
 
-	if (n == 0 || n > OPS_MAX) {
+	if (call->octets.at > 0)
+		return take_octets(call, ops);
+	if (n == 0 || n > PATCH_OPS_MAX) {
 		problem_field(&call->problem, "/ops", CODE_INVALID_VALUE,
-			      "must be an array of 1 to %d operations", OPS_MAX);
+			      "must be an array of 1 to %d operations", PATCH_OPS_MAX);
 		return false;
 	}
-	ops->items = calloc(n, sizeof *ops->items);
-	if (!ops->items) {
-		(void)call_fail(call, CODE_INTERNAL, "no memory");
+	if (!make_room(call, ops, n))
 		return false;
-	}
 	if (list) {
 		(void)fields_get(&top, "ops");
 		parse_list(call, list, ops);
@@ -205,6 +233,10 @@ static enum api_step patch_answer(struct api_call *call)
 
 static bool all_inside(struct api_call *call, const struct ops *ops)
 {
+	if (call->octets.at > 0 &&
+	    !range_content_fits(&call->octets.range, ops->items[0].length,
+				service_data_info(call->data)->size, &call->problem))
+		return false;
 	for (size_t i = 0; i < ops->n; i++) {
 		if (ops->items[i].kind != FLUSH &&
 		    !data_inside(call, ops->items[i].offset, ops->items[i].length))

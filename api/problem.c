@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "accept.h"
 #include "buf.h"
 #include "out.h"
 #include "scope.h"
@@ -111,7 +112,7 @@ bool problem_wants_text(const char *accept)
 	const char *text = accept ? strcasestr(accept, "text/plain") : NULL;
 	const char *json = accept ? strcasestr(accept, "json") : NULL;
 
-	return text && (!json || text < json);
+	return text && (!json || text < json) && accept_allows(accept, "text/plain");
 }
 
 /* The correction with the image it is about. */
@@ -243,7 +244,9 @@ static char *problem_text(const struct problem *problem, const char *advice)
 {
 	struct buf buf = {0};
 
-	buf_printf(&buf, "%s: %s\n%s\n", codes_info(problem->code)->name, detail(problem), advice);
+	buf_printf(&buf, "%s: ", codes_info(problem->code)->name);
+	buf_line(&buf, detail(problem), strlen(detail(problem)));
+	buf_printf(&buf, "\n%s\n", advice);
 	return buf_take(&buf, NULL);
 }
 
@@ -260,6 +263,8 @@ static bool add_headers(struct http_response *response, const struct problem *pr
 		ok = http_response_header(response, "Retry-After", "%u", wait);
 	if (ok && problem->allow[0])
 		ok = http_response_header(response, "Allow", "%s", problem->allow);
+	if (ok && problem->accept_patch)
+		ok = http_response_header(response, "Accept-Patch", "%s", problem->accept_patch);
 	if (ok && problem->content_range[0])
 		ok = http_response_header(response, "Content-Range", "%s", problem->content_range);
 	if (ok && problem->etag[0])

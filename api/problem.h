@@ -26,6 +26,7 @@ struct problem {
 	size_t n_items;
 	struct service_error service; /* when the daemon said so: image, children, size */
 	char allow[64];               /* of method-not-allowed */
+	const char *accept_patch;     /* of unsupported-media-type; static, or NULL */
 	char content_range[64];       /* of 416: where the disk ends */
 	char etag[80];                /* of precondition-failed: the ETag now */
 	bool has_completed;           /* of PATCH: so many operations were done before this */

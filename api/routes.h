@@ -29,10 +29,14 @@ struct route {
 	/* Looks at parameters and headers before anything else; false: it has set the problem. May
 	 * be NULL. */
 	bool (*prepare)(struct api_call *call);
+	/* ROUTE_COLLECT: makes call->body of what was collected; false: it has set the problem.
+	 * NULL: JSON or a form. */
+	bool (*parse)(struct api_call *call);
 	/* ROUTE_UPLOAD: one piece, and the end. */
 	bool (*piece)(struct api_call *call, const void *data, size_t len);
 	route_fn *end;
-	bool tagged; /* has an ETag, and looks at If-Match and If-None-Match itself */
+	bool tagged;  /* has an ETag, and looks at If-Match and If-None-Match itself */
+	bool guarded; /* must name one of them where the configuration says so */
 };
 
 const struct route *routes_all(size_t *ret_n);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "accept.h"
 #include "scope.h"
 #include "table.h"
 
@@ -20,9 +21,10 @@ void view_fini(struct view *view)
 
 static enum view_format by_accept(const char *accept)
 {
-	if (accept && strcasestr(accept, "application/x-ndjson"))
+	if (accept && strcasestr(accept, "application/x-ndjson") &&
+	    accept_allows(accept, "application/x-ndjson"))
 		return VIEW_NDJSON;
-	if (accept && strcasestr(accept, "text/csv"))
+	if (accept && strcasestr(accept, "text/csv") && accept_allows(accept, "text/csv"))
 		return VIEW_CSV;
 	return problem_wants_text(accept) ? VIEW_TEXT : VIEW_JSON;
 }

@@ -24,6 +24,8 @@ struct key {
 		section, name, offsetof(struct config, field), standard, min, max, help, NULL \
 	}
 
+static const char *const no_yes[] = {"no", "yes", NULL};
+
 static const struct key keys[] = {
 	KEY("cache", "size", cache_size, 128ULL << 20, 1ULL << 20, 1ULL << 40,
 	    "memory for the metadata of images"),
@@ -46,6 +48,8 @@ static const struct key keys[] = {
 	KEY("limits", "depth_warning", depth_warn, 30, 2, 1024,
 	    "images of a chain that deserve a warning"),
 	KEY("limits", "images_open", images_open, 1024, 8, 1ULL << 20, "image files kept open"),
+	{"http", "require_if_match", offsetof(struct config, require_if_match), 0, 0, 0,
+	 "must changes of images and of content name an ETag: no or yes", no_yes},
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };
@@ -325,7 +329,6 @@ void config_print(const struct config *config, FILE *out)
 		else
 			(void)fprintf(out, "%" PRIu64 "\n", value);
 	}
-	(void)fprintf(out, "\n[http]\n");
 	print_names("hosts", "names that the Host header may say, a blank between", &config->hosts,
 		    out);
 	print_names("origins", "origins of foreign pages that may use the API, a blank between",

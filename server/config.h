@@ -27,18 +27,19 @@ struct config_names {
 };
 
 struct config {
-	uint64_t cache_size;     /* bytes of metadata the engine keeps */
-	uint64_t flush_bytes;    /* dirty bytes of an image that start a flush */
-	uint64_t flush_blocks;   /* dirty blocks of an image that start a flush */
-	uint64_t flush_ms;       /* age of the oldest dirty byte that starts a flush */
-	uint64_t log_level;      /* enum log_level */
-	uint64_t workers;        /* threads that may block */
-	uint64_t connections;    /* beyond this many: 503 */
-	uint64_t header_seconds; /* for the headers of a request */
-	uint64_t body_seconds;   /* for each 64 KiB of a body */
-	uint64_t depth_max;      /* images of one chain */
-	uint64_t depth_warn;     /* from here on a warning */
-	uint64_t images_open;    /* image files kept open */
+	uint64_t cache_size;       /* bytes of metadata the engine keeps */
+	uint64_t flush_bytes;      /* dirty bytes of an image that start a flush */
+	uint64_t flush_blocks;     /* dirty blocks of an image that start a flush */
+	uint64_t flush_ms;         /* age of the oldest dirty byte that starts a flush */
+	uint64_t log_level;        /* enum log_level */
+	uint64_t workers;          /* threads that may block */
+	uint64_t connections;      /* beyond this many: 503 */
+	uint64_t header_seconds;   /* for the headers of a request */
+	uint64_t body_seconds;     /* for each 64 KiB of a body */
+	uint64_t depth_max;        /* images of one chain */
+	uint64_t depth_warn;       /* from here on a warning */
+	uint64_t images_open;      /* image files kept open */
+	uint64_t require_if_match; /* 1: changes must name an ETag */
 	char roots[CONFIG_ROOTS_MAX][CONFIG_PATH]; /* folders that adopted images may lie in */
 	size_t n_roots;
 	struct config_pool pools[CONFIG_POOLS_MAX]; /* besides `default` */

@@ -95,7 +95,10 @@ static void point(const struct config_names *names, const char *ret_list[CONFIG_
 static int serve(struct options *options, struct service *service, const sigset_t *ends)
 {
 	const char *hosts[CONFIG_NAMES_MAX + 1], *origins[CONFIG_NAMES_MAX + 1];
-	const struct api api = {.service = service, .hosts = hosts, .origins = origins};
+	const struct api api = {.service = service,
+				.hosts = hosts,
+				.origins = origins,
+				.require_if_match = options->config.require_if_match != 0};
 	char why[HTTPD_WHY];
 	struct httpd *httpd;
 	int sign;

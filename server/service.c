@@ -104,6 +104,7 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 		.default_pool = "default",
 		.depth_max = (unsigned)config->depth_max,
 		.depth_warn = (unsigned)config->depth_warn,
+		.workers = (unsigned)config->workers,
 	};
 	r = open_parts(service, state_dir, config, ret_why);
 	if (r == 0)

@@ -45,7 +45,8 @@ struct api {
 	const char *const *hosts; /* names that Host may say besides literal addresses and
 				     localhost; NULL at the end */
 	const char *const
-		*origins; /* foreign origins whose pages may change things; NULL at the end */
+		*origins;      /* foreign origins whose pages may change things; NULL at the end */
+	bool require_if_match; /* changes of images and of content must name an ETag */
 };
 
 enum {

@@ -107,6 +107,7 @@ struct service_about {
 	const char *unix_socket; /* path, or NULL */
 	const char *default_pool;
 	unsigned depth_max, depth_warn;
+	unsigned workers; /* requests that are worked on at once, beside those from memory */
 };
 const struct service_about *service_about(const struct service *service);
 

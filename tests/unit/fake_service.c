@@ -103,7 +103,8 @@ const struct service_about *service_about(const struct service *service)
 						   .unix_socket = "/run/vhdd/vhdd.sock",
 						   .default_pool = "default",
 						   .depth_max = 1024,
-						   .depth_warn = 30};
+						   .depth_warn = 30,
+						   .workers = 8};
 
 	(void)service;
 	return &about;

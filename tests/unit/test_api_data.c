@@ -560,7 +560,10 @@ static void tells_its_capabilities(void **state)
 	assert_int_equal(exchange_number(&exchange, "virtual_size"), SIZE);
 	assert_int_equal(exchange_number(&exchange, "block_size"), FAKE_BLOCK);
 	assert_string_equal(exchange_text(&exchange, "unix_socket"), "/run/vhdd/vhdd.sock");
-	assert_string_equal(exchange_header(&exchange, "Accept-Patch"), "application/json");
+	assert_string_equal(exchange_header(&exchange, "Accept-Patch"),
+			    "application/json, message/byterange, application/vnd.vhdd.ops+ndjson");
+	assert_int_equal(exchange_number(&exchange, "max_readers"), 8);
+	assert_int_equal(exchange_number(&exchange, "max_writers"), 8);
 	exchange_fini(&exchange);
 }
 
