@@ -52,6 +52,7 @@ int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_cata
 		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
 	(void)pthread_mutex_init(&catalog->writer, NULL);
 	(void)pthread_mutex_init(&catalog->memory, NULL);
+	catalog_turns_init(&catalog->turns);
 	catalog->depth_max = depth_max;
 	catalog->path = strdup(path);
 	r = catalog->path ? load(catalog, path, err)
@@ -70,6 +71,7 @@ void catalog_close(struct catalog *catalog)
 		return;
 	catalog_setup_close(catalog);
 	catalog_index_fini(&catalog->index);
+	catalog_turns_fini(&catalog->turns);
 	(void)pthread_mutex_destroy(&catalog->memory);
 	(void)pthread_mutex_destroy(&catalog->writer);
 	free(catalog->path);
@@ -78,24 +80,20 @@ void catalog_close(struct catalog *catalog)
 
 /* ---- what all changes share ---- */
 
-/* Takes the writer's lock and finds the image. NULL: there is none, and the lock is not held. */
+/* Takes a turn with the image and its parent. NULL: there is none, and no turn is taken. */
 static struct catalog_node *enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
-				  struct catalog_error *err)
+				  struct catalog_turn *turn, struct catalog_error *err)
 {
 	struct catalog_node *node;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	*turn = (struct catalog_turn){0};
+	catalog_turn_take_of(catalog, turn, id);
 	node = catalog_index_find(&catalog->index, id);
 	if (!node) {
-		(void)pthread_mutex_unlock(&catalog->writer);
+		catalog_turn_leave(catalog, turn);
 		(void)catalog_sql_fail(err, CATALOG_E_NOT_FOUND, "no such image");
 	}
 	return node;
-}
-
-static void leave(struct catalog *catalog)
-{
-	(void)pthread_mutex_unlock(&catalog->writer);
 }
 
 static sqlite3_stmt *use_id(struct catalog *catalog, enum catalog_statement statement,
@@ -248,16 +246,19 @@ int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err)
 {
 	struct catalog_image row = *image;
+	struct catalog_turn turn = {.name = row.name};
 	int r;
 
 	row.state = CATALOG_CREATING;
 	row.version += !row.version;
 	row.created_at = row.updated_at = catalog_sql_now();
-	(void)pthread_mutex_lock(&catalog->writer);
+	memcpy(turn.ids[0], row.id, IDS_SIZE);
+	memcpy(turn.ids[1], row.parent_id, IDS_SIZE);
+	catalog_turn_take(catalog, &turn);
 	r = may_insert(catalog, &row, err);
 	if (r == 0)
 		r = insert(catalog, &row, err);
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
@@ -291,7 +292,8 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  const struct catalog_seal *parent_seal, struct catalog_error *err)
 {
 	struct catalog_image row;
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
@@ -310,14 +312,15 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		catalog_parent_sealed(node->parent, parent_seal, row.updated_at);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
 int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		 const struct catalog_seal *seal, struct catalog_error *err)
 {
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
@@ -337,7 +340,7 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		sealed(node, seal);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
@@ -346,7 +349,8 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err)
 {
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	sqlite3_stmt *stmt;
 	int64_t now = catalog_sql_now();
 	int r;
@@ -377,7 +381,7 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], ui
 		catalog_index_unname(&catalog->index, node);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
@@ -409,7 +413,8 @@ static int forget_rows(struct catalog *catalog, const struct catalog_node *node,
 
 int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err)
 {
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	int64_t now = catalog_sql_now();
 	int r;
 
@@ -427,7 +432,7 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct c
 		catalog_index_remove(&catalog->index, node);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
@@ -436,7 +441,8 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct c
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err)
 {
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
@@ -455,14 +461,15 @@ int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		*ret_generation = ++node->image.generation;
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
 int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       const struct catalog_usage *usage, struct catalog_error *err)
 {
-	struct catalog_node *node = enter(catalog, id, err);
+	struct catalog_turn turn;
+	struct catalog_node *node = enter(catalog, id, &turn, err);
 	sqlite3_stmt *stmt;
 	int r;
 
@@ -485,6 +492,6 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		node->image.usage = *usage;
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	leave(catalog);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }

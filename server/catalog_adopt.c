@@ -89,10 +89,11 @@ static int remember(struct catalog *catalog, const struct catalog_image *images,
 int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		  const struct catalog_seal *parent_seal, struct catalog_error *err)
 {
+	struct catalog_turn turn = {.alone = true};
 	int64_t now = catalog_sql_now();
 	int r;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	r = may_adopt(catalog, images, n, err);
 	if (r == 0)
 		r = commit(catalog, images, n, parent_seal, now, err);
@@ -104,6 +105,6 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 			r = catalog_sql_fail(err, r,
 					     "catalog: out of memory; restart to see the images");
 	}
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }

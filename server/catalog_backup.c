@@ -46,11 +46,12 @@ int catalog_backup_write(struct catalog *catalog, struct catalog_error *err)
 
 int catalog_backup(struct catalog *catalog, struct catalog_error *err)
 {
+	struct catalog_turn turn = {.alone = true};
 	int r;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	r = catalog_backup_write(catalog, err);
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 
@@ -66,9 +67,10 @@ bool catalog_backup_due(struct catalog *catalog)
 
 bool catalog_keep_room(struct catalog *catalog)
 {
+	struct catalog_turn turn = {.alone = true};
 	bool there;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	there = pool_ballast_make(catalog->path);
 	if (there && catalog->full) {
 		(void)pthread_mutex_lock(&catalog->memory);
@@ -76,6 +78,6 @@ bool catalog_keep_room(struct catalog *catalog)
 		*catalog->sick = '\0';
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	return there;
 }

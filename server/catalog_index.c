@@ -197,31 +197,71 @@ void catalog_index_remove(struct catalog_index *index, struct catalog_node *node
 	free_node(node);
 }
 
-int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
-			 const struct catalog_image *image)
+struct catalog_node *catalog_index_draft(struct catalog_index *index,
+					 const struct catalog_node *node,
+					 const struct catalog_image *image)
 {
-	struct catalog_image copy;
+	CLEANUP(free_nodep) struct catalog_node *draft = calloc(1, sizeof *draft);
 
-	if (copy_image(image, &copy) < 0)
-		return CATALOG_E_NOMEM;
-	free(copy.root);
-	free(copy.path);
-	free(node->image.description);
-	free(node->image.labels);
-	node->image.description = copy.description;
-	node->image.labels = copy.labels;
-	node->image.n_labels = copy.n_labels;
-	node->image.dirty = node->image.dirty && copy.frozen <= node->image.frozen;
-	node->image.frozen = copy.frozen;
-	node->image.vhd.saved_state = copy.vhd.saved_state;
-	node->image.vhd.temporary = copy.vhd.temporary;
-	node->image.version = copy.version;
-	node->image.updated_at = copy.updated_at;
-	if (strcmp(node->image.name, copy.name) == 0)
-		return 0;
-	catalog_index_unname(index, node);
-	memcpy(node->image.name, copy.name, sizeof copy.name);
-	return tsearch(node, &index->by_name, compare_name) ? 0 : CATALOG_E_NOMEM;
+	if (!draft || copy_image(image, &draft->image) < 0)
+		return NULL;
+	draft->hidden = true;
+	if (strcmp(node->image.name, image->name) != 0 &&
+	    !tsearch(draft, &index->by_name, compare_name))
+		return NULL;
+	return STEAL(draft);
+}
+
+/* The place that a draft has for its new name; NULL: it brings none. */
+static struct catalog_node **place_of(struct catalog_index *index, const struct catalog_node *draft)
+{
+	struct catalog_node **slot = tfind(draft, &index->by_name, compare_name);
+
+	return slot && *slot == draft ? slot : NULL;
+}
+
+void catalog_index_drop(struct catalog_index *index, struct catalog_node *draft)
+{
+	if (place_of(index, draft))
+		(void)tdelete(draft, &index->by_name, compare_name);
+	free_node(draft);
+}
+
+/* The new name, if the draft brings one, in the place of the old one. */
+static void rename_node(struct catalog_index *index, struct catalog_node *node,
+			const struct catalog_node *draft)
+{
+	struct catalog_node **slot;
+
+	if (place_of(index, draft))
+		catalog_index_unname(index, node);
+	slot = place_of(index, draft); /* the tree is another one now */
+	if (!slot)
+		return;
+	memcpy(node->image.name, draft->image.name, sizeof node->image.name);
+	*slot = node;
+}
+
+void catalog_index_apply(struct catalog_index *index, struct catalog_node *node,
+			 struct catalog_node *draft)
+{
+	struct catalog_image *image = &node->image, *fresh = &draft->image;
+	struct catalog_label *labels = image->labels;
+	char *description = image->description;
+
+	rename_node(index, node, draft);
+	image->description = fresh->description;
+	image->labels = fresh->labels;
+	image->n_labels = fresh->n_labels;
+	fresh->description = description;
+	fresh->labels = labels;
+	image->dirty = image->dirty && fresh->frozen <= image->frozen;
+	image->frozen = fresh->frozen;
+	image->vhd.saved_state = fresh->vhd.saved_state;
+	image->vhd.temporary = fresh->vhd.temporary;
+	image->version = fresh->version;
+	image->updated_at = fresh->updated_at;
+	free_node(draft);
 }
 
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image)

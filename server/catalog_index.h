@@ -35,10 +35,15 @@ void catalog_index_remove(struct catalog_index *index, struct catalog_node *node
 /* The name is free again, the node stays. */
 void catalog_index_unname(struct catalog_index *index, struct catalog_node *node);
 
-/* Name, description, labels, `frozen`, version and time become those of `image`. CATALOG_E_NOMEM at
- * worst. */
-int catalog_index_update(struct catalog_index *index, struct catalog_node *node,
-			 const struct catalog_image *image);
+/* What the node will tell after a change: name, description, labels, `frozen`, the fields of the
+ * footer, version and time. A new name is taken from now on. NULL: no memory. Applying cannot fail;
+ * or it is dropped. */
+struct catalog_node *catalog_index_draft(struct catalog_index *index,
+					 const struct catalog_node *node,
+					 const struct catalog_image *image);
+void catalog_index_apply(struct catalog_index *index, struct catalog_node *node,
+			 struct catalog_node *draft);
+void catalog_index_drop(struct catalog_index *index, struct catalog_node *draft);
 
 /* A copy with what only the forest knows: depth, root, children, names, bytes of the chain. */
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image);

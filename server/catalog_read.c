@@ -211,17 +211,18 @@ int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool 
 		 struct catalog_images *ret_images, struct catalog_error *err)
 {
 	CLEANUP(catalog_images_fini) struct catalog_images images = {0};
+	struct catalog_turn turn = {.alone = true};
 	int r;
 
 	images.items = calloc(limit ? limit : 1, sizeof *images.items);
 	if (!images.items)
 		return no_memory(err);
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	r = list_rows(catalog, after, limit, &images, err);
 	if (r == 0 && count)
 		r = count_rows(catalog, &images.total, err);
 	images.revision = catalog->revision;
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	if (r < 0)
 		return r;
 	*ret_images = images;
@@ -254,10 +255,11 @@ static int collect_id(struct collect *collect, const void *id)
 static int collect_ids(struct catalog *catalog, enum catalog_state state, struct collect *collect,
 		       struct catalog_error *err)
 {
+	struct catalog_turn turn = {.alone = true};
 	sqlite3_stmt *stmt;
 	int result, r = 0;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	stmt = catalog_sql_use(catalog, SQL_IMAGE_IN_STATE);
 	(void)sqlite3_bind_int(stmt, 1, (int)state);
 	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
@@ -267,7 +269,7 @@ static int collect_ids(struct catalog *catalog, enum catalog_state state, struct
 	else if (result != SQLITE_DONE)
 		r = catalog_sql_error(catalog, "walk", err);
 	(void)sqlite3_reset(stmt);
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 

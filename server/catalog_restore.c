@@ -27,9 +27,10 @@ static int insert_all(struct catalog *catalog, const struct catalog_image *image
 int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		    struct catalog_error *err)
 {
+	struct catalog_turn turn = {.alone = true};
 	int r;
 
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take(catalog, &turn);
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
 		r = insert_all(catalog, images, n, err);
@@ -43,7 +44,7 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 	(void)pthread_mutex_unlock(&catalog->memory);
 	if (r == CATALOG_E_NOMEM)
 		r = catalog_sql_fail(err, r, "catalog: out of memory");
-	(void)pthread_mutex_unlock(&catalog->writer);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
 

@@ -1,19 +1,11 @@
-/* catalog_sql.c - statements and transactions of the one connection. */
+/* catalog_sql.c - statements of the one connection. */
 #include "catalog_sql.h"
 
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
-
-#include "log.h"
-#include "pool_ballast.h"
-
-static const char full[] =
-	"the disk of the catalog is full: nothing new is begun until there is room";
 
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 {
@@ -98,90 +90,11 @@ int catalog_sql_run(struct catalog *catalog, sqlite3_stmt *statement, struct cat
 	return 0;
 }
 
-static int run_plain(struct catalog *catalog, enum catalog_statement statement, const char *what,
-		     struct catalog_error *err)
-{
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, statement);
-	int r = 0;
-
-	if (sqlite3_step(stmt) != SQLITE_DONE)
-		r = catalog_sql_error(catalog, what, err);
-	(void)sqlite3_reset(stmt);
-	return r;
-}
-
 int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err)
 {
 	if (sqlite3_exec(catalog->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return catalog_sql_error(catalog, "execute", err);
 	return 0;
-}
-
-int catalog_sql_begin_closing(struct catalog *catalog, struct catalog_error *err)
-{
-	/* Even the end of a change that failed can fail, for lack of memory. */
-	if (!sqlite3_get_autocommit(catalog->db)) {
-		int r = run_plain(catalog, SQL_ROLLBACK, "rollback", err);
-
-		if (r < 0)
-			return r;
-	}
-	return run_plain(catalog, SQL_BEGIN, "begin", err);
-}
-
-int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err)
-{
-	if (catalog->full)
-		return catalog_sql_fail(err, CATALOG_E_NOSPC, "%s", full);
-	return catalog_sql_begin_closing(catalog, err);
-}
-
-static void note_health(struct catalog *catalog, const char *why)
-{
-	(void)pthread_mutex_lock(&catalog->memory);
-	(void)snprintf(catalog->sick, sizeof catalog->sick, "%s", catalog->full ? full : why);
-	(void)pthread_mutex_unlock(&catalog->memory);
-}
-
-static void note_full(struct catalog *catalog)
-{
-	if (!catalog->full)
-		log_warning("%s", full);
-	(void)pthread_mutex_lock(&catalog->memory);
-	catalog->full = true;
-	(void)pthread_mutex_unlock(&catalog->memory);
-	note_health(catalog, full);
-	pool_ballast_drop(catalog->path);
-}
-
-/* The pages may be on the disk or not: going on with either belief could lose what was answered, or
- * answer what is lost. */
-static void end_if_uncertain(const struct catalog *catalog, const struct catalog_error *why)
-{
-	if ((sqlite3_extended_errcode(catalog->db) & 0xff) != SQLITE_IOERR)
-		return;
-	log_error("%s; the next start finds out whether it is durable", why->text);
-	_exit(EX_SOFTWARE);
-}
-
-int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err)
-{
-	struct catalog_error commit = {0};
-
-	if (r == 0) {
-		r = run_plain(catalog, SQL_COMMIT, "commit", &commit);
-		if (r < 0)
-			end_if_uncertain(catalog, &commit);
-		note_health(catalog, r < 0 ? commit.text : "");
-		if (r < 0 && err)
-			*err = commit;
-	}
-	/* Some errors have rolled back already; then there is nothing to do. */
-	if (r < 0 && !sqlite3_get_autocommit(catalog->db))
-		(void)run_plain(catalog, SQL_ROLLBACK, "rollback", NULL);
-	if (r == CATALOG_E_NOSPC)
-		note_full(catalog);
-	return r;
 }
 
 int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t id[IDS_SIZE],
@@ -195,6 +108,6 @@ int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t i
 	(void)sqlite3_bind_blob(stmt, 3, id, IDS_SIZE, SQLITE_STATIC);
 	r = catalog_sql_run(catalog, stmt, err);
 	if (r == 0)
-		catalog->revision = (uint64_t)sqlite3_last_insert_rowid(catalog->db);
+		catalog->turns.current->revision = (uint64_t)sqlite3_last_insert_rowid(catalog->db);
 	return r;
 }

@@ -6,6 +6,7 @@
 
 #include "catalog.h"
 #include "catalog_index.h"
+#include "catalog_turn.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -14,6 +15,9 @@ enum catalog_statement {
 	SQL_BEGIN,
 	SQL_COMMIT,
 	SQL_ROLLBACK,
+	SQL_SAVEPOINT,
+	SQL_TAKE_BACK,
+	SQL_RELEASE,
 	SQL_IMAGE_INSERT,
 	SQL_LABEL_INSERT,
 	SQL_EVENT_INSERT,
@@ -40,6 +44,7 @@ enum catalog_statement {
 /* Lock order: `writer`, then `memory`. Who holds `writer` may read the index without `memory`. */
 struct catalog {
 	pthread_mutex_t writer; /* guards db, statements, revision, and changes of the index */
+	struct catalog_turns turns;
 	struct sqlite3 *db;
 	struct sqlite3_stmt *statements[SQL_STATEMENTS];
 	uint64_t revision;
@@ -64,13 +69,7 @@ struct sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_state
 int catalog_sql_run(struct catalog *catalog, struct sqlite3_stmt *statement,
 		    struct catalog_error *err);
 
-/* Refused while the disk is full; the second one is for what ends something or makes room. */
-int catalog_sql_begin(struct catalog *catalog, struct catalog_error *err);
-int catalog_sql_begin_closing(struct catalog *catalog, struct catalog_error *err);
-/* Commits when r is 0, else rolls back; answers r, or why the commit failed. */
-int catalog_sql_end(struct catalog *catalog, int r, struct catalog_error *err);
-
-/* Into the transaction under way; the revision moves. */
+/* Into the change under way; the revision moves with its commit. */
 int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t id[IDS_SIZE],
 		      struct catalog_error *err);
 

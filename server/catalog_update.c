@@ -45,7 +45,7 @@ static int replace_labels(struct catalog *catalog, const struct catalog_image *i
 	return r;
 }
 
-/* With the writer's lock. */
+/* In the turn of the image. */
 static int may_update(const struct catalog *catalog, const struct catalog_image *image,
 		      struct catalog_error *err)
 {
@@ -82,28 +82,42 @@ static int commit(struct catalog *catalog, const struct catalog_image *row,
 	return r;
 }
 
+/* Memory comes first: what is committed must not be forgotten. */
+static int change(struct catalog *catalog, const struct catalog_image *row,
+		  struct catalog_error *err)
+{
+	struct catalog_node *node = catalog_index_find(&catalog->index, row->id);
+	struct catalog_node *draft;
+	int r;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	draft = catalog_index_draft(&catalog->index, node, row);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (!draft)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+	r = commit(catalog, row, &node->image, err);
+	(void)pthread_mutex_lock(&catalog->memory);
+	if (r == 0)
+		catalog_index_apply(&catalog->index, node, draft);
+	else
+		catalog_index_drop(&catalog->index, draft);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return r;
+}
+
 int catalog_update(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err)
 {
 	struct catalog_image row = *image;
-	struct catalog_node *node;
+	struct catalog_turn turn = {.name = image->name};
 	int r;
 
 	row.version++;
 	row.updated_at = catalog_sql_now();
-	(void)pthread_mutex_lock(&catalog->writer);
+	catalog_turn_take_of(catalog, &turn, image->id);
 	r = may_update(catalog, image, err);
-	node = catalog_index_find(&catalog->index, image->id);
 	if (r == 0)
-		r = commit(catalog, &row, &node->image, err);
-	if (r == 0) {
-		(void)pthread_mutex_lock(&catalog->memory);
-		r = catalog_index_update(&catalog->index, node, &row);
-		(void)pthread_mutex_unlock(&catalog->memory);
-		if (r < 0)
-			r = catalog_sql_fail(err, r,
-					     "catalog: out of memory; restart to see the change");
-	}
-	(void)pthread_mutex_unlock(&catalog->writer);
+		r = change(catalog, &row, err);
+	catalog_turn_leave(catalog, &turn);
 	return r;
 }
