@@ -82,6 +82,38 @@ void buf_json(struct buf *buf, const char *text)
 	buf_append(buf, "\"", 1);
 }
 
+/* Bytes at `text` that are one such character: C0, DEL, C1, U+2028 to U+202E, U+2066 to U+2069,
+ * U+200E, U+200F. 0: it is another one. */
+static size_t unseen(const char *text, size_t len)
+{
+	unsigned char first = (unsigned char)text[0];
+	unsigned char second = len > 1 ? (unsigned char)text[1] : 0;
+	unsigned char third = len > 2 ? (unsigned char)text[2] : 0;
+
+	if (first < 0x20 || first == 0x7f)
+		return 1;
+	if (first == 0xc2 && second >= 0x80 && second < 0xa0)
+		return 2;
+	if (first != 0xe2)
+		return 0;
+	if ((second == 0x80 &&
+	     ((third >= 0xa8 && third <= 0xae) || third == 0x8e || third == 0x8f)) ||
+	    (second == 0x81 && third >= 0xa6 && third <= 0xa9))
+		return 3;
+	return 0;
+}
+
+void buf_line(struct buf *buf, const char *text, size_t len)
+{
+	while (len > 0) {
+		size_t n = unseen(text, len);
+
+		buf_append(buf, n ? "???" : text, n ? n : 1);
+		text += n ? n : 1;
+		len -= n ? n : 1;
+	}
+}
+
 char *buf_take(struct buf *buf, size_t *ret_len)
 {
 	char *data = buf->data;

@@ -36,7 +36,8 @@ static enum api_step answer_fields(struct api_call *call, const struct service_f
 	for (size_t i = 0; i < fields->n; i++) {
 		if (!call->arg[0])
 			buf_printf(&buf, "%s: ", fields->items[i].name);
-		buf_printf(&buf, "%s\n", fields->items[i].text);
+		buf_line(&buf, fields->items[i].text, strlen(fields->items[i].text));
+		buf_append(&buf, "\n", 1);
 		out_text(&out, fields->items[i].name, fields->items[i].text);
 	}
 	if (!json) {

@@ -80,8 +80,7 @@ static size_t width(const struct table *table, size_t column)
 /* One line, whatever the text is; then blanks up to the next column. */
 static void put_cell(struct buf *buf, const char *text, size_t len, size_t blanks)
 {
-	for (size_t i = 0; i < len; i++)
-		buf_append(buf, (unsigned char)text[i] < 0x20 ? "?" : &text[i], 1);
+	buf_line(buf, text, len);
 	if (blanks > 0)
 		buf_printf(buf, "%*s", (int)blanks, "");
 }

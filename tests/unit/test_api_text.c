@@ -390,9 +390,42 @@ static void puts_the_same_members_as_a_tree(void **state)
 	put_fini(&text);
 }
 
+static void shows_no_character_that_moves_others(void **state)
+{
+	static const struct {
+		const char *text, *line;
+	} rows[] = {
+		{"plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		 "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+		{"a\nb\tc\x1b[2J\x7f", "a?b?c?[2J?"},
+		{"a\xc2\x85"
+		 "b\xc2\x9b"
+		 "c\xc2\xa0",
+		 "a??b??c\xc2\xa0"},
+		{"a\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae\xe2\x80\x8f", "a????????????"},
+		{"a\xe2\x81\xa6\xe2\x81\xa9", "a??????"},
+		{"a\xe2\x81\xa5\xe2\x81\xaa\xe2\x80\xaf", "a\xe2\x81\xa5\xe2\x81\xaa\xe2\x80\xaf"},
+		{"cut \xe2\x80", "cut \xe2\x80"},
+		{"cut \xc2", "cut \xc2"},
+		{"\xff\xfe", "\xff\xfe"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf buf = {0};
+		char *line;
+
+		buf_line(&buf, rows[i].text, strlen(rows[i].text));
+		line = buf_take(&buf, NULL);
+		assert_string_equal(line, rows[i].line);
+		free(line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shows_no_character_that_moves_others),
 		cmocka_unit_test(reads_sizes),
 		cmocka_unit_test(reads_times_of_vhd),
 		cmocka_unit_test(writes_times),
