@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -152,10 +153,36 @@ static int run_plain(struct catalog *catalog, enum catalog_statement statement, 
 	return r;
 }
 
+#ifdef VHDD_TESTING
+/* No change begins while the folder VHDD_CATALOG_REFUSES has a file `busy` or `failed`, for no test
+ * can do that to a database that is locked and open. */
+static int refuse_in_test(struct catalog_error *err)
+{
+	/* Nobody sets it. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	const char *folder = getenv("VHDD_CATALOG_REFUSES");
+	char path[4096];
+
+	if (!folder)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/busy", folder);
+	if (access(path, F_OK) == 0)
+		return catalog_sql_fail(err, CATALOG_E_BUSY, "catalog: begin: it is locked");
+	(void)snprintf(path, sizeof path, "%s/failed", folder);
+	if (access(path, F_OK) == 0)
+		return catalog_sql_fail(err, CATALOG_E_FAILED, "catalog: begin: it has failed");
+	return 0;
+}
+#endif
+
 static int begin(struct catalog *catalog, struct catalog_error *err)
 {
 	int r = 0;
 
+#ifdef VHDD_TESTING
+	r = refuse_in_test(err);
+	if (r < 0)
+		return r;
+#endif
 	/* Even the end of a change that failed can fail, for lack of memory. */
 	if (!sqlite3_get_autocommit(catalog->db))
 		r = run_plain(catalog, SQL_ROLLBACK, "rollback", err);

@@ -121,4 +121,25 @@ def stay(path, seconds):
     return False
 
 
-sys.exit(bool({"head": head, "idle": idle, "drip": drip, "stay": stay}[sys.argv[1]](*sys.argv[2:])))
+def late(path):
+    """A second request on a connection, once the daemon takes no new ones any more."""
+    connection = Connection(path)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    print("ready", flush=True)
+    try:
+        while True:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(path)
+            time.sleep(0.01)
+    except OSError:
+        pass
+    connection.request("POST", "/v1/images", b"name=late&size=1M")
+    answer = connection.getresponse()
+    problem = json.loads(answer.read())
+    got = (answer.status, problem["code"], answer.headers["Retry-After"], answer.headers["Connection"])
+    print(*got)
+    return got[:2] != (503, "shutting-down") or got[2:] != ("1", "close")
+
+
+sys.exit(bool({"head": head, "idle": idle, "drip": drip, "stay": stay, "late": late}[sys.argv[1]](*sys.argv[2:])))

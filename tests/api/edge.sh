@@ -66,6 +66,9 @@ python3 "$(dirname "$0")/edge.py" stay "$socket" 30 >"$work/stays" &
 stays=$!
 until grep -qs 'HTTP/1.1 200' "$work/stays"; do sleep 0.02; done
 random 2000000 "$work/bytes"
+python3 "$(dirname "$0")/edge.py" late "$socket" >"$work/late" &
+late=$!
+until grep -qs ready "$work/late"; do sleep 0.02; done
 uploads=
 for n in $(seq 12); do
 	curl -sSv --max-time 60 --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \
@@ -79,6 +82,7 @@ kill -TERM "$pid"
 # New connections are refused while the uploads, which take two seconds, still go on.
 while curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null; do sleep 0.02; done
 kill -0 "$pid" || fail "a stopping daemon takes new connections to its end"
+wait "$late" || fail "a request on an old connection is answered $(tail -n 1 "$work/late")"
 # shellcheck disable=SC2086 # one word for each
 wait $uploads || fail "uploads under way end with $?"
 wait "$pid" || fail "vhdd ended with $?"

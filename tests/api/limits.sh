@@ -44,6 +44,7 @@ sent=$(date +%s)
 until [ "$(request /v1/images/disk)" = 503 ]; do
 	[ "$(($(date +%s) - sent))" -lt 10 ] || die "no 503 with too many connections"
 done
+[ "$(header X-Error-Code)" = overloaded ] || fail "503 overloaded has code '$(header X-Error-Code)'"
 check '.code == "overloaded" and .retryable'
 [ -n "$(header Retry-After)" ] || fail "503 without Retry-After"
 expect_header Connection close
