@@ -46,14 +46,28 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 	return 0;
 }
 
+/* Whether the file of an image is gone, or something else lies in its place; it is on record then. */
+static bool is_gone(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	struct finding finding;
+
+	reconcile_image(images->reconcile, id);
+	return findings_serious(images->reconcile->findings, id, &finding) &&
+	       findings_effect(finding.kind) == FINDING_MISSING;
+}
+
 static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 		   struct vhd_error *err)
 {
 	int r = open_store(ctx, ref->id, false, ret_io, err);
 
-	if (r == VHD_E_NOT_FOUND && err)
-		err->code = VHD_E_PARENT_MISSING;
-	return r == VHD_E_NOT_FOUND ? VHD_E_PARENT_MISSING : r;
+	if ((r == VHD_E_NOT_FOUND || r == VHD_E_FORBIDDEN) &&
+	    (is_gone(ctx, ref->id) || r == VHD_E_NOT_FOUND)) {
+		r = VHD_E_PARENT_MISSING;
+		if (err)
+			err->code = VHD_E_PARENT_MISSING;
+	}
+	return r;
 }
 
 static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,

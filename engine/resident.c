@@ -1,0 +1,138 @@
+/* resident.c - compares what is left of a file in the page cache with the device.
+ *
+ * After a failed sync the kernel has clean pages that the device never got. It drops them on
+ * request, but not those that another program maps; whoever reads them takes for durable what goes
+ * with the next shortage of memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "resident.h"
+
+enum {
+	WINDOW = 64 << 20, /* asked for at once */
+	CHUNK = 1 << 20,   /* compared at once */
+	ALIGN = 4096,      /* of O_DIRECT, on every device */
+};
+
+struct check {
+	int fd, flags;
+	size_t page;
+	uint8_t *cached, *direct; /* a chunk each */
+	unsigned char *pages;     /* of a window */
+};
+
+static ssize_t read_at(int fd, void *buf, size_t len, off_t off)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buf, len, off);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Past the page cache. The flag is the file's for a moment, and the file is nobody else's. */
+static ssize_t read_direct(const struct check *check, size_t len, off_t off)
+{
+	ssize_t n;
+
+	if (fcntl(check->fd, F_SETFL, check->flags | O_DIRECT) < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	n = read_at(check->fd, check->direct, len, off);
+	(void)fcntl(check->fd, F_SETFL, check->flags);
+	return n == -EINVAL ? -EOPNOTSUPP : n;
+}
+
+static int compare(const struct check *check, off_t off, size_t len)
+{
+	while (len > 0) {
+		size_t piece = len < CHUNK ? len : CHUNK;
+		ssize_t n = read_at(check->fd, check->cached, piece, off);
+		ssize_t m = n < 0 ? n : read_direct(check, piece, off);
+
+		if (m < 0)
+			return (int)m;
+		if (m != n || memcmp(check->cached, check->direct, (size_t)n) != 0)
+			return 1;
+		off += (off_t)piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+/* Which pages are in memory. The mapping is never read: a file that shrinks cannot harm. */
+static int ask(const struct check *check, off_t off, size_t len)
+{
+	void *map = mmap(NULL, len, PROT_NONE, MAP_SHARED, check->fd, off);
+	int r;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	r = mincore(map, len, check->pages) < 0 ? -errno : 0;
+	(void)munmap(map, len);
+	return r;
+}
+
+static int window_differs(const struct check *check, off_t off, size_t len)
+{
+	size_t n = (len + check->page - 1) / check->page;
+	int r = ask(check, off, len);
+
+	for (size_t first = 0, end; first < n && r == 0; first = end + 1) {
+		for (end = first; end < n && check->pages[end] & 1;)
+			end++;
+		r = compare(check, off + (off_t)(first * check->page), (end - first) * check->page);
+	}
+	return r;
+}
+
+/* Holes have nothing in memory; what waits to be allocated is no hole. */
+static int next_data(int fd, off_t *off)
+{
+	off_t data = lseek(fd, *off, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? 0 : -errno;
+	*off = data / WINDOW * WINDOW;
+	return 1;
+}
+
+static int each_window(const struct check *check, off_t size)
+{
+	int r = 0;
+
+	for (off_t off = 0; off < size && r == 0; off += WINDOW) {
+		int more = next_data(check->fd, &off);
+
+		if (more <= 0)
+			return more;
+		r = window_differs(check, off, (size_t)(size - off < WINDOW ? size - off : WINDOW));
+	}
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
+int resident_differs(int fd)
+{
+	CLEANUP(freep) uint8_t *buffer = aligned_alloc(ALIGN, 2 * (size_t)CHUNK);
+	CLEANUP(freep) unsigned char *pages = NULL;
+	long page = sysconf(_SC_PAGESIZE);
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (page > 0)
+		pages = malloc(WINDOW / (size_t)page + 1);
+	if (!buffer || !pages)
+		return -ENOMEM;
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return each_window(&(struct check){fd, flags, (size_t)page, buffer, buffer + CHUNK, pages},
+			   st.st_size);
+}
