@@ -46,7 +46,7 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 	return 0;
 }
 
-/* Whether the file of an image is gone, or something else lies in its place; it is on record then. */
+/* Whether the file of an image is gone, or something else lies in its place; puts it on record. */
 static bool is_gone(struct images *images, const uint8_t id[IDS_SIZE])
 {
 	struct finding finding;
