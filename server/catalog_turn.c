@@ -154,23 +154,20 @@ static int run_plain(struct catalog *catalog, enum catalog_statement statement, 
 }
 
 #ifdef VHDD_TESTING
-/* No change begins while the folder VHDD_CATALOG_REFUSES has a file `busy` or `failed`, for no test
- * can do that to a database that is locked and open. */
+/* VHDD_CATALOG_REFUSES=busy:N or failed:N in the environment: the first N transactions do not
+ * begin, for no test can make that happen to a database that is locked and open. */
 static int refuse_in_test(struct catalog_error *err)
 {
+	static long refused;
 	/* Nobody sets it. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	const char *folder = getenv("VHDD_CATALOG_REFUSES");
-	char path[4096];
+	const char *text = getenv("VHDD_CATALOG_REFUSES");
+	const char *count = text ? strchr(text, ':') : NULL;
 
-	if (!folder)
+	if (!count || refused >= strtol(count + 1, NULL, 10))
 		return 0;
-	(void)snprintf(path, sizeof path, "%s/busy", folder);
-	if (access(path, F_OK) == 0)
-		return catalog_sql_fail(err, CATALOG_E_BUSY, "catalog: begin: it is locked");
-	(void)snprintf(path, sizeof path, "%s/failed", folder);
-	if (access(path, F_OK) == 0)
-		return catalog_sql_fail(err, CATALOG_E_FAILED, "catalog: begin: it has failed");
-	return 0;
+	refused++;
+	return catalog_sql_fail(err, *text == 'b' ? CATALOG_E_BUSY : CATALOG_E_FAILED,
+				"catalog: begin: made to be %s", text);
 }
 #endif
 

@@ -4,8 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 requires curl jq python3
 : "${VHDTOOL:?is the tool that makes images}"
-mkdir "$work/refuses" "$work/srv"
-export VHDD_CATALOG_REFUSES=$work/refuses
+mkdir "$work/srv"
 printf '[limits]\ndepth = 3\n[pool]\nroots = %s\n' "$work/srv" >"$work/conf"
 start_vhdd --config "$work/conf"
 random 512 "$work/sector"
@@ -16,7 +15,9 @@ count() {
 }
 
 # ---- a catalog that is held by somebody else: nothing has changed, and the same request works later
-touch "$work/refuses/busy"
+stop_vhdd
+export VHDD_CATALOG_REFUSES=busy:5
+start_vhdd --config "$work/conf"
 for way in '/v1/images -d name=new -d size=1M' '/v1/images/disk -X PATCH -d description=x' '/v1/images/disk -X DELETE' \
 	'/v1/images -d name=kid -d parent=disk' '/v1/images/disk/actions/freeze -X POST'; do
 	# shellcheck disable=SC2086 # words
@@ -30,12 +31,14 @@ check '.description == "" and .frozen == false and .children_count == 0 and .sta
 [ "$(find "$state" -name '*.vhd' | wc -l)" -eq 1 ] || fail "a refused creation has left a file"
 
 # ---- one that fails: what went wrong is in the log, not in the answer
-mv "$work/refuses/busy" "$work/refuses/failed"
+expect 200 /v1/images/disk -X PATCH -d description=x
+stop_vhdd
+export VHDD_CATALOG_REFUSES=failed:1
+start_vhdd --config "$work/conf"
 expect_problem 500 internal /v1/images -d name=new -d size=1M -H 'X-Request-Id: look-here'
 check '.report == "look-here" and .retryable == false'
 check '.detail == "The request could not be finished; the log of the daemon says more."'
-grep -q 'catalog: begin: it has failed' "$work/log" || fail "the log does not say why"
-rm "$work/refuses/failed"
+grep -q 'catalog: begin: made to be failed' "$work/log" || fail "the log does not say why"
 expect 201 /v1/images -d name=new -d size=1M
 expect 204 /v1/images/new -X DELETE
 
