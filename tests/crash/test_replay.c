@@ -281,6 +281,7 @@ static void has_what_it_answered(void **state)
 	printf("%zu recordings, %zu events, %zu replays of %zu images, %.0f replays/s\n",
 	       replays.runs, replays.points, replays.count, replays.images,
 	       (double)replays.count / (seconds() - start));
+	printf("figure: crash.replays %zu\n", replays.count);
 	if (replays.what[0])
 		fail_msg("VHDD_SEED=%llu: %s", (unsigned long long)replays.seed, replays.what);
 }

@@ -78,6 +78,7 @@ static void survives(enum rig_profile profile, const char *name, size_t share)
 	       "states/s\n",
 	       name, totals.runs, totals.points, totals.states, totals.nested, totals.refused,
 	       (double)(totals.states + totals.nested) / (seconds() - start));
+	printf("figure: crash.states %zu\n", totals.states + totals.nested);
 	if (totals.what[0])
 		fail_msg("VHDD_SEED=%llu: %s", (unsigned long long)totals.seed, totals.what);
 	if (profile != RIG_TORN)
@@ -141,6 +142,8 @@ static void catches_wrong_orders(void **state)
 		       seconds() - start, totals.what[0] ? ": " : "", totals.what);
 		survivors += totals.what[0] == '\0';
 	}
+	printf("figure: crash.mutants =%zu\n",
+	       sizeof mutants / sizeof mutants[0] - (size_t)survivors);
 	assert_int_equal(survivors, 0);
 }
 

@@ -480,7 +480,7 @@ static void refuses_what_is_damaged(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++)
 		run_row(&rows[i]);
-	printf("%d damaged images\n", ROWS);
+	printf("%d damaged images\nfigure: hostile.images =%d\n", ROWS, ROWS);
 }
 
 /* The guest of a fixed disk may write a whole dynamic disk into it. Who knows that it is fixed says

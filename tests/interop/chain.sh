@@ -35,5 +35,5 @@ chain 524288 512
 
 requires_vhdicat
 compare() { by_libvhdi "$@"; }
-for _ in 1 2 3 4; do chain 2097152 4096; done
-echo "6 chains of 4"
+for _ in $(seq "$rounds"); do chain 2097152 4096; done
+told $((4 * (rounds + 2)))

@@ -34,4 +34,4 @@ for kind in dynamic fixed; do
 		done
 	done
 done
-echo "$count disks"
+told "$count"

@@ -12,6 +12,13 @@ seed=${VHDD_SEED:-$(date +%s%N)}
 echo "VHDD_SEED=$seed"
 RANDOM=$((seed % 32768))
 
+rounds=${VHDD_INTEROP_ROUNDS:-4} # random disks and chains
+
+# Images whose content another program has confirmed.
+told() {
+	echo "figure: interop.images $1"
+}
+
 requires() {
 	local tool
 	for tool in "$@"; do

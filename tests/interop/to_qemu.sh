@@ -19,7 +19,7 @@ for size in 512 1048576 2097664 8388608 $((40000 * 512)) $((67 << 20)); do
 	one "small-blocks-$size" create "$size" 524288
 	one "fixed-$size" fixed "$size"
 done
-for _ in 1 2 3 4; do
+for _ in $(seq "$rounds"); do
 	one "random-$count" create $(((RANDOM * 3 + 1) * 512)) $((RANDOM % 2 ? 2097152 : 524288))
 done
 
@@ -27,4 +27,4 @@ done
 "$VHDTOOL" create "$work/large.vhd" $((2040 << 30))
 qemu-img info -f vpc --output=json "$work/large.vhd" | grep -q '"virtual-size": 2190433320960' ||
 	fail "qemu sees another size than 2040 GiB"
-echo "$count disks"
+told "$count"

@@ -184,6 +184,9 @@ def main():
           f"{total['acknowledged']} answers kept, "
           f"slowest start {max((seconds for seconds, _ in total['starts']), default=0):.2f} s, "
           f"{time.monotonic() - begin:.0f} s, seed {options.seed}")
+    print(f"figure: kill.cycles {cycles}")
+    if options.every_point:
+        print(f"figure: kill.points ={len(points) - len(missed)}")
     if missed and options.every_point:
         print("never met: " + " ".join(missed))
         failed += 1

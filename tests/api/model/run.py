@@ -102,6 +102,7 @@ class Run:
         self.check_files(state)
         done = sum(self.kinds.values())
         print(f"{done} operations in {self.eras} eras, {done / spent:.0f} a second; {len(state.names)} images are left")
+        print(f"figure: model.operations {done}")
         print("kinds:", dict(self.kinds.most_common()))
         print("answers:", dict(self.codes.most_common()))
 
