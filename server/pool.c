@@ -224,6 +224,23 @@ int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_e
 	return r < 0 ? r : sync_folder(pool, err);
 }
 
+uint64_t pool_names(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], const struct stat *st)
+{
+	char name[POOL_NAME];
+	struct stat first;
+
+	if (st->st_nlink != 2)
+		return st->st_nlink;
+	new_name(id, name);
+	if (fstatat(pool->fd, name, &first, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* It may have gone a moment ago. */
+		pool_file_name(id, name);
+		return fstatat(pool->fd, name, &first, AT_SYMLINK_NOFOLLOW) < 0 ? 2
+										: first.st_nlink;
+	}
+	return first.st_dev == st->st_dev && first.st_ino == st->st_ino ? 1 : 2;
+}
+
 DIR *pool_listing(const struct pool_dir *pool)
 {
 	int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

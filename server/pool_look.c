@@ -23,12 +23,13 @@ int pool_look(const struct pool_dir *pool, const char *name, struct pool_facts *
 	      struct vhd_error *err)
 {
 	struct stat st;
+	uint8_t id[IDS_SIZE];
 
 	if (fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return pool_fail_sys(err, "cannot look at", name);
 	*ret_facts = (struct pool_facts){
 		.kind = kind_of(st.st_mode),
-		.names = st.st_nlink,
+		.names = pool_look_id(name, id) ? pool_names(pool, id, &st) : st.st_nlink,
 		.owner = st.st_uid,
 		.bytes = (uint64_t)st.st_size,
 	};

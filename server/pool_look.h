@@ -9,7 +9,7 @@ enum pool_kind { POOL_REGULAR, POOL_SYMLINK, POOL_FOLDER, POOL_OTHER };
 
 struct pool_facts {
 	enum pool_kind kind;
-	uint64_t names; /* hard links */
+	uint64_t names; /* hard links, but for the first name of an image of the pool */
 	uint32_t owner;
 	uint64_t bytes;
 };

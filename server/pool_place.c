@@ -139,7 +139,7 @@ int place_open(const struct place *place, bool write, int *ret_fd, struct vhd_er
 		return pool_fail_sys(err, "cannot look at", place->name);
 	if (!S_ISREG(st.st_mode))
 		return fail(err, VHD_E_FORBIDDEN, "%.200s is not a regular file", place->name);
-	if (st.st_nlink != 1 && !place->adopted)
+	if (!place->adopted && pool_names(&place->folder, place->id, &st) != 1)
 		return fail(err, VHD_E_FORBIDDEN, "%.200s has %lu names", place->name,
 			    (unsigned long)st.st_nlink);
 	*ret_fd = STEAL_FD(fd);

@@ -3,6 +3,7 @@
 #define POOL_PRIVATE_H
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include "pool.h"
 
@@ -16,6 +17,10 @@ int pool_fail_sys(struct vhd_error *err, const char *what, const char *name);
 
 /* A name of the folder itself: no link, no other file system, whatever somebody has put there. */
 int pool_open_beneath(const struct pool_dir *pool, const char *name, int flags);
+
+/* How many names <id>.vhd has, of which `st` tells, without its first one: that is the pool's own,
+ * and there until it can be removed. */
+uint64_t pool_names(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], const struct stat *st);
 
 /* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
 DIR *pool_listing(const struct pool_dir *pool);

@@ -13,6 +13,7 @@
 #include "service_main.h"
 #include "service_private.h"
 #include "service_recover.h"
+#include "service_unfinished.h"
 #include "uploads.h"
 
 const struct service_about *service_about(const struct service *service)
@@ -75,8 +76,8 @@ static int look_after(struct service *service, char ret_why[SERVICE_WHY])
 		return SERVICE_MAIN_CANNOT;
 	service->room = service_room_new(&service->pools);
 	if (service->room)
-		service->keeper =
-			service_keeper_start(service->catalog, &service->reconcile, service->room);
+		service->keeper = service_keeper_start(service->catalog, &service->reconcile,
+						       service->room, service->unfinished);
 	if (service->keeper)
 		return 0;
 	(void)snprintf(ret_why, SERVICE_WHY, "cannot start a thread");
@@ -92,8 +93,9 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 	if (service) {
 		service->findings = findings_new();
 		service->uploads = uploads_new();
+		service->unfinished = service_unfinished_new(service);
 	}
-	if (!service || !service->findings || !service->uploads) {
+	if (!service || !service->findings || !service->uploads || !service->unfinished) {
 		(void)snprintf(ret_why, SERVICE_WHY, "out of memory");
 		service_main_close(service);
 		return SERVICE_MAIN_CANNOT;
@@ -128,6 +130,7 @@ void service_main_close(struct service *service)
 	pool_set_close(&service->pools);
 	findings_free(service->findings);
 	uploads_free(service->uploads);
+	service_unfinished_free(service->unfinished);
 	free(service);
 }
 

@@ -1,6 +1,7 @@
 /* service_create.c - makes images and children. The order is what survives a crash: the intent is
  * committed, then the file is written, synced and named, then the image is committed as ready.
- * Whatever fails is undone; what a crash interrupts is undone at the next start. */
+ * Whatever fails is undone, later if it cannot be now; what a crash interrupts is undone at the
+ * next start. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "pool_place.h"
 #include "seal.h"
 #include "service_private.h"
+#include "service_unfinished.h"
 
 enum { SECONDS_TO_2000 = 946684800 }; /* from 1970 */
 
@@ -296,6 +298,12 @@ static enum service_code build(struct creation *creation, struct service_error *
 	return r < 0 ? service_codes_vhd(&why, err) : SERVICE_OK;
 }
 
+static void try_again(const struct creation *creation, const char *why)
+{
+	log_error("%s; it is tried again", why);
+	service_unfinished_add(creation->service->unfinished, creation->row.id);
+}
+
 static enum service_code publish(struct creation *creation, struct service_error *err)
 {
 	struct catalog_usage usage = {.measured_at = clock_wall_ms()};
@@ -315,7 +323,7 @@ static enum service_code publish(struct creation *creation, struct service_error
 	creation->published = true;
 	CRASH_POINT("create.settling");
 	if (pool_settle(creation->pool, creation->row.id, &why) < 0)
-		log_error("%s; the next start removes it", why.text);
+		try_again(creation, why.text);
 	CRASH_POINT("create.settled");
 	return SERVICE_OK;
 }
@@ -332,10 +340,10 @@ static void end(struct creation *creation)
 		vhd_close(creation->disk);
 		/* The row goes only when the files are gone. */
 		if (creation->inserted && pool_undo_new(creation->pool, creation->row.id, &why) < 0)
-			log_error("%s; the next start removes it", why.text);
+			try_again(creation, why.text);
 		else if (creation->inserted && catalog_forget(creation->service->catalog,
 							      creation->row.id, &catalog_why) < 0)
-			log_error("%s", catalog_why.text);
+			try_again(creation, catalog_why.text);
 		if (creation->held)
 			images_release(creation->held);
 	}

@@ -5,6 +5,7 @@
 #include "crash_point.h"
 #include "pool_place.h"
 #include "service_private.h"
+#include "service_unfinished.h"
 
 /* Closed as it should be, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
@@ -47,7 +48,7 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
-	/* From here on the image is gone for clients; what fails is finished at the next start. */
+	/* From here on the image is gone for clients; what fails is tried again. */
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)
 		return catalog_why.code == CATALOG_E_CHANGED
 			       ? compare(service, id, version, err)
@@ -110,6 +111,8 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 		code = how->keep_file || is_linked(service, id)
 			       ? forget(service, image, id, err)
 			       : remove_file(service, id, how->version, err);
+	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING)
+		service_unfinished_add(service->unfinished, id);
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

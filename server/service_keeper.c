@@ -13,6 +13,7 @@ struct service_keeper {
 	struct catalog *catalog; /* constant, as are the next ones */
 	struct reconcile *reconcile;
 	struct service_room *room;
+	struct service_unfinished *unfinished;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
@@ -74,6 +75,7 @@ static void *keep(void *ctx)
 	compare(keeper);
 	do {
 		service_room_measure(keeper->room);
+		service_unfinished_retry(keeper->unfinished);
 		if (!room || !catalog_healthy(keeper->catalog, why))
 			room = catalog_keep_room(keeper->catalog);
 		if (clock_monotonic_ms() >= again_ms) {
@@ -98,7 +100,8 @@ static void wait_compared(struct service_keeper *keeper)
 }
 
 struct service_keeper *service_keeper_start(struct catalog *catalog, struct reconcile *reconcile,
-					    struct service_room *room)
+					    struct service_room *room,
+					    struct service_unfinished *unfinished)
 {
 	struct service_keeper *keeper = calloc(1, sizeof *keeper);
 
@@ -107,6 +110,7 @@ struct service_keeper *service_keeper_start(struct catalog *catalog, struct reco
 	keeper->catalog = catalog;
 	keeper->reconcile = reconcile;
 	keeper->room = room;
+	keeper->unfinished = unfinished;
 	service_room_measure(room); /* the comparison may take long */
 	(void)pthread_mutex_init(&keeper->lock, NULL);
 	clock_cond_init(&keeper->changed);

@@ -10,6 +10,7 @@
 #include "service.h"
 
 struct service_keeper;
+struct service_unfinished;
 struct service_room;
 struct uploads;
 
@@ -23,6 +24,7 @@ struct service {
 	struct service_room *room;
 	struct uploads *uploads;
 	struct service_keeper *keeper;
+	struct service_unfinished *unfinished;
 	uint32_t depth_warn;
 };
 

@@ -12,52 +12,105 @@
 #include "pool_place.h"
 #include "service_main.h"
 #include "service_private.h"
+#include "service_unfinished.h"
 
-static int forget(struct service *service, const struct catalog_image *image)
+static int forget(struct service *service, const struct catalog_image *image, struct vhd_error *err)
 {
 	struct catalog_error why;
-	int r = catalog_forget(service->catalog, image->id, &why);
 
-	if (r < 0)
-		log_error("image '%s': %s", image->name, why.text);
-	return r;
+	if (catalog_forget(service->catalog, image->id, &why) == 0)
+		return 0;
+	err->code = VHD_E_IO;
+	(void)snprintf(err->text, sizeof err->text, "%s", why.text);
+	return VHD_E_IO;
 }
 
-/* With a pool that is not there now the row waits for the next start. */
-static int undo_create(void *ctx, const struct catalog_image *image)
+/* With a pool that is not there now the row waits for the next start, here and below. */
+static int undo_create(struct service *service, const struct catalog_image *image,
+		       struct vhd_error *err)
 {
-	struct service *service = ctx;
 	struct pool_dir *pool = pool_set_find(&service->pools, image->pool);
-	struct vhd_error why;
+	int r;
 
 	if (!pool)
 		return 0;
-	if (pool_undo_new(pool, image->id, &why) < 0) {
-		log_error("image '%s': %s", image->name, why.text);
-		return 0;
-	}
-	log_info("image '%s': its creation was interrupted, and is undone", image->name);
+	r = pool_undo_new(pool, image->id, err);
+	if (r < 0)
+		return r;
 	CRASH_POINT("restart.undone");
-	return forget(service, image);
+	r = forget(service, image, err);
+	if (r == 0)
+		log_info("image '%s': its creation was interrupted, and is undone", image->name);
+	return r;
 }
 
-static int finish_delete(void *ctx, const struct catalog_image *image)
+static int finish_delete(struct service *service, const struct catalog_image *image,
+			 struct vhd_error *err)
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
-	struct service *service = ctx;
 	struct catalog_place at;
-	struct vhd_error why;
+	int r = 0;
 
 	catalog_place_of(image, &at);
-	if (place_reach(&service->pools, &at, &place, &why) < 0)
+	if (place_reach(&service->pools, &at, &place, err) < 0)
 		return 0;
-	if (place_remove(&place, &why) < 0) {
-		log_error("image '%s': %s", image->name, why.text);
-		return why.code == VHD_E_FORBIDDEN ? forget(service, image) : 0;
-	}
-	log_info("image '%s': its deletion was interrupted, and is finished", image->name);
+	if (!place.adopted)
+		r = pool_settle(&place.folder, image->id, err);
+	if (r == 0)
+		r = place_remove(&place, err);
+	if (r < 0 && r != VHD_E_FORBIDDEN)
+		return r;
+	if (r < 0)
+		log_error("image '%s': %s", image->name, err->text);
 	CRASH_POINT("restart.removed");
-	return forget(service, image);
+	r = forget(service, image, err);
+	if (r == 0)
+		log_info("image '%s': its deletion was interrupted, and is finished", image->name);
+	return r;
+}
+
+static int finish(struct service *service, const struct catalog_image *image, struct vhd_error *err)
+{
+	struct pool_dir *pool = pool_set_find(&service->pools, image->pool);
+
+	switch (image->state) {
+	case CATALOG_CREATING: return undo_create(service, image, err);
+	case CATALOG_DELETING: return finish_delete(service, image, err);
+	case CATALOG_READY: return pool && !image->path ? pool_settle(pool, image->id, err) : 0;
+	}
+	return 0;
+}
+
+bool service_recover_image(struct service *service, const uint8_t id[IDS_SIZE])
+{
+	CLEANUP(catalog_image_fini) struct catalog_image image = {0};
+	struct catalog_error catalog_why = {0};
+	struct vhd_error why = {0};
+	struct image *held;
+	int r;
+
+	/* Whoever makes or deletes it now has not given up yet. */
+	if (images_hold(service->images, id, &held, &why) < 0)
+		return false;
+	r = catalog_get(service->catalog, id, &image, &catalog_why);
+	if (r == 0)
+		r = finish(service, &image, &why);
+	else if (r == CATALOG_E_NOT_FOUND)
+		r = 0;
+	images_release(held);
+	return r == 0;
+}
+
+static int finish_or_wait(void *ctx, const struct catalog_image *image)
+{
+	struct service *service = ctx;
+	struct vhd_error why = {0};
+
+	if (finish(service, image, &why) < 0) {
+		log_error("image '%s': %s; it is tried again", image->name, why.text);
+		service_unfinished_add(service->unfinished, image->id);
+	}
+	return 0;
 }
 
 struct settling {
@@ -78,8 +131,10 @@ static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 	if (!catalog_brief(settling->service->catalog, id, &brief) ||
 	    brief.state == CATALOG_CREATING || brief.adopted)
 		log_warning("%s: .new-%s belongs to no image", pool_path(settling->pool), text);
-	else if (pool_settle(settling->pool, id, &why) < 0)
-		log_error("%s", why.text);
+	else if (pool_settle(settling->pool, id, &why) < 0) {
+		log_error("%s; it is tried again", why.text);
+		service_unfinished_add(settling->service->unfinished, id);
+	}
 	return 0;
 }
 
@@ -98,13 +153,13 @@ static void settle_all(struct service *service)
 int service_recover(struct service *service, char *ret_why)
 {
 	struct catalog_error why = {0};
-	int r = catalog_each(service->catalog, CATALOG_CREATING, undo_create, service, &why);
+	int r = catalog_each(service->catalog, CATALOG_CREATING, finish_or_wait, service, &why);
 
 	CRASH_POINT("restart.creations");
 	settle_all(service);
 	CRASH_POINT("restart.settled");
 	if (r == 0)
-		r = catalog_each(service->catalog, CATALOG_DELETING, finish_delete, service, &why);
+		r = catalog_each(service->catalog, CATALOG_DELETING, finish_or_wait, service, &why);
 	CRASH_POINT("restart.deletions");
 	if (r < 0)
 		(void)snprintf(ret_why, SERVICE_WHY, "recovery: %s", why.text);

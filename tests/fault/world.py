@@ -47,9 +47,8 @@ class Image:
         was, self.exists = self.exists, None
         answer = self.world.ask("DELETE", self.url(query))
         if answer.status == 409 and self.world.half and not self.world.armed:
-            # A child is gone for clients only; the next start sees to the rest of it.
-            self.world.restart()
-            answer = self.world.ask("DELETE", self.url(query))
+            # A child is gone for clients only; the daemon tries again to remove it.
+            answer = self.world.wait_while(409, "DELETE", self.url(query))
         if self.world.judge(answer, 204):
             self.exists = False
         elif answer.status == 409:
@@ -111,10 +110,9 @@ class Image:
         if answer.status not in (200, 404):
             raise Failure(f"{self.name}: {answer}")
         if answer.status == 200 and answer.json["state"] == "creating" and not self.exists:
-            # Could be neither made nor undone; the next start sees to it.
+            # Could be neither made nor undone; the daemon tries again.
             self.exists = False
-            self.world.restart()
-            answer = self.world.ask("GET", self.url())
+            answer = self.world.wait_while(200, "GET", self.url())
         found = answer.status == 200
         if self.exists is not None and found != self.exists:
             raise Failure(f"{self.name}: is {'' if found else 'not '}there; was told the contrary")
@@ -179,6 +177,15 @@ class World:
         answer.what = f"{method} {target}"
         answer.failed = self.armed and self.daemon.page.failed > before
         return answer
+
+    def wait_while(self, status, method, target):
+        """What could not be finished is tried again, once a second at first."""
+        end = time.monotonic() + 10
+        while True:
+            answer = self.ask(method, target)
+            if answer.status != status or time.monotonic() > end:
+                return answer
+            time.sleep(0.05)
 
     def judge(self, answer, status):
         """True: a success. Only while calls fail it may be anything else, and then a proper refusal."""

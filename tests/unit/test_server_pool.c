@@ -93,6 +93,7 @@ static void publishes(void **state)
 	struct world *world = *state;
 	struct place place = place_of(world);
 	uint64_t size, space;
+	struct pool_facts facts;
 	int64_t mtime;
 	int fd = -1;
 
@@ -100,9 +101,11 @@ static void publishes(void **state)
 	assert_false(exists(world, NAME ".vhd"));
 	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_NOT_FOUND);
 	assert_int_equal(pool_publish(world->pool, id, &world->err), 0);
-	/* It has two names until it is settled. */
-	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
-	assert_string_equal(world->err.text, NAME ".vhd has 2 names");
+	/* It has two names until it is settled, and both are the pool's. */
+	assert_int_equal(place_open(&place, true, &fd, &world->err), 0);
+	(void)close(fd);
+	assert_int_equal(pool_look(world->pool, NAME ".vhd", &facts, &world->err), 0);
+	assert_int_equal(facts.names, 1);
 	assert_int_equal(pool_settle(world->pool, id, &world->err), 0);
 	assert_int_equal(place_open(&place, true, &fd, &world->err), 0);
 	(void)close(fd);
@@ -112,6 +115,28 @@ static void publishes(void **state)
 	assert_int_equal(place_remove(&place, &world->err), 0);
 	assert_false(exists(world, NAME ".vhd"));
 	assert_int_equal(place_remove(&place, &world->err), 0);
+}
+
+/* One that is somebody else's, with the pool's first name or instead of it. */
+static void refuses_other_names(void **state)
+{
+	struct world *world = *state;
+	struct place place = place_of(world);
+	struct pool_facts facts;
+	int fd = -1;
+
+	create(world);
+	assert_int_equal(pool_publish(world->pool, id, &world->err), 0);
+	assert_int_equal(linkat(world->pool->fd, NAME ".vhd", world->pool->fd, "other", 0), 0);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
+	assert_string_equal(world->err.text, NAME ".vhd has 3 names");
+	assert_int_equal(pool_settle(world->pool, id, &world->err), 0);
+	assert_int_equal(place_open(&place, false, &fd, &world->err), VHD_E_FORBIDDEN);
+	assert_string_equal(world->err.text, NAME ".vhd has 2 names");
+	/* Nor is any file the first one by its name alone. */
+	put(world, ".new-" NAME);
+	assert_int_equal(pool_look(world->pool, NAME ".vhd", &facts, &world->err), 0);
+	assert_int_equal(facts.names, 2);
 }
 
 static void undoes_every_step(void **state)
@@ -209,6 +234,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(publishes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refuses_other_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(undoes_every_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaves_others_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(opens_plain_files_only, set_up, tear_down),

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""What the daemon does about failures by itself, or says of them, case by case.
+
+usage: heals.py VHDD LIBRARY [CASE...]
+"""
+
+import errno
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+
+from daemon import FOR_EVER, OURS, Daemon, Failure
+
+SIZE = 1 << 20
+
+
+def expect(answer, status):
+    if answer.status != status:
+        raise Failure(f"{answer}, not {status}")
+    return answer
+
+
+def same(got, wanted, what):
+    if got != wanted:
+        raise Failure(f"{what} is {got!r}, not {wanted!r}")
+
+
+def wait_for(what, holds, seconds=15):
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise Failure(f"after {seconds} s still not: {what}")
+        time.sleep(0.02)
+
+
+def arm(daemon, parts, calls, error=errno.EIO, burst=FOR_EVER, number=0):
+    daemon.page.arm(parts, calls, error, number, burst)
+
+
+def create(daemon, name, **more):
+    return daemon.ask("POST", "/v1/images", {"name": name, "size": SIZE, **more})
+
+
+def child(daemon, name, parent):
+    return daemon.ask("POST", "/v1/images", {"name": name, "parent": parent})
+
+
+def said(daemon, text):
+    return daemon.log.read_text(errors="replace").count(text)
+
+
+def pool(daemon):
+    return sorted(path.name for path in (daemon.state / "images").iterdir())
+
+
+# ---- what could not be finished is tried again
+
+
+def a_creation_that_cannot_be_undone_frees_its_name_and_its_parent(daemon):
+    expect(create(daemon, "base"), 201)
+    arm(daemon, OURS, ("fsync",))  # of the folder: neither published nor undone
+    expect(child(daemon, "kid", "base"), 500)
+    same(expect(child(daemon, "kid", "base"), 409).json["code"], "name-exists", "the code")
+    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+    tried = said(daemon, "it is tried again")
+    wait_for("a second try", lambda: daemon.page.failed > 4)
+    same(said(daemon, "it is tried again"), tried, "the number of complaints")
+    daemon.page.disarm()
+    wait_for("the parent has no child", lambda: daemon.ask("GET", "/v1/images/base").json["children_count"] == 0)
+    same(said(daemon, "its creation was interrupted, and is undone"), 1, "the number of ends")
+    expect(child(daemon, "kid", "base"), 201)
+    expect(daemon.ask("DELETE", "/v1/images/kid"), 204)
+    expect(daemon.ask("DELETE", "/v1/images/base"), 204)
+    same(pool(daemon), [], "the pool")
+
+
+def a_deletion_that_cannot_be_finished_is_finished_later(daemon):
+    expect(create(daemon, "base"), 201)
+    expect(child(daemon, "kid", "base"), 201)
+    arm(daemon, OURS, ("unlinkat",))
+    expect(daemon.ask("DELETE", "/v1/images/kid"), 500)
+    expect(daemon.ask("GET", "/v1/images/kid"), 404)
+    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+    daemon.page.disarm()
+    wait_for("the parent can go", lambda: daemon.ask("DELETE", "/v1/images/base").status == 204)
+    same(said(daemon, "its deletion was interrupted, and is finished"), 1, "the number of ends")
+    same(pool(daemon), [], "the pool")
+
+
+def what_the_start_cannot_finish_is_finished_while_it_runs(daemon):
+    expect(create(daemon, "half"), 201)
+    arm(daemon, OURS, ("unlinkat",))
+    expect(daemon.ask("DELETE", "/v1/images/half"), 500)
+    daemon.kill()
+    daemon.start()
+    same(len(pool(daemon)), 1, "the number of files")
+    daemon.page.disarm()
+    wait_for("the file is gone", lambda: pool(daemon) == [])
+
+
+# ---- a file with its first name
+
+
+def an_image_whose_first_name_stays_is_served_and_settled(daemon):
+    arm(daemon, OURS, ("unlinkat",))
+    row = expect(create(daemon, "two"), 201).json
+    same(len(pool(daemon)), 2, "the number of names")
+    # Few images may be open: this one is closed by the next.
+    expect(daemon.ask("PUT", "/v1/images/two/data?offset=0", b"x" * 4096), 200)
+    for number in range(10):
+        expect(create(daemon, f"other-{number}"), 201)
+        expect(daemon.ask("PUT", f"/v1/images/other-{number}/data?offset=0", b"y"), 200)
+    wait_for("it is closed", lambda: expect(daemon.ask("GET", "/v1/images/two/data"), 200).body[:1] == b"x")
+    for _ in range(3):
+        for number in range(10):
+            expect(daemon.ask("GET", f"/v1/images/other-{number}/data", headers={"Range": "bytes=0-0"}), 206)
+        same(expect(daemon.ask("GET", "/v1/images/two/data"), 200).body[:2], b"xx", "the content")
+    same(daemon.ask("GET", "/v1/images/two").json["state"], "ready", "the state")
+    daemon.page.disarm()
+    wait_for("the first names are gone", lambda: not any(name.startswith(".new-") for name in pool(daemon)))
+    same((daemon.state / "images" / row["file"]).stat().st_nlink, 1, "the number of names")
+
+
+def a_second_name_by_somebody_else_is_still_refused(daemon):
+    row = expect(create(daemon, "two"), 201).json
+    path = daemon.state / "images" / row["file"]
+    daemon.stop()
+    os.link(path, daemon.work / "second")
+    daemon.start()
+    same(expect(daemon.ask("GET", "/v1/images/two/data"), 409).json["code"], "chain-unhealthy", "the code")
+
+
+CASES = [value for name, value in list(globals().items())
+         if callable(value) and value.__module__ == __name__ and name.startswith(("a_", "an_", "what_"))]
+CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n"
+
+
+def run(case, program, library, work):
+    work.mkdir()
+    daemon = Daemon(program, library, work, CONFIG)
+    try:
+        daemon.start()
+        case(daemon)
+        if daemon.alive():
+            same(daemon.stop(), 0, "the status at the end")
+        daemon.check_log()
+    except Exception as why:
+        return str(why) if isinstance(why, Failure) else traceback.format_exc()
+    finally:
+        daemon.kill()
+    return None
+
+
+def main():
+    program, library, *names = sys.argv[1:]
+    failed = 0
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="vhdd-heals-", dir=shm) as folder:
+        for number, case in enumerate(case for case in CASES if not names or case.__name__ in names):
+            why = run(case, program, library, pathlib.Path(folder) / str(number))
+            print(f"{'FAILED' if why else 'ok'}: {case.__name__.replace('_', ' ')}{': ' + why if why else ''}", flush=True)
+            failed += why is not None
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
