@@ -73,7 +73,7 @@ static void parse_kind(struct fields *fields, struct service_adopt *spec)
 
 static void parse_source(struct fields *fields, struct adoption *adoption)
 {
-	static const char *const checks[] = {"quick"};
+	static const char *const checks[] = {"quick", "full", "deep"};
 	struct service_adopt *spec = &adoption->spec;
 	unsigned check = 0;
 	bool write = true;
@@ -91,7 +91,10 @@ static void parse_source(struct fields *fields, struct adoption *adoption)
 	spec->read_only = !write;
 	parse_mode(fields, spec);
 	parse_kind(fields, spec);
-	fields_choice(fields, "check", checks, 1, &check);
+	fields_choice(fields, "check", checks, 3, &check);
+	if (check > 0)
+		fields_error(fields, "check", CODE_NOT_SUPPORTED, "\"%s\" is not supported yet",
+			     checks[check]);
 	fields_finish(fields);
 }
 

@@ -54,10 +54,12 @@ static void parse_size(struct fields *fields, struct service_create *spec)
 
 static void parse_kind(struct fields *fields, struct service_create *spec)
 {
-	static const char *const kinds[] = {"dynamic", "fixed", "differencing"};
+	static const char *const kinds[] = {"dynamic", "fixed", "differencing", "raw"};
 	unsigned kind = spec->parent ? SERVICE_DIFFERENCING : SERVICE_DYNAMIC;
 
-	fields_choice(fields, "kind", kinds, 3, &kind);
+	fields_choice(fields, "kind", kinds, 4, &kind);
+	if (kind == 3)
+		fields_error(fields, "kind", CODE_NOT_SUPPORTED, "\"raw\" is not supported yet");
 	spec->kind = (enum service_kind)kind;
 	if (spec->kind == SERVICE_DIFFERENCING && !spec->parent)
 		fields_error(fields, "parent", CODE_INVALID_VALUE,

@@ -138,7 +138,7 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"name\":\"89a62601-c82a-447a-a7fd-f7f379195e80\"}", 400,
 		 "invalid-name", "/name: '89a62601-c82a-447a-a7fd-f7f379195e80' is not a name"},
 		{"{\"size\":512,\"kind\":\"raw\"}", 400, "invalid-value",
-		 "/kind: must be one of: dynamic, fixed, differencing"},
+		 "/kind: must be one of: dynamic, fixed, differencing, raw"},
 		{"{\"size\":512,\"kind\":\"differencing\"}", 400, "invalid-value",
 		 "/parent: is required for a differencing image"},
 		{"{\"kind\":\"fixed\",\"parent\":\"base\"}", 400, "invalid-value",
@@ -249,6 +249,7 @@ static void names_every_state(void **state)
 		{SERVICE_BUSY, "busy", "ok"},
 		{SERVICE_MISSING, "missing", "unhealthy"},
 		{SERVICE_CORRUPT, "corrupt", "unhealthy"},
+		{SERVICE_ORPHAN, "parent-missing", "unhealthy"},
 		{SERVICE_FAILED, "failed", "unhealthy"},
 		{SERVICE_DELETING, "deleting", "ok"},
 	};
