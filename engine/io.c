@@ -114,6 +114,10 @@ int io_reread(const struct vhd_io *io, struct vhd_error *err)
 {
 	int r = io->ops->reread ? io->ops->reread(io->store) : 0;
 
+	if (r > 0)
+		return vhd_fail(err, VHD_E_IO,
+				"the page cache holds what the disk does not: end the programs "
+				"that map the file, then recover again");
 	return r < 0 ? vhd_fail_sys(err, r, "drop cached pages") : 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "error.h"
+#include "resident.h"
 #include "vhd.h"
 
 struct file {
@@ -275,7 +276,7 @@ static int file_lock(void *store, enum vhd_lock mode)
 
 /* Clean pages are dropped, so that what is read next comes from the device: after a failed sync the
  * page cache holds what the device has not. What is still dirty is written first; if that fails
- * nothing is known. */
+ * nothing is known. Pages that others map stay, and are compared. */
 static int file_reread(void *store)
 {
 	int fd = file_fd(store);
@@ -284,7 +285,7 @@ static int file_reread(void *store)
 	if (fdatasync(fd) < 0)
 		return -errno;
 	r = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	return -r;
+	return r != 0 ? -r : resident_differs(fd);
 }
 
 static const struct vhd_io_ops file_ops = {

@@ -29,43 +29,47 @@ struct check {
 	unsigned char *pages;     /* of a window */
 };
 
-static ssize_t read_at(int fd, void *buf, size_t len, off_t off)
+/* At least `want` bytes, or it is an error: `len` may pass the end of the file. */
+static int read_at(int fd, void *buf, size_t len, size_t want, off_t off)
 {
 	ssize_t n;
 
 	do
 		n = pread(fd, buf, len, off);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		return -errno;
+	return (size_t)n < want ? -EIO : 0;
 }
 
 /* Past the page cache. The flag is the file's for a moment, and the file is nobody else's. */
-static ssize_t read_direct(const struct check *check, size_t len, off_t off)
+static int read_direct(const struct check *check, size_t want, off_t off)
 {
-	ssize_t n;
+	size_t len = (want + ALIGN - 1) / ALIGN * ALIGN;
+	int r;
 
 	if (fcntl(check->fd, F_SETFL, check->flags | O_DIRECT) < 0)
 		return errno == EINVAL ? -EOPNOTSUPP : -errno;
-	n = read_at(check->fd, check->direct, len, off);
-	(void)fcntl(check->fd, F_SETFL, check->flags);
-	return n == -EINVAL ? -EOPNOTSUPP : n;
+	r = read_at(check->fd, check->direct, len, want, off);
+	if (fcntl(check->fd, F_SETFL, check->flags) < 0)
+		return -errno;
+	return r == -EINVAL ? -EOPNOTSUPP : r;
 }
 
 static int compare(const struct check *check, off_t off, size_t len)
 {
-	while (len > 0) {
-		size_t piece = len < CHUNK ? len : CHUNK;
-		ssize_t n = read_at(check->fd, check->cached, piece, off);
-		ssize_t m = n < 0 ? n : read_direct(check, piece, off);
+	int r = 0;
 
-		if (m < 0)
-			return (int)m;
-		if (m != n || memcmp(check->cached, check->direct, (size_t)n) != 0)
+	for (size_t done = 0; done < len && r == 0; done += CHUNK) {
+		size_t piece = len - done < CHUNK ? len - done : CHUNK;
+
+		r = read_at(check->fd, check->cached, piece, piece, off + (off_t)done);
+		if (r == 0)
+			r = read_direct(check, piece, off + (off_t)done);
+		if (r == 0 && memcmp(check->cached, check->direct, piece) != 0)
 			return 1;
-		off += (off_t)piece;
-		len -= piece;
 	}
-	return 0;
+	return r;
 }
 
 /* Which pages are in memory. The mapping is never read: a file that shrinks cannot harm. */
@@ -83,13 +87,12 @@ static int ask(const struct check *check, off_t off, size_t len)
 
 static int window_differs(const struct check *check, off_t off, size_t len)
 {
-	size_t n = (len + check->page - 1) / check->page;
 	int r = ask(check, off, len);
 
-	for (size_t first = 0, end; first < n && r == 0; first = end + 1) {
-		for (end = first; end < n && check->pages[end] & 1;)
-			end++;
-		r = compare(check, off + (off_t)(first * check->page), (end - first) * check->page);
+	for (size_t at = 0, end; at < len && r == 0; at = end + check->page) {
+		for (end = at; end < len && check->pages[end / check->page] & 1;)
+			end += check->page;
+		r = compare(check, off + (off_t)at, (end < len ? end : len) - at);
 	}
 	return r;
 }

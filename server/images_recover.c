@@ -15,15 +15,17 @@ int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd
 	int r;
 
 	images_look(images, id, &view);
-	if (!view.failed)
+	if (view.open && !view.failed)
 		return 0;
-	r = images_hold(images, id, &image, err);
-	if (r < 0)
-		return r;
-	/* Nothing is flushed: the catalog knows it as dirty, so the next open reads what the disk
-	 * holds and repairs it. */
-	images_discard(image);
-	draw_verifier(images);
+	if (view.failed) {
+		r = images_hold(images, id, &image, err);
+		if (r < 0)
+			return r;
+		/* Nothing is flushed: the catalog knows it as dirty, so the next open reads what
+		 * the disk holds and repairs it. */
+		images_discard(image);
+		draw_verifier(images);
+	}
 	r = images_pin(images, id, IMAGES_READ, 0, &image, err);
 	if (r == 0)
 		images_unpin(image, IMAGES_READ);

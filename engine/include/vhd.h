@@ -110,7 +110,8 @@ struct vhd_io_ops {
 		     uint64_t len); /* make a hole that reads as zeroes; may be NULL */
 	int (*allocate)(void *store, uint64_t off, uint64_t len); /* reserve space; may be NULL */
 	int (*flush)(void *store); /* 0 = data and size are on stable storage */
-	/* Forgets what only memory has, so that reads tell what the device holds; may be NULL. */
+	/* Forgets what only memory has, so that reads tell what the device holds; 1 when it cannot:
+	 * then nothing that is read can be believed. May be NULL. */
 	int (*reread)(void *store);
 	int (*lock)(void *store,
 		    enum vhd_lock mode); /* replaces the lock held; -EAGAIN; may be NULL */

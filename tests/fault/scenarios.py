@@ -1,5 +1,6 @@
 """What the daemon is asked to do while calls fail. Each scenario prepares, yields, and is watched from there."""
 
+import mmap
 import os
 import time
 
@@ -253,6 +254,21 @@ def recover(world):
     image.read()
 
 
+def recover_mapped(world):
+    """Its pages stay in memory, for this program maps them, and are compared with the disk."""
+    image = world.create()
+    image.write(0, A)
+    world.arm(OURS, ("fdatasync",), EIO, 0, FOR_EVER)
+    image.write(0, B)
+    world.disarm()
+    world.may_end = False
+    with open(image.path(), "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
+        pages.find(b"everything is read")
+        yield
+        world.expect(200, "POST", image.url("/actions/recover"))
+        image.read()
+
+
 # ---- the life of the daemon
 
 
@@ -376,6 +392,6 @@ def rebuild(world):
 
 ALL = [create, create_named, create_fixed, snapshot, second_child, delete, delete_keeping_the_file, delete_last_child,
        write_new_block, write_over, write_part_in_child, write_late, write_chunked, write_fixed, zero, read_cold,
-       read_warm, write_cold, open_and_close, locate, inside, lists, update, freeze_and_thaw, recover, start_anew,
-       start_again, start_on_tcp, start_inherited, start_after_a_crash, start_after_a_half_creation,
+       read_warm, write_cold, open_and_close, locate, inside, lists, update, freeze_and_thaw, recover, recover_mapped,
+       start_anew, start_again, start_on_tcp, start_inherited, start_after_a_crash, start_after_a_half_creation,
        start_after_a_half_deletion, back_up, stop, rebuild]

@@ -28,6 +28,7 @@ struct memio {
 	unsigned number;
 	bool cold;
 	struct memio *device;      /* what was flushed; NULL: everything */
+	bool keeps_pages;          /* the device is not read again */
 	unsigned readers, writers; /* handles that hold a lock */
 };
 
@@ -324,6 +325,8 @@ static int op_reread(void *store)
 
 	if (!file->device)
 		return 0;
+	if (file->keeps_pages)
+		return 1;
 	(void)pthread_rwlock_wrlock(&file->lock);
 	pages_free(&file->pages);
 	pages_copy(&file->pages, &file->device->pages);
@@ -398,6 +401,11 @@ struct vhd_io memio_io(struct memio *file)
 void memio_set_cold(struct memio *file, bool cold)
 {
 	__atomic_store_n(&file->cold, cold, __ATOMIC_RELAXED);
+}
+
+void memio_keep_pages(struct memio *file, bool keep)
+{
+	file->keeps_pages = keep;
 }
 
 void memio_use_device(struct memio *file)

@@ -53,6 +53,10 @@ void memio_set_cold(struct memio *file, bool cold);
  * again. */
 void memio_use_device(struct memio *file);
 
+/* As when another program maps the file: what was not flushed stays, and reading again is declined.
+ */
+void memio_keep_pages(struct memio *file, bool keep);
+
 unsigned memio_number(const struct memio *file); /* in its journal */
 uint64_t memio_size(struct memio *file);
 size_t memio_pages(struct memio *file); /* pages in memory */
