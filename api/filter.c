@@ -192,7 +192,8 @@ static void parse_numbers(struct filter_term *term, const char *name, struct pro
 static void parse_words(const struct filter_term *term, const char *name, struct problem *problem)
 {
 	static const char kinds[] = "dynamic fixed differencing";
-	static const char states[] = "creating ready busy missing corrupt failed deleting";
+	static const char states[] =
+		"creating ready busy missing corrupt parent-missing failed deleting";
 	const char *known = strcmp(name, "kind") == 0 ? kinds : states;
 	const char *list = term->text;
 	const char *word;

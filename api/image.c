@@ -13,6 +13,7 @@ const char *image_state_name(enum service_state state)
 	case SERVICE_BUSY: return "busy";
 	case SERVICE_MISSING: return "missing";
 	case SERVICE_CORRUPT: return "corrupt";
+	case SERVICE_ORPHAN: return "parent-missing";
 	case SERVICE_FAILED: return "failed";
 	case SERVICE_DELETING: return "deleting";
 	}
@@ -161,7 +162,7 @@ static void health_member(struct put *put, const struct service_image *image)
 bool image_healthy(const struct service_image *image)
 {
 	return image->state != SERVICE_MISSING && image->state != SERVICE_CORRUPT &&
-	       image->state != SERVICE_FAILED;
+	       image->state != SERVICE_FAILED && image->state != SERVICE_ORPHAN;
 }
 
 bool image_writable(const struct service_image *image)

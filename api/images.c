@@ -132,7 +132,7 @@ static json_t *chain_problems(const struct service_images *images)
 			out_add(&list, json_sprintf("%s: %s", image->name,
 						    image_state_name(image->state)));
 	}
-	if (last->parent.id[0])
+	if (last->parent.id[0] && last->state != SERVICE_ORPHAN)
 		out_add(&list, json_sprintf("%s: parent-missing", last->name));
 	return out_take(&list);
 }

@@ -116,6 +116,44 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 	return SERVICE_OK;
 }
 
+/* A stream that has begun cannot say that it fails: what only a missing parent has is sought
+ * before, and asked for. */
+static enum service_code find_unknown(struct api_call *call, const struct range *range)
+{
+	uint64_t sector = range->first / SECTOR;
+	uint64_t end = (range->first + range->length + SECTOR - 1) / SECTOR;
+	char byte;
+
+	while (sector < end) {
+		struct service_run runs[PRESENT_RUNS];
+		struct service_run_list list = {.runs = runs, .max = PRESENT_RUNS};
+		enum service_code code = service_data_runs(call->data, sector, end - sector,
+							   data_flags(call), &list, &call->err);
+
+		if (code != SERVICE_OK || list.n == 0)
+			return code != SERVICE_OK ? code : SERVICE_INTERNAL;
+		for (size_t i = 0; i < list.n; i++) {
+			if (runs[i].where == SERVICE_UNKNOWN)
+				return service_data_read(call->data, &byte, 1,
+							 runs[i].sector * SECTOR, data_flags(call),
+							 &call->err);
+		}
+		sector = runs[list.n - 1].sector + runs[list.n - 1].count;
+	}
+	return SERVICE_OK;
+}
+
+static enum service_code look_ahead(struct api_call *call, const struct window *window)
+{
+	enum service_code code = SERVICE_OK;
+
+	if (!service_data_info(call->data)->broken)
+		return SERVICE_OK;
+	for (size_t i = 0; code == SERVICE_OK && i < window->ranges.n; i++)
+		code = find_unknown(call, &window->ranges.items[i]);
+	return code;
+}
+
 /* ---- the body
  * ------------------------------------------------------------------------------------------ */
 
@@ -215,6 +253,8 @@ static enum api_step send_window(struct api_call *call, struct window *window,
 	unsigned status = window->partial ? 206 : 200;
 	enum api_step step;
 
+	if (code == SERVICE_OK)
+		code = look_ahead(call, window);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	fill(call, window, &content);

@@ -30,7 +30,8 @@ struct adoption {
 
 	struct adopt_file **files; /* heap, leaf first */
 	size_t n, room;
-	bool has_parent; /* the last one's is in the catalog: */
+	bool parent_missing; /* the last one's is nowhere, and need not be anywhere */
+	bool has_parent;     /* it is in the catalog: */
 	uint8_t parent_id[IDS_SIZE];
 	struct image *parent; /* sealed */
 	struct catalog_seal parent_seal;

@@ -463,11 +463,13 @@ static enum service_code go_down(struct adoption *adoption, bool *ret_more)
 		*ret_more = false;
 		return SERVICE_OK;
 	}
-	if (!adoption->spec->chain)
-		return service_fail(
-			adoption->err, SERVICE_PARENT_MISSING,
-			"%.200s: its parent %s is not in the catalog, and 'chain' is false",
-			child->found.path, id);
+	if (!adoption->spec->chain) {
+		adoption->parent_missing = true;
+		*ret_more = false;
+		return adopt_warn(adoption, SERVICE_PARENT_MISSING,
+				  "parent-missing: the parent %s of %.150s is not in the catalog",
+				  id, base_name(child));
+	}
 	if (adoption->n >= adoption->service->about.depth_max)
 		return service_fail(adoption->err, SERVICE_CHAIN_TOO_DEEP,
 				    "a chain has at most %u images",

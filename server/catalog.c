@@ -183,19 +183,18 @@ int catalog_may_name(const struct catalog *catalog, const struct catalog_image *
 static int may_insert(const struct catalog *catalog, const struct catalog_image *image,
 		      struct catalog_error *err)
 {
-	const struct catalog_node *parent;
+	const struct catalog_node *parent = catalog_index_parent(&catalog->index, image);
 	int r = catalog_may_name(catalog, image, err);
 
+	if (r == 0)
+		r = catalog_may_find(catalog, image->id, parent, images_of_chain(parent) + 1, err);
 	if (r < 0 || ids_is_zero(image->parent_id))
 		return r;
-	parent = catalog_index_find(&catalog->index, image->parent_id);
-	if (!parent || parent->image.state != CATALOG_READY)
+	if (!parent || parent->image.state != CATALOG_READY ||
+	    catalog_index_top(parent)->image.parent_missing)
 		return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
 	if (image->parent_version && image->parent_version != parent->image.version)
 		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the parent has changed since");
-	if (images_of_chain(parent) >= catalog->depth_max)
-		return catalog_sql_fail(err, CATALOG_E_TOO_DEEP, "a chain has at most %u images",
-					catalog->depth_max);
 	return 0;
 }
 
@@ -221,7 +220,7 @@ static int insert_rows(struct catalog *catalog, const struct catalog_image *row,
 static int insert(struct catalog *catalog, const struct catalog_image *row,
 		  struct catalog_error *err)
 {
-	struct catalog_node *parent = catalog_index_find(&catalog->index, row->parent_id);
+	struct catalog_node *parent = catalog_index_parent(&catalog->index, row);
 	struct catalog_node *node;
 	int r;
 
@@ -281,6 +280,8 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 		r = catalog_seal_row(catalog, node->parent->image.id, parent_seal, err);
 	if (r == 0)
 		r = catalog_sql_event(catalog, "image.created", row->id, err);
+	if (r == 0)
+		r = catalog_find_rows(catalog, row->id, row->updated_at, err);
 	CRASH_POINT("catalog.finish.commit");
 	r = catalog_sql_end(catalog, r, err);
 	CRASH_POINT("catalog.finish.committed");
@@ -310,6 +311,7 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		row.children = node->image.children;
 		node->image = row;
 		catalog_parent_sealed(node->parent, parent_seal, row.updated_at);
+		catalog_find(catalog, id, row.updated_at);
 		(void)pthread_mutex_unlock(&catalog->memory);
 	}
 	catalog_turn_leave(catalog, &turn);

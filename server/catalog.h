@@ -88,6 +88,7 @@ struct catalog_seal {
 struct catalog_image {
 	uint8_t id[IDS_SIZE];
 	uint8_t parent_id[IDS_SIZE]; /* all zero: a root */
+	bool parent_missing;         /* the catalog does not know it */
 	char name[CATALOG_NAME];
 	enum catalog_kind kind;
 	enum catalog_state state;
@@ -115,7 +116,7 @@ struct catalog_image {
 	/* Found by the catalog, ignored by catalog_insert. */
 	uint8_t root_id[IDS_SIZE];
 	char parent_name[CATALOG_NAME], root_name[CATALOG_NAME];
-	uint32_t depth; /* 0 for a root */
+	uint32_t depth; /* 0 for a root; a missing parent counts */
 	uint64_t children;
 	uint64_t chain_file_bytes;
 };
@@ -162,6 +163,7 @@ struct catalog_brief {
 	enum catalog_kind kind;
 	bool frozen, dirty, sealed;
 	bool adopted; /* its place is not that of the pool */
+	bool broken;  /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t generation, children, blocks, size, file_bytes;
 	uint8_t parent_id[IDS_SIZE];
 	struct catalog_seal seal;
@@ -185,6 +187,13 @@ int catalog_id_of(struct catalog *catalog, const char *name, uint8_t ret_id[IDS_
 /* The image and its ancestors, leaf first. */
 int catalog_chain(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		  struct catalog_images *ret_images, struct catalog_error *err);
+/* Whether its chain ends with an image whose parent is missing, and which. */
+struct catalog_orphan {
+	uint8_t id[IDS_SIZE], parent_id[IDS_SIZE];
+	char name[CATALOG_NAME];
+};
+bool catalog_orphan_of(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       struct catalog_orphan *ret_orphan);
 /* Names of up to `max` children; returns how many were filled. */
 size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			char ret_names[][CATALOG_NAME], size_t max);
@@ -206,12 +215,15 @@ int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool 
 int catalog_insert(struct catalog *catalog, const struct catalog_image *image,
 		   struct catalog_error *err);
 /* The file is complete and durable: CREATING becomes READY, and the parent is clean, for it was
- * flushed when it was frozen. `parent_seal`: of a parent that was not sealed, else NULL. */
+ * flushed when it was frozen. `parent_seal`: of a parent that was not sealed, else NULL. Images
+ * that miss this one as their parent have it from now on. */
 int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			  const struct catalog_vhd *vhd, const struct catalog_usage *usage,
 			  const struct catalog_seal *parent_seal, struct catalog_error *err);
-/* Files that were there already, parents first, all READY and in one transaction. `parent_seal`:
- * of a parent in the catalog that gets its first child by it, else NULL. */
+/* Files that were there already, parents first, all READY and in one transaction; each with a seal,
+ * `sealed` or not, for images may be there that miss it as their parent, and have it from now on.
+ * The parent of the first one may be missing, but must not be ready then (CATALOG_E_PARENT).
+ * `parent_seal`: of a parent in the catalog that gets its first child by it, else NULL. */
 int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		  const struct catalog_seal *parent_seal, struct catalog_error *err);
 /* Of an image with children that has come without one. */

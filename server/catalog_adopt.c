@@ -6,28 +6,56 @@
 #include "catalog_sql.h"
 #include "crash_point.h"
 
+/* Whoever is being created will have children by it when it is ready, but no others before. */
+static int check_parent(const struct catalog *catalog, const struct catalog_image *image,
+			const struct catalog_node *parent, struct catalog_error *err)
+{
+	const struct catalog_node *top = parent ? catalog_index_top(parent) : NULL;
+	const uint8_t *missing = NULL;
+
+	if (image->parent_missing)
+		missing = image->parent_id;
+	else if (top && top->image.parent_missing)
+		missing = top->image.parent_id;
+	if (missing && catalog_index_find(&catalog->index, missing))
+		return catalog_sql_fail(err, CATALOG_E_PARENT,
+					"the parent that was missing has come meanwhile");
+	if (image->parent_missing || ids_is_zero(image->parent_id))
+		return 0;
+	if (!parent || parent->image.state != CATALOG_READY)
+		return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
+	return 0;
+}
+
 /* The first one has its parent in the catalog, if it has one; each other one has it in the batch.
  */
 static int may_adopt(const struct catalog *catalog, const struct catalog_image *images, size_t n,
 		     struct catalog_error *err)
 {
-	const struct catalog_node *parent = NULL;
-	size_t depth = n;
-	int r = 0;
+	const struct catalog_node *parent = catalog_index_parent(&catalog->index, &images[0]);
+	uint32_t depth = 0;
+	int r = check_parent(catalog, &images[0], parent, err);
 
-	if (!ids_is_zero(images[0].parent_id)) {
-		parent = catalog_index_find(&catalog->index, images[0].parent_id);
-		if (!parent || parent->image.state != CATALOG_READY)
-			return catalog_sql_fail(err, CATALOG_E_PARENT, "the parent is not ready");
-	}
-	for (; parent; parent = parent->parent)
+	for (const struct catalog_node *node = parent; node; node = node->parent)
 		depth++;
-	if (depth > catalog->depth_max)
-		return catalog_sql_fail(err, CATALOG_E_TOO_DEEP, "a chain has at most %u images",
-					catalog->depth_max);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		r = catalog_may_name(catalog, &images[i], err);
+		if (r == 0)
+			r = catalog_may_find(catalog, images[i].id, parent, depth + i + 1, err);
+	}
 	return r;
+}
+
+/* The row as it enters. */
+static struct catalog_image adopted(const struct catalog *catalog,
+				    const struct catalog_image *image, int64_t now)
+{
+	struct catalog_image row = *image;
+
+	row.state = CATALOG_READY;
+	row.created_at = row.updated_at = now;
+	row.sealed = row.sealed || catalog_is_awaited(catalog, row.id);
+	return row;
 }
 
 static int insert_all(struct catalog *catalog, const struct catalog_image *images, size_t n,
@@ -36,13 +64,13 @@ static int insert_all(struct catalog *catalog, const struct catalog_image *image
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct catalog_image row = images[i];
+		struct catalog_image row = adopted(catalog, &images[i], now);
 
-		row.state = CATALOG_READY;
-		row.created_at = row.updated_at = now;
 		r = catalog_row_insert(catalog, &row, err);
 		if (r == 0)
 			r = catalog_sql_event(catalog, "image.adopted", row.id, err);
+		if (r == 0)
+			r = catalog_find_rows(catalog, row.id, now, err);
 		CRASH_POINT("catalog.adopt.row");
 	}
 	return r;
@@ -51,8 +79,7 @@ static int insert_all(struct catalog *catalog, const struct catalog_image *image
 static int commit(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		  const struct catalog_seal *parent_seal, int64_t now, struct catalog_error *err)
 {
-	const struct catalog_node *parent =
-		catalog_index_find(&catalog->index, images[0].parent_id);
+	const struct catalog_node *parent = catalog_index_parent(&catalog->index, &images[0]);
 	int r = catalog_sql_begin(catalog, err);
 
 	if (r < 0)
@@ -71,15 +98,15 @@ static int commit(struct catalog *catalog, const struct catalog_image *images, s
 static int remember(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		    const struct catalog_seal *parent_seal, int64_t now)
 {
-	struct catalog_node *parent = catalog_index_find(&catalog->index, images[0].parent_id);
+	struct catalog_node *parent = catalog_index_parent(&catalog->index, &images[0]);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct catalog_image row = images[i];
+		struct catalog_image row = adopted(catalog, &images[i], now);
 
-		row.state = CATALOG_READY;
-		row.created_at = row.updated_at = now;
 		r = catalog_index_add(&catalog->index, &row);
+		if (r == 0)
+			catalog_find(catalog, row.id, now);
 	}
 	if (r == 0)
 		catalog_parent_sealed(parent, parent_seal, now);

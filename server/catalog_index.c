@@ -66,18 +66,37 @@ struct catalog_node *catalog_index_find_name(const struct catalog_index *index, 
 	return found(tfind(&key, &index->by_name, compare_name));
 }
 
-/* The list of its siblings; roots are siblings too. */
-static struct catalog_node **siblings(struct catalog_index *index, struct catalog_node *parent)
+struct catalog_node *catalog_index_parent(const struct catalog_index *index,
+					  const struct catalog_image *image)
 {
-	return parent ? &parent->first_child : &index->first_root;
+	if (image->parent_missing || ids_is_zero(image->parent_id))
+		return NULL;
+	return catalog_index_find(index, image->parent_id);
+}
+
+const struct catalog_node *catalog_index_top(const struct catalog_node *node)
+{
+	while (node->parent)
+		node = node->parent;
+	return node;
+}
+
+/* The list of its siblings; roots are siblings too, and so are orphans. */
+static struct catalog_node **siblings(struct catalog_index *index, const struct catalog_node *node)
+{
+	if (node->parent)
+		return &node->parent->first_child;
+	return node->image.parent_missing ? &index->first_orphan : &index->first_root;
 }
 
 static void link_node(struct catalog_index *index, struct catalog_node *parent,
 		      struct catalog_node *node)
 {
-	struct catalog_node **first = siblings(index, parent);
+	struct catalog_node **first;
 
 	node->parent = parent;
+	first = siblings(index, node);
+	node->previous = NULL;
 	node->next = *first;
 	if (node->next)
 		node->next->previous = node;
@@ -94,7 +113,7 @@ static void unlink_node(struct catalog_index *index, struct catalog_node *node)
 	if (node->previous)
 		node->previous->next = node->next;
 	else
-		*siblings(index, node->parent) = node->next;
+		*siblings(index, node) = node->next;
 	if (node->parent)
 		node->parent->image.children--;
 	index->n--;
@@ -158,12 +177,8 @@ struct catalog_node *catalog_index_prepare(struct catalog_index *index,
 
 void catalog_index_show(struct catalog_index *index, struct catalog_node *node)
 {
-	struct catalog_node *parent = NULL;
-
-	if (!ids_is_zero(node->image.parent_id))
-		parent = catalog_index_find(index, node->image.parent_id);
 	node->hidden = false;
-	link_node(index, parent, node);
+	link_node(index, catalog_index_parent(index, &node->image), node);
 }
 
 void catalog_index_cancel(struct catalog_index *index, struct catalog_node *node)
@@ -171,6 +186,37 @@ void catalog_index_cancel(struct catalog_index *index, struct catalog_node *node
 	(void)tdelete(node, &index->by_name, compare_name);
 	(void)tdelete(node, &index->by_id, compare_id);
 	free_node(node);
+}
+
+void catalog_index_adopt(struct catalog_index *index, struct catalog_node *parent,
+			 struct catalog_node *orphan)
+{
+	unlink_node(index, orphan);
+	orphan->image.parent_missing = false;
+	link_node(index, parent, orphan);
+}
+
+/* Down to the first child, else to the next sibling of the nearest that has one. */
+uint32_t catalog_index_height(const struct catalog_node *top)
+{
+	const struct catalog_node *node = top;
+	uint32_t level = 1, height = 1;
+
+	for (;;) {
+		if (node->first_child) {
+			node = node->first_child;
+			level++;
+			height = level > height ? level : height;
+			continue;
+		}
+		while (node != top && !node->next) {
+			node = node->parent;
+			level--;
+		}
+		if (node == top)
+			return height;
+		node = node->next;
+	}
 }
 
 int catalog_index_add(struct catalog_index *index, const struct catalog_image *image)
@@ -278,7 +324,7 @@ int catalog_index_copy(const struct catalog_node *node, struct catalog_image *re
 	r = copy_image(&node->image, ret_image);
 	if (r < 0)
 		return r;
-	ret_image->depth = depth;
+	ret_image->depth = depth + root->image.parent_missing;
 	ret_image->chain_file_bytes = bytes;
 	memcpy(ret_image->root_id, root->image.id, IDS_SIZE);
 	memcpy(ret_image->root_name, root->image.name, CATALOG_NAME);

@@ -13,6 +13,7 @@ struct catalog_node {
 struct catalog_index {
 	void *by_id, *by_name; /* search trees of nodes */
 	struct catalog_node *first_root;
+	struct catalog_node *first_orphan; /* those whose parent is missing */
 	size_t n;
 };
 
@@ -21,6 +22,17 @@ void catalog_index_fini(struct catalog_index *index);
 struct catalog_node *catalog_index_find(const struct catalog_index *index,
 					const uint8_t id[IDS_SIZE]);
 struct catalog_node *catalog_index_find_name(const struct catalog_index *index, const char *name);
+
+/* Of an image that is there or is to come; NULL: it has none, or the catalog does not know it. */
+struct catalog_node *catalog_index_parent(const struct catalog_index *index,
+					  const struct catalog_image *image);
+/* The oldest ancestor that is known. */
+const struct catalog_node *catalog_index_top(const struct catalog_node *node);
+/* Levels of the tree below and with the node. */
+uint32_t catalog_index_height(const struct catalog_node *node);
+/* An orphan gets the node as its parent. */
+void catalog_index_adopt(struct catalog_index *index, struct catalog_node *parent,
+			 struct catalog_node *orphan);
 
 /* A copy that nobody finds before it is shown, below its parent, which is there already; showing
  * cannot fail. Or it is cancelled. An image with a name that is not taken; NULL: no memory. */

@@ -37,6 +37,31 @@ int catalog_get(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	return r < 0 ? no_memory(err) : 0;
 }
 
+/* Costs nothing when no image misses its parent. */
+static bool is_broken(const struct catalog *catalog, const struct catalog_node *node)
+{
+	return catalog->index.first_orphan && catalog_index_top(node)->image.parent_missing;
+}
+
+bool catalog_orphan_of(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       struct catalog_orphan *ret_orphan)
+{
+	const struct catalog_node *node;
+	bool broken;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	broken = node && is_broken(catalog, node);
+	if (broken) {
+		node = catalog_index_top(node);
+		memcpy(ret_orphan->id, node->image.id, IDS_SIZE);
+		memcpy(ret_orphan->parent_id, node->image.parent_id, IDS_SIZE);
+		memcpy(ret_orphan->name, node->image.name, CATALOG_NAME);
+	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return broken;
+}
+
 bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		   struct catalog_brief *ret_brief)
 {
@@ -54,6 +79,7 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->file_bytes = node->image.usage.file_bytes;
 		ret_brief->sealed = node->image.sealed;
 		ret_brief->adopted = node->image.path != NULL;
+		ret_brief->broken = is_broken(catalog, node);
 		ret_brief->seal = node->image.seal;
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;

@@ -31,6 +31,8 @@ static void put_text_or_null(struct binding *to, const char *text)
 		(void)sqlite3_bind_null(to->stmt, to->column++);
 }
 
+static const uint8_t no_id[IDS_SIZE];
+
 static void put_id(struct binding *to, const uint8_t id[IDS_SIZE])
 {
 	if (ids_is_zero(id))
@@ -85,7 +87,7 @@ void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image
 	struct binding to = {statement, 1};
 
 	put_id(&to, image->id);
-	put_id(&to, image->parent_id);
+	put_id(&to, image->parent_missing ? no_id : image->parent_id);
 	put_text(&to, image->name);
 	put_number(&to, image->kind);
 	put_number(&to, image->state);
@@ -100,6 +102,7 @@ void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image
 	put_number(&to, (uint64_t)image->created_at);
 	put_number(&to, (uint64_t)image->updated_at);
 	put_place(&to, image);
+	put_id(&to, image->parent_missing ? image->parent_id : no_id);
 	put_seal(&to, image);
 }
 
@@ -151,6 +154,16 @@ static void get_id(struct binding *from, uint8_t ret_id[IDS_SIZE])
 		memcpy(ret_id, id, IDS_SIZE);
 	else
 		memset(ret_id, 0, IDS_SIZE);
+}
+
+static void get_missing(struct binding *from, struct catalog_image *image)
+{
+	uint8_t id[IDS_SIZE];
+
+	get_id(from, id);
+	image->parent_missing = !ids_is_zero(id);
+	if (image->parent_missing)
+		memcpy(image->parent_id, id, IDS_SIZE);
 }
 
 static void get_vhd(struct binding *from, struct catalog_vhd *vhd)
@@ -220,6 +233,7 @@ static int get_image(sqlite3_stmt *stmt, struct catalog_image *image)
 	all = get_copy(&from, &image->root) && all;
 	all = get_copy(&from, &image->path) && all;
 	image->linked = get_number(&from) != 0;
+	get_missing(&from, image);
 	get_seal(&from, image);
 	return all ? 0 : CATALOG_E_NOMEM;
 }

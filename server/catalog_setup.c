@@ -92,6 +92,34 @@ static int before_statement(unsigned what, void *ctx, void *stmt, void *text)
 }
 #endif
 
+static int check_references(struct catalog *catalog, struct catalog_error *err)
+{
+	long broken = 0;
+	int r = number(catalog, "SELECT count(*) FROM pragma_foreign_key_check", &broken, err);
+
+	if (r == 0 && broken > 0)
+		r = catalog_sql_fail(err, CATALOG_E_DAMAGED,
+				     "catalog: damaged: %ld rows name an image that is not there",
+				     broken);
+	return r;
+}
+
+/* A table that is made anew is away for a moment, and what names it must not go with it. A step
+ * looks at all names at its end. */
+static int set_references(struct catalog *catalog, bool on, struct catalog_error *err)
+{
+	long is = -1;
+	int r = catalog_sql_execute(
+		catalog, on ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF", err);
+
+	if (r == 0)
+		r = number(catalog, "PRAGMA foreign_keys", &is, err);
+	if (r == 0 && is != on)
+		r = catalog_sql_fail(err, CATALOG_E_FAILED, "catalog: foreign_keys stay %s",
+				     on ? "off" : "on");
+	return r;
+}
+
 /* One step, one transaction, with the version inside it. */
 static int migrate_step(struct catalog *catalog, int version, struct catalog_error *err)
 {
@@ -102,6 +130,8 @@ static int migrate_step(struct catalog *catalog, int version, struct catalog_err
 		return r;
 	r = catalog_sql_execute(catalog, catalog_schema[version], err);
 	CRASH_POINT("migrate.changed");
+	if (r == 0)
+		r = check_references(catalog, err);
 	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; PRAGMA application_id = %d",
 		       version + 1, APPLICATION_ID);
 	if (r == 0)
@@ -147,8 +177,12 @@ static int migrate(struct catalog *catalog, struct catalog_error *err)
 #ifdef VHDD_TESTING
 	(void)sqlite3_trace_v2(catalog->db, SQLITE_TRACE_STMT, before_statement, NULL);
 #endif
+	if (r == 0)
+		r = set_references(catalog, false, err);
 	for (; r == 0 && version < catalog_schema_version; version++)
 		r = migrate_step(catalog, (int)version, err);
+	if (r == 0)
+		r = set_references(catalog, true, err);
 	CRASH_POINT("migrate.done");
 #ifdef VHDD_TESTING
 	(void)sqlite3_trace_v2(catalog->db, 0, NULL, NULL);

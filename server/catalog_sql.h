@@ -29,6 +29,7 @@ enum catalog_statement {
 	SQL_IMAGE_TOUCH,
 	SQL_IMAGE_SEAL,
 	SQL_IMAGE_UPDATE,
+	SQL_IMAGE_FOUND,
 	SQL_LABEL_CLEAR,
 	SQL_IMAGE_UNSEAL,
 	SQL_IMAGE_LOAD,
@@ -91,6 +92,17 @@ int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* Both of them, in memory. */
 void catalog_parent_sealed(struct catalog_node *parent, const struct catalog_seal *seal,
 			   int64_t now);
+
+/* catalog_orphan.c, with `writer` held: images whose parent the catalog does not know. */
+/* Whether an image with this id may come below the parent, which may be NULL, and become the parent
+ * of those that wait for it. `images`: of its chain, with itself. */
+int catalog_may_find(const struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		     const struct catalog_node *parent, uint32_t images, struct catalog_error *err);
+bool catalog_is_awaited(const struct catalog *catalog, const uint8_t id[IDS_SIZE]);
+/* Those that wait for it are its children: in the transaction under way, and in memory. */
+int catalog_find_rows(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now,
+		      struct catalog_error *err);
+void catalog_find(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now);
 
 /* catalog_backup.c, with `writer` held. */
 int catalog_backup_write(struct catalog *catalog, struct catalog_error *err);

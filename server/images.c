@@ -115,7 +115,7 @@ static void ended(struct image *image)
 
 /* Whether the catalog lets the image be used so. */
 static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
-		   struct vhd_error *err)
+		   bool *ret_broken, struct vhd_error *err)
 {
 	struct catalog_brief brief;
 
@@ -123,6 +123,10 @@ static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum image
 		return fail(err, VHD_E_NOT_FOUND, "there is no such image");
 	if (mode == IMAGES_WRITE && (brief.children || brief.frozen))
 		return fail(err, VHD_E_FROZEN, "the image is frozen");
+	if (mode == IMAGES_WRITE && brief.broken)
+		return fail(err, VHD_E_PARENT_MISSING,
+			    "an image is written only with all its ancestors");
+	*ret_broken = brief.broken;
 	return 0;
 }
 
@@ -144,12 +148,15 @@ static int open_held(struct image *image, enum images_mode mode, struct vhd_erro
 enum verdict { ENTER, WAIT, OPEN };
 
 /* What stands between a request and the image now. */
-static enum verdict judge(const struct image *image, enum images_mode mode)
+static enum verdict judge(const struct image *image, enum images_mode mode, bool broken)
 {
 	if (image->held)
 		return WAIT;
 	if (!image->disk)
 		return OPEN;
+	/* The parent has come: nobody may look past the break any longer. */
+	if (image->broken && !broken)
+		return image->pins || image->flushing ? WAIT : OPEN;
 	if (mode == IMAGES_READ)
 		return ENTER;
 	if (image->seals)
@@ -170,7 +177,8 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 	for (;;) {
 		struct image *image;
 		enum verdict verdict;
-		int r = allowed(images, id, mode, err);
+		bool broken;
+		int r = allowed(images, id, mode, &broken, err);
 
 		if (r < 0)
 			return r;
@@ -179,7 +187,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 			return fail(err, VHD_E_NOMEM, "out of memory");
 		if (mode == IMAGES_WRITE && image->failed)
 			return fail(err, VHD_E_FAILED, "an earlier sync of the image failed");
-		verdict = judge(image, mode);
+		verdict = judge(image, mode, broken);
 		*ret_image = image;
 		if (verdict == ENTER)
 			return 0;

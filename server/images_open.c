@@ -121,8 +121,13 @@ void images_open_install(struct image *image, struct vhd *disk)
 
 	(void)catalog_brief(image->images->catalog, image->id, &brief);
 	image->writable = true;
+	image->broken = false;
 	image->blocks = 0;
 	set_disk(image, disk, brief.generation);
+	/* It has children already when they have waited for it. */
+	(void)pthread_mutex_lock(&image->images->lock);
+	image->frozen = brief.children > 0;
+	(void)pthread_mutex_unlock(&image->images->lock);
 }
 
 void images_open_drop(struct image *image)
@@ -177,19 +182,40 @@ static int check_identity(const struct image *image, const struct catalog_brief 
 	return fail(err, VHD_E_NOT_FOUND, "the file is not that of the image", "");
 }
 
+/* What a crash left is repaired first: for that the file needs no parent. */
+static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
+		       struct vhd_error *err)
+{
+	int r = dirty ? open_with(image, VHD_WRITE | VHD_RECOVER | VHD_NO_PARENT, ret_disk, err)
+		      : 0;
+
+	if (r < 0)
+		return r;
+	if (dirty)
+		vhd_close(*ret_disk);
+	return open_with(image, VHD_BROKEN, ret_disk, err);
+}
+
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
 {
 	struct catalog_brief brief;
 	struct vhd *disk;
 	uint32_t blocks;
-	int r;
+	int r = 0;
 
+	if (image->disk && image->broken)
+		r = images_open_close(image, err);
+	if (r < 0)
+		return r;
 	if (image->disk)
 		return make_writable(image, err);
 	if (!catalog_brief(image->images->catalog, image->id, &brief))
 		return fail(err, VHD_E_NOT_FOUND, "there is no such image", "");
 	image->writable = false;
-	if (brief.children || brief.frozen)
+	image->broken = brief.broken;
+	if (brief.broken)
+		r = open_broken(image, brief.dirty, &disk, err);
+	else if (brief.children || brief.frozen)
 		r = open_with(image, 0, &disk, err);
 	else
 		r = open_leaf(image, mode, brief.dirty, &disk, err);

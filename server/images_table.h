@@ -12,8 +12,9 @@ enum {
 	IMAGES_WAIT_MS = 2000, /* for a lock */
 };
 
-/* Guarded by the lock of the table, but for what says otherwise. `disk`, `writable` and `blocks`
- * change only while the image is held, and may be read by whoever has a pin, a seal or the hold. */
+/* Guarded by the lock of the table, but for what says otherwise. `disk`, `writable`, `broken` and
+ * `blocks` change only while the image is held, and may be read by whoever has a pin, a seal or the
+ * hold. */
 struct image {
 	struct images *images; /* constant, as is `id` */
 	uint8_t id[IDS_SIZE];
@@ -25,6 +26,7 @@ struct image {
 	unsigned pins, writers, seals;
 	bool held;
 	bool writable; /* opened with VHD_WRITE */
+	bool broken;   /* opened while its chain missed a parent */
 	bool frozen;   /* a child was made since; thaw it before it is written */
 	bool written;  /* the catalog knows that it is dirty, in this generation */
 	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */

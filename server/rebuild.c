@@ -18,7 +18,9 @@ enum { DEPTH_MAX = 1024, CANNOT = 1 };
 static struct rebuild_file *parent_of(const struct rebuild *rebuild,
 				      const struct rebuild_file *file)
 {
-	return ids_is_zero(file->row.parent_id) ? NULL : rebuild_find(rebuild, file->row.parent_id);
+	return ids_is_zero(file->row.parent_id) || file->row.parent_missing
+		       ? NULL
+		       : rebuild_find(rebuild, file->row.parent_id);
 }
 
 /* The level of the nearest ancestor, or of the image itself, that has one already; or why there is
@@ -34,13 +36,9 @@ static int climb(const struct rebuild *rebuild, const struct rebuild_file *file,
 			*ret_why = "one of its ancestors was left out";
 		if (file->level == REBUILD_LEFT_OUT)
 			return REBUILD_LEFT_OUT;
-		if (ids_is_zero(file->row.parent_id))
+		if (ids_is_zero(file->row.parent_id) || file->row.parent_missing)
 			return 0;
 		file = parent_of(rebuild, file);
-		if (!file) {
-			*ret_why = "one of its ancestors is not there";
-			return REBUILD_LEFT_OUT;
-		}
 	}
 	*ret_why = "its ancestors come back to it, or are more than 1024";
 	return REBUILD_LEFT_OUT;
@@ -59,6 +57,19 @@ static void place(const struct rebuild *rebuild, struct rebuild_file *file)
 	level += steps;
 	for (; file && file->level == REBUILD_UNKNOWN; file = parent_of(rebuild, file))
 		file->level = level--;
+}
+
+/* An image whose parent is nowhere keeps its name and labels, and waits for it. */
+static void look_for_parent(const struct rebuild *rebuild, struct rebuild_file *file)
+{
+	char id[IDS_TEXT];
+
+	file->row.parent_missing = !ids_is_zero(file->row.parent_id) && !parent_of(rebuild, file);
+	if (!file->row.parent_missing)
+		return;
+	ids_format(file->row.parent_id, id);
+	(void)fprintf(rebuild->out, "parent-missing %s: its parent %s is not there\n",
+		      file->row.name, id);
 }
 
 struct sorted {
@@ -97,6 +108,8 @@ static struct catalog_image *order(struct rebuild *rebuild, size_t *ret_n)
 
 	if (!sorted || !rows)
 		return NULL;
+	for (size_t i = 0; i < rebuild->n; i++)
+		look_for_parent(rebuild, &rebuild->files[i]);
 	for (size_t i = 0; i < rebuild->n; i++)
 		place(rebuild, &rebuild->files[i]);
 	for (size_t i = 0; i < rebuild->n; i++) {

@@ -155,6 +155,7 @@ static enum service_code fill_row(struct adoption *adoption, size_t i, struct ca
 
 	memcpy(row->id, info->id, IDS_SIZE);
 	memcpy(row->parent_id, info->parent_id, IDS_SIZE);
+	row->parent_missing = adoption->parent_missing && i == adoption->n - 1;
 	row->kind = kind_of(info->type);
 	row->frozen = i == 0 && adoption->spec->read_only;
 	/* An image of this id may have been here before: no version of it is told again. */

@@ -142,6 +142,8 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 		return code;
 	code = service_codes_vhd(why, err);
 	service_codes_name(service, id, err);
+	if (code == SERVICE_PARENT_MISSING)
+		service_orphan_tell(service, id, err);
 	if (code != SERVICE_IMAGE_FROZEN)
 		return code;
 	service_codes_children(service, id, err);

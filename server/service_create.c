@@ -159,6 +159,8 @@ static enum service_code take(struct creation *creation, struct service_error *e
 
 	if (creation->spec->parent) {
 		code = service_health_chain(creation->service, row->parent_id, 0, err);
+		if (code == SERVICE_OK)
+			code = service_orphan_refuse(creation->service, row->parent_id, err);
 		if (code != SERVICE_OK)
 			return code;
 		if (images_seal(images, row->parent_id, &creation->parent, &why) < 0)
@@ -328,6 +330,16 @@ static enum service_code publish(struct creation *creation, struct service_error
 	return SERVICE_OK;
 }
 
+/* It has children already when they have waited for an image with its id. */
+static void seal_itself(const struct creation *creation)
+{
+	struct service *service = creation->service;
+	struct catalog_brief brief;
+
+	if (catalog_brief(service->catalog, creation->row.id, &brief) && brief.children > 0)
+		reconcile_image(&service->reconcile, creation->row.id);
+}
+
 /* Gives back all that a creation has taken, and undoes it unless it came to its end. */
 static void end(struct creation *creation)
 {
@@ -336,6 +348,7 @@ static void end(struct creation *creation)
 
 	if (creation->published) {
 		images_install(creation->held, creation->disk);
+		seal_itself(creation);
 	} else {
 		vhd_close(creation->disk);
 		/* The row goes only when the files are gone. */

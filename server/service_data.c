@@ -8,6 +8,14 @@
 #include "pool_place.h"
 #include "service_data.h"
 
+bool service_data_broken(const struct service_data *data)
+{
+	const struct vhd *disk = images_disk(data->image);
+	const struct vhd_info *last = vhd_level_info(disk, vhd_info(disk)->depth - 1);
+
+	return last && last->type == VHD_DIFF;
+}
+
 static void fill_info(struct service_data *data, const struct catalog_image *row)
 {
 	const struct vhd_info *info = vhd_info(images_disk(data->image));
@@ -27,6 +35,7 @@ static void fill_info(struct service_data *data, const struct catalog_image *row
 	if (data->info.frozen && clock_wall_ms() - row->updated_at >= 2000)
 		data->info.frozen_at = row->updated_at;
 	data->info.levels = info->depth;
+	data->info.broken = service_data_broken(data);
 	vhd_state(images_disk(data->image), &state);
 	data->allocated = state.allocated;
 }
@@ -58,7 +67,7 @@ enum service_code service_data_open(struct service *service, const char *ref,
 	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
 	why.code = (enum vhd_code)images_pin(service->images, data->id, data->mode, nowait,
 					     &data->image, &why);
-	if (why.code == VHD_E_AGAIN)
+	if (why.code == VHD_E_AGAIN || (nowait && why.code == VHD_E_PARENT_MISSING))
 		return SERVICE_AGAIN;
 	if (why.code != VHD_OK) {
 		/* The open may have found something that says more. */
@@ -157,7 +166,8 @@ enum service_code service_data_read(struct service_data *data, void *buf, size_t
 	struct vhd_error why = {0};
 	int r = vhd_read(images_disk(data->image), buf, len, off, nowait, &why);
 
-	if (r == VHD_E_AGAIN)
+	/* To say more of a parent takes a look into a file. */
+	if (r == VHD_E_AGAIN || (nowait && r == VHD_E_PARENT_MISSING))
 		return SERVICE_AGAIN;
 	return r < 0 ? service_data_failed(data, &why, err) : SERVICE_OK;
 }

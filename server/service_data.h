@@ -29,5 +29,7 @@ struct service_data {
 /* Why an operation on the data failed. */
 enum service_code service_data_failed(const struct service_data *data, const struct vhd_error *why,
 				      struct service_error *err);
+/* Whether the parent of its last image is missing. */
+bool service_data_broken(const struct service_data *data);
 
 #endif

@@ -145,6 +145,8 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	image.state = state_of(row, &view);
 	if (image.state == SERVICE_READY)
 		service_health_state(service, row->id, &image.state);
+	if (image.state == SERVICE_READY && row->parent_missing)
+		image.state = SERVICE_ORPHAN;
 	image.frozen = frozen_of(row);
 	image.children_count = row->children;
 	fill_vhd(&row->vhd, &image);

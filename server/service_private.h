@@ -66,6 +66,12 @@ enum service_code service_health_file(struct service *service, const uint8_t id[
 void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
 			  enum service_state *state);
 void service_health_check(struct service *service, struct service_check *ret_check);
+/* service_orphan.c: of an image whose chain misses a parent, which one, and where it is said to be.
+ * Adds that to the text; both do nothing when the chain is whole. May open a file. */
+void service_orphan_tell(struct service *service, const uint8_t id[IDS_SIZE],
+			 struct service_error *err);
+enum service_code service_orphan_refuse(struct service *service, const uint8_t id[IDS_SIZE],
+					struct service_error *err);
 /* service_create.c */
 void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd);
 

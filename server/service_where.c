@@ -1,4 +1,5 @@
 /* service_where.c - where sectors live: the engine's answers in the words of api/. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cleanup.h"
@@ -52,6 +53,25 @@ static void fill_location(const struct vhd_step *steps, size_t n, struct service
 	location->bat_sector = last->bat_sector;
 }
 
+/* The search came to the end of what is there, and did not find it. */
+static bool is_unknown(const struct service_data *data, const struct vhd_step_list *list)
+{
+	enum vhd_step_kind last = list->n ? list->steps[list->n - 1].kind : VHD_STEP_BEYOND;
+
+	return data->info.broken && list->n == data->info.levels &&
+	       (last == VHD_STEP_UNALLOCATED || last == VHD_STEP_CLEAR);
+}
+
+static int fail_unknown(uint64_t sector, unsigned flags, struct vhd_error *err)
+{
+	if (flags & SERVICE_NOWAIT)
+		return VHD_E_AGAIN;
+	*err = (struct vhd_error){.code = VHD_E_PARENT_MISSING};
+	(void)snprintf(err->text, sizeof err->text, "sector %llu is in no image that is there",
+		       (unsigned long long)sector);
+	return VHD_E_PARENT_MISSING;
+}
+
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
 				      struct service_step_list *ret_steps,
@@ -66,6 +86,8 @@ enum service_code service_data_locate(struct service_data *data, uint64_t sector
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	r = vhd_trace(images_disk(data->image), sector, flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0,
 		      &list, &why);
+	if (r == 0 && is_unknown(data, &list))
+		r = fail_unknown(sector, flags, &why);
 	if (r < 0 || !list.n)
 		return service_data_failed(data, &why, err);
 	for (size_t i = 0; i < list.n; i++)

@@ -137,6 +137,7 @@ enum service_state {
 	SERVICE_BUSY,
 	SERVICE_MISSING,
 	SERVICE_CORRUPT,
+	SERVICE_ORPHAN, /* "parent-missing": the catalog does not know its parent */
 	SERVICE_FAILED,
 	SERVICE_DELETING,
 };

@@ -31,6 +31,7 @@ struct service_data_info {
 	bool frozen;         /* content does not change, unless the image is thawed */
 	int64_t frozen_at;   /* it has not changed since; 0 when that is not known */
 	uint32_t levels;     /* images of the chain, 1 without parent */
+	bool broken;         /* the last one has a parent that is missing */
 };
 const struct service_data_info *service_data_info(const struct service_data *data);
 

@@ -56,6 +56,19 @@ static int version_of(const char *path)
 	return version;
 }
 
+static void expect_answer(const char *path, const char *sql, const char *answer)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_string_equal((const char *)sqlite3_column_text(stmt, 0), answer);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+}
+
 /* A world whose catalog is that of the file. */
 static struct pool_world *world_of(const char *name)
 {
@@ -136,26 +149,70 @@ static void brings_every_schema_up_to_date(void **state)
 /* A step that fails leaves the old catalog as it was. */
 static void undoes_a_step_that_fails(void **state)
 {
-	static const char *const columns[] = {"seal_ino", "linked"};
+	/* What a step makes is there already. */
+	static const struct {
+		const char *spoil, *mend, *text;
+	} steps[] = {
+		{"ALTER TABLE image ADD COLUMN seal_ino INTEGER",
+		 "ALTER TABLE image DROP COLUMN seal_ino", "seal_ino"},
+		{"CREATE TABLE image_3 (id)", "DROP TABLE image_3", "table image_3 already exists"},
+	};
 	struct catalog *catalog = NULL;
-	char sql[96];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
 		struct pool_world *world = world_of(fixtures[i].name);
 
-		(void)snprintf(sql, sizeof sql, "ALTER TABLE image ADD COLUMN %s INTEGER",
-			       columns[i]);
-		execute(world->path, sql);
+		execute(world->path, steps[i].spoil);
 		assert_true(catalog_open(world->path, 8, &catalog, &world->err) < 0);
-		assert_non_null(strstr(world->err.text, columns[i]));
+		assert_non_null(strstr(world->err.text, steps[i].text));
 		assert_int_equal(version_of(world->path), (int)i + 1);
-		(void)snprintf(sql, sizeof sql, "ALTER TABLE image DROP COLUMN %s", columns[i]);
-		execute(world->path, sql);
+		execute(world->path, steps[i].mend);
 		pool_world_open(world);
 		expect_content(world, &fixtures[i]);
 		pool_world_free(world);
 	}
+}
+
+static void refuses_a_name_of_nobody(void **state)
+{
+	struct pool_world *world = world_of("schema-2.sql");
+	struct catalog *catalog = NULL;
+
+	(void)state;
+	execute(world->path, "INSERT INTO label VALUES (x'ee0000000000000000000000000000ff', 'a', "
+			     "'b')");
+	assert_int_equal(catalog_open(world->path, 8, &catalog, &world->err), CATALOG_E_DAMAGED);
+	assert_string_equal(world->err.text,
+			    "catalog: damaged: 1 rows name an image that is not there");
+	assert_int_equal(version_of(world->path), 2);
+	pool_world_free(world);
+}
+
+/* All that hung on a table that was made anew. */
+static void keeps_what_belongs_to_the_table(void **state)
+{
+	static const char wanted[] =
+		"index image_missing, index image_name, index image_parent, index image_place, "
+		"trigger image_child, trigger image_identity, trigger image_lost, "
+		"trigger image_moved, trigger image_orphan, trigger image_reparent, "
+		"trigger image_state";
+	struct pool_world *world = world_of("schema-1.sql");
+
+	(void)state;
+	pool_world_open(world);
+	pool_world_close(world);
+	expect_answer(world->path,
+		      "SELECT group_concat(what, ', ') FROM (SELECT type || ' ' || name AS what "
+		      "FROM sqlite_schema WHERE tbl_name = 'image' AND type <> 'table' "
+		      "AND name NOT LIKE 'sqlite_%' ORDER BY type, name)",
+		      wanted);
+	expect_answer(world->path,
+		      "SELECT group_concat(\"table\" || ' ' || on_delete, ', ') FROM "
+		      "(SELECT * FROM pragma_foreign_key_list('label') UNION ALL "
+		      "SELECT * FROM pragma_foreign_key_list('image'))",
+		      "image CASCADE, image RESTRICT");
+	pool_world_free(world);
 }
 
 static void names_the_backup_of_a_newer_one(void **state)
@@ -195,6 +252,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(brings_every_schema_up_to_date),
 		cmocka_unit_test(undoes_a_step_that_fails),
+		cmocka_unit_test(refuses_a_name_of_nobody),
+		cmocka_unit_test(keeps_what_belongs_to_the_table),
 		cmocka_unit_test(names_the_backup_of_a_newer_one),
 		cmocka_unit_test(refuses_a_version_below_zero),
 	};
