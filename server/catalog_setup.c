@@ -2,6 +2,7 @@
  * the daemon does not start when it did not take. */
 #include "catalog_sql.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,8 +224,13 @@ int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 		    SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+	char text[128];
 	int r;
 
+	if (pool_backup_undo(path) < 0)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"%.120s: a rebuild of it cannot be undone: %s", path,
+					strerror_r(errno, text, sizeof text));
 	if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK)
 		return catalog_sql_error(catalog, path, err);
 	r = set_pragmas(catalog, err);

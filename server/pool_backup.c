@@ -186,3 +186,61 @@ int pool_backup_replace(const char *catalog_path, const char *fresh, char ret_ol
 	(void)unlink(from);
 	return rename(fresh, catalog_path) < 0 ? -1 : sync_folder(catalog_path);
 }
+
+static bool is_old(const char *name, const char *of)
+{
+	static const char end[] = ".old";
+	size_t n = strlen(of), length = strlen(name);
+
+	return length > n + sizeof end && strncmp(name, of, n) == 0 && name[n] == '.' &&
+	       strcmp(name + length - (sizeof end - 1), end) == 0;
+}
+
+/* The journal comes first, for as long as the old name is there this can be done again. */
+static int take_back(const char *catalog_path, const char *old)
+{
+	char from[POOL_BACKUP_PATH + NAME_MAX + 16], to[POOL_BACKUP_PATH + 16];
+
+	(void)snprintf(from, sizeof from, "%s-journal", old);
+	(void)snprintf(to, sizeof to, "%.1200s-journal", catalog_path);
+	if (link(from, to) < 0 && errno != ENOENT && errno != EEXIST)
+		return -1;
+	if (unlink(from) < 0 && errno != ENOENT)
+		return -1;
+	if (sync_folder(catalog_path) < 0 || unlink(old) < 0)
+		return -1;
+	return sync_folder(catalog_path);
+}
+
+static bool is_same_file(const char *path, const struct stat *catalog)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_dev == catalog->st_dev &&
+	       st.st_ino == catalog->st_ino;
+}
+
+int pool_backup_undo(const char *catalog_path)
+{
+	char folder[POOL_BACKUP_PATH], path[POOL_BACKUP_PATH + NAME_MAX + 2];
+	const char *of = split(catalog_path, folder);
+	CLEANUP(closedirp) DIR *listing = NULL;
+	const struct dirent *entry;
+	struct stat catalog;
+
+	if (lstat(catalog_path, &catalog) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (catalog.st_nlink < 2)
+		return 0;
+	listing = opendir(folder);
+	if (!listing)
+		return -1;
+	/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((entry = readdir(listing)) != NULL) {
+		(void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		if (is_old(entry->d_name, of) && is_same_file(path, &catalog) &&
+		    take_back(catalog_path, path) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -22,5 +22,8 @@ int64_t pool_backup_time(const char *catalog_path); /* milliseconds since 1970; 
  * its journal, under the name that is answered; "" = there was none. */
 int pool_backup_replace(const char *catalog_path, const char *fresh,
 			char ret_old[POOL_BACKUP_PATH]);
+/* Undoes one that was interrupted before the fresh one came: the catalog and the old one are one
+ * file then, and what is written to either would be in both. Before the catalog is opened. */
+int pool_backup_undo(const char *catalog_path);
 
 #endif

@@ -153,16 +153,20 @@ static int write_catalog(struct rebuild *rebuild, const char *path)
 	return r;
 }
 
-static int replace(struct rebuild *rebuild, const char *path, const char *fresh)
+static int fail(const struct rebuild *rebuild, const char *path)
 {
-	char old[POOL_BACKUP_PATH];
 	char text[128];
 
-	if (pool_backup_replace(path, fresh, old) < 0) {
-		(void)fprintf(rebuild->out, "failed: %s: %s\n", path,
-			      strerror_r(errno, text, sizeof text));
-		return -1;
-	}
+	(void)fprintf(rebuild->out, "failed: %s: %s\n", path, strerror_r(errno, text, sizeof text));
+	return -1;
+}
+
+static int replace(const struct rebuild *rebuild, const char *path, const char *fresh)
+{
+	char old[POOL_BACKUP_PATH];
+
+	if (pool_backup_replace(path, fresh, old) < 0)
+		return fail(rebuild, path);
 	CRASH_POINT("rebuild.replaced");
 	if (*old)
 		(void)fprintf(rebuild->out, "the old catalog is %s\n", old);
@@ -173,6 +177,8 @@ static int run(struct rebuild *rebuild, const char *path)
 {
 	char fresh[POOL_BACKUP_PATH];
 
+	if (pool_backup_undo(path) < 0)
+		return fail(rebuild, path);
 	if (rebuild_scan(rebuild, path) < 0 || rebuild_names(rebuild, path) < 0)
 		return -1;
 	CRASH_POINT("rebuild.scanned");

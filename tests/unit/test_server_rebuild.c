@@ -267,6 +267,68 @@ static void removes_the_oldest_backups(void **state)
 	pool_world_free(world);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	(void)fclose(out);
+}
+
+static void expect_text(const char *path, const char *text)
+{
+	char line[64] = "";
+	FILE *in = fopen(path, "r");
+
+	assert_non_null(in);
+	(void)fgets(line, sizeof line, in);
+	assert_string_equal(line, text);
+	(void)fclose(in);
+}
+
+/* As it is after a crash behind either step, and when the undoing of it was cut short as well. */
+static void takes_back_what_was_kept_too_early(void **state)
+{
+	static const struct {
+		const char *journal, *old_journal; /* NULL: there is none */
+		const char *after;
+	} rows[] = {
+		{"hot", NULL, "hot"},
+		{NULL, "hot", "hot"},
+		{"hot", "cold", "hot"},
+	};
+	struct pool_world *world = pool_world_new();
+	char old[96 + 32], old_journal[96 + 48], journal[96 + 16], other[96 + 32];
+
+	(void)state;
+	pool_world_close(world);
+	(void)snprintf(old, sizeof old, "%s.20200101T000000Z-3.old", world->path);
+	(void)snprintf(old_journal, sizeof old_journal, "%s-journal", old);
+	(void)snprintf(journal, sizeof journal, "%s-journal", world->path);
+	(void)snprintf(other, sizeof other, "%s.20200101T000000Z.old", world->path);
+	write_file(other, "an older one");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		(void)unlink(journal);
+		assert_int_equal(link(world->path, old), 0);
+		if (rows[i].journal)
+			write_file(journal, rows[i].journal);
+		if (rows[i].old_journal)
+			write_file(old_journal, rows[i].old_journal);
+		assert_int_equal(pool_backup_undo(world->path), 0);
+		assert_int_equal(access(old, F_OK), -1);
+		assert_int_equal(access(old_journal, F_OK), -1);
+		expect_text(journal, rows[i].after);
+		expect_text(other, "an older one");
+	}
+	/* Another name that somebody gave it is his. */
+	assert_int_equal(link(world->path, pool_world_path(world, "../mine")), 0);
+	assert_int_equal(pool_backup_undo(world->path), 0);
+	assert_int_equal(access(pool_world_path(world, "../mine"), F_OK), 0);
+	(void)unlink(journal);
+	pool_world_free(world);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -275,6 +337,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_it_cannot_place),
 		cmocka_unit_test(keeps_labels_and_seven_backups),
 		cmocka_unit_test(removes_the_oldest_backups),
+		cmocka_unit_test(takes_back_what_was_kept_too_early),
 	};
 
 	return cmocka_run_group_tests_name("server/rebuild", tests, NULL, NULL);
