@@ -32,6 +32,21 @@ static enum service_code compare(struct service *service, const uint8_t id[IDS_S
 	return service_update_compare(&row, version, err);
 }
 
+/* Its file may be there still, in a folder that nobody has mounted. */
+static enum service_code unreachable(struct service *service, const struct catalog_place *at,
+				     const struct vhd_error *why, struct service_error *err)
+{
+	char where[PLACE_TEXT];
+
+	place_text(at, where);
+	(void)service_fail(err, SERVICE_POOL_OFFLINE,
+			   "The folder of %.200s cannot be reached, so its file cannot be removed "
+			   "(%.100s): keep_file=1 forgets the image alone",
+			   where, why->text);
+	service_codes_name(service, at->id, err);
+	return SERVICE_POOL_OFFLINE;
+}
+
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
 				     uint64_t version, struct service_error *err)
 {
@@ -44,7 +59,7 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (!catalog_place(service->catalog, id, &at))
 		return SERVICE_OK;
 	if (place_reach(&service->pools, &at, &place, &why) < 0)
-		return service_fail(err, SERVICE_POOL_OFFLINE, "%s", why.text);
+		return unreachable(service, &at, &why, err);
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;

@@ -413,12 +413,24 @@ printf '[pool]\nroots = %s\n' "$work/not-mounted" >"$work/conf"
 start
 expect_problem 503 pool-offline /v1/images/ext2/data
 expect_problem 503 pool-offline /v1/images/ext2 -X DELETE
+check '.image.name == "ext2" and (.detail | endswith(": keep_file=1 forgets the image alone"))'
 expect 200 /v1/images/ext2
 check '.state == "missing"'
 stop_vhdd
 printf '[pool]\nroots = %s\n' "$srv" >"$work/conf"
 start
 expect 200 /v1/images/ext2/data
+
+# ---- a folder that is gone
+mkdir "$srv/gone"
+"$VHDTOOL" create "$srv/gone/lost.vhd" 1048576
+adopt 201 "{\"path\":\"$srv/gone/lost.vhd\"}" '"name":"lost"'
+rm -r "$srv/gone"
+expect_problem 503 pool-offline /v1/images/lost -X DELETE
+check '.detail | startswith("The folder of '"$srv"'/gone/lost.vhd cannot be reached, so its file cannot be removed (")'
+check '.correction | contains("DELETE with keep_file=1 forgets an image whose folder is gone for good")'
+expect 204 '/v1/images/lost?keep_file=1' -X DELETE
+expect_problem 404 image-not-found /v1/images/lost
 
 # ---- a lost catalog
 request '/v1/images?limit=1000' >/dev/null
