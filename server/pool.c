@@ -187,6 +187,13 @@ int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_er
 	return remove_name(pool, name, err);
 }
 
+int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	int r = pool_settle(pool, id, err);
+
+	return r < 0 ? r : sync_folder(pool, err);
+}
+
 /* Whether both names are there and mean one file. */
 static bool published_here(const struct pool_dir *pool, const char *from, const char *to)
 {

@@ -7,6 +7,18 @@
 #include "service_private.h"
 #include "service_unfinished.h"
 
+/* Without a row nobody would know whose its first name is: a power cut must not bring it back. */
+static int settle(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	struct catalog_place at;
+
+	if (!catalog_place(service->catalog, id, &at) ||
+	    place_reach(&service->pools, &at, &place, err) < 0 || place.adopted)
+		return 0;
+	return pool_settle_for_good(&place.folder, id, err);
+}
+
 /* Closed as it should be, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
 				const uint8_t id[IDS_SIZE], struct service_error *err)
@@ -14,7 +26,7 @@ static enum service_code forget(struct service *service, struct image *image,
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
 
-	if (images_close(image, &why) < 0)
+	if (images_close(image, &why) < 0 || settle(service, id, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);

@@ -34,6 +34,7 @@ from journal import Journal, NotingOracle, noting_image  # noqa: E402
 RECORD = struct.Struct("=IIQ")
 WRITE, FLUSH = 1, 2
 SECTOR = 512
+LEFT = 4  # images that go while their files stay
 LIES = 12  # tries to show that a disk which loses flushed writes is noticed
 
 
@@ -121,6 +122,7 @@ class Part:
         self.journal = Journal(self.disk.position)
         self.told, self.lines, self.notices = 0, [], 0
         self.unflushed = 0
+        self.bare = []  # places that are cut with nothing of what was not flushed
 
     # ---- the load
 
@@ -137,6 +139,8 @@ class Part:
         try:
             world.begin()
             begin = self.disk.position()
+            for number in range(LEFT):
+                self.let_go(world, number)
             world.load(self.options.seconds)
             world.end(signal.SIGTERM)
         finally:
@@ -147,13 +151,22 @@ class Part:
         self.told = world.oracle.acknowledged
         return begin, end
 
+    def let_go(self, world, number):
+        """An image goes and its file stays: so that nothing is found but that file, its first name must be gone."""
+        keeper = load.Keeper(world, f"-left-{number}", self.random.getrandbits(64))
+        image = keeper.create()
+        image.state = "leaving"
+        keeper.ask("DELETE", f"/v1/images/{image.id}?keep_file=y", None, (204,))
+        image.state = "left"
+        self.bare.append(self.disk.position())
+
     # ---- the cuts
 
     def places(self, log, begin, end):
         """Right behind an answer, or anywhere; and the last."""
         first, last = log.count_at(begin), log.count_at(end)
         promises = [place for place in self.journal.promises() if begin < place <= end]
-        out = [last]
+        out = [last, *map(log.count_at, self.bare)]
         while len(out) < self.options.cuts:
             behind = log.count_at(self.random.choice(promises))
             out.append(self.random.choice((behind, self.random.randint(first, last))))
@@ -223,6 +236,8 @@ class Part:
             durable = log.durable_at(count)
             have = self.advance(log, have, durable)
             way, keep = kept(self.random, count - durable)
+            if count in map(log.count_at, self.bare):
+                way, keep = "nothing", [0] * (count - durable)
             self.unflushed += count > durable
             wrong = self.cut(log, durable, count, way, keep, number % 16 == 0)
             if wrong:
