@@ -39,6 +39,7 @@ struct httpd_connection {
 	char name[HTTPD_PEER];       /* address and port, or who is behind a Unix socket */
 	uint64_t sent;               /* bytes of the body of the answer under way */
 	bool lingers;                /* ended by us while the client sends */
+	bool surplus;                /* came when there were as many as may be: gets 503 */
 	_Atomic int64_t deadline_ms; /* 0 = the daemon is the one that waits */
 	struct httpd_connection *next,
 		*previous; /* guarded by watch_lock, as is the life of `fd` */

@@ -25,9 +25,10 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 	struct httpd_listener *listener = ctx;
 	struct httpd_connection *peer = *socket_context;
 	const union MHD_ConnectionInfo *info;
+	unsigned others;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		(void)atomic_fetch_add(&listener->httpd->n_connections, 1);
+		others = atomic_fetch_add(&listener->httpd->n_connections, 1);
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		peer = info ? calloc(1, sizeof *peer) : NULL;
 		*socket_context = peer;
@@ -35,6 +36,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 			return; /* its requests are cut */
 		peer->httpd = listener->httpd;
 		peer->fd = info->connect_fd;
+		peer->surplus = others >= listener->httpd->config->connections;
 		httpd_access_peer(peer);
 		httpd_watch_within(peer, listener->httpd->config->header_seconds);
 		httpd_watch_add(peer);
@@ -135,7 +137,7 @@ static bool begin(struct httpd_request *request, const char *method, const char 
 	request->has_body = has_body(&request->head);
 	if (atomic_load(&httpd->stopping)) {
 		httpd_reply_refuse(request, SERVICE_SHUTTING_DOWN);
-	} else if (atomic_load(&httpd->n_connections) > httpd->config->connections) {
+	} else if (request->peer->surplus) {
 		httpd_reply_refuse(request, SERVICE_OVERLOADED);
 	} else {
 		request->call = api_call_new(httpd->api, &request->head);

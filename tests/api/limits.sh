@@ -37,6 +37,16 @@ stop_vhdd
 : >"$work/log"
 start_vhdd --config "$work/conf" --listen 127.0.0.1:0
 find_port
+kept() { # the status of the next answer on connection 10
+	local line status=
+	printf 'HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n' >&10
+	while IFS= read -r -t 20 line <&10 && [ "$line" != $'\r' ]; do
+		status=${status:-${line:9:3}}
+	done
+	echo "${status:-cut}"
+}
+exec 10<>"/dev/tcp/127.0.0.1/$port"
+[ "$(kept)" = 200 ] || fail "the first connection is not served"
 for n in 11 12 13 14 15 16; do
 	eval "exec $n<>/dev/tcp/127.0.0.1/$port"
 done
@@ -48,6 +58,9 @@ done
 check '.code == "overloaded" and .retryable'
 [ -n "$(header Retry-After)" ] || fail "503 without Retry-After"
 expect_header Connection close
+status=$(kept)
+[ "$status" = 200 ] || fail "who was there first is answered $status when others are too many"
+exec 10>&-
 for n in 11 12 13 14 15 16; do
 	eval "exec $n>&-"
 done
