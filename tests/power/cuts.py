@@ -238,7 +238,7 @@ class Part:
             way, keep = kept(self.random, count - durable)
             if count in map(log.count_at, self.bare):
                 way, keep = "nothing", [0] * (count - durable)
-            self.unflushed += count > durable
+            self.unflushed += any(log.records[at][0] == WRITE for at in range(durable, count))
             wrong = self.cut(log, durable, count, way, keep, number % 16 == 0)
             if wrong:
                 violations.append(wrong)
