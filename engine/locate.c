@@ -175,9 +175,7 @@ int vhd_extents(struct vhd *disk, uint64_t start, uint64_t length, unsigned flag
 	return walk_runs(&walk, err);
 }
 
-/* ---- trace
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- trace ---- */
 
 enum { BITS_CHUNK = 512 };
 

@@ -12,7 +12,7 @@ seed=${VHDD_SEED:-$(date +%s%N)}
 echo "VHDD_SEED=$seed"
 RANDOM=$((seed % 32768))
 
-rounds=${VHDD_INTEROP_ROUNDS:-4} # random disks and chains
+export rounds=${VHDD_INTEROP_ROUNDS:-4} # random disks and chains
 
 # Images whose content another program has confirmed.
 told() {
