@@ -28,8 +28,8 @@ struct catalog_node *catalog_index_parent(const struct catalog_index *index,
 					  const struct catalog_image *image);
 /* The oldest ancestor that is known. */
 const struct catalog_node *catalog_index_top(const struct catalog_node *node);
-/* Levels of the tree below and with the node. */
-uint32_t catalog_index_height(const struct catalog_node *node);
+/* Levels of the tree that it is the top of. */
+uint32_t catalog_index_height(const struct catalog_node *top);
 /* An orphan gets the node as its parent. */
 void catalog_index_adopt(struct catalog_index *index, struct catalog_node *parent,
 			 struct catalog_node *orphan);

@@ -23,6 +23,19 @@ id_of() { # FILE: from its footer
 	tail -c 512 "$1" | dd bs=1 skip=68 count=16 status=none | od -An -v -tx1 | tr -d ' \n' |
 		sed 's/\(.\{8\}\)\(.\{4\}\)\(.\{4\}\)\(.\{4\}\)/\1-\2-\3-\4-/'
 }
+kill_at() { # POINT CURL-OPTION...: of a POST of images
+	local point=$1
+	shift
+	stop_vhdd
+	export VHDD_CRASH_AT=$point
+	start
+	expect 000curl:52 /v1/images "$@" 2>/dev/null
+	unset VHDD_CRASH_AT
+	stopped=0
+	wait "$pid" || stopped=$?
+	[ "$stopped" -eq 86 ] || fail "$point was not reached: $stopped"
+	start
+}
 refused() { # PATTERN PATH [CURL-OPTION...]: for lack of a parent
 	local pattern=$1
 	shift
@@ -50,6 +63,7 @@ look() {
 	check '.items == []'
 	expect 200 /v1/images/windows/chain
 	check '.depth == 1 and .health == {"status": "unhealthy", "problems": ["windows: parent-missing"]}'
+	check '.items[-1].parent.id == "'"$parent"'" and .items[-1].parent.name == null' "the end of the chain"
 	expect 200 /v1/images/windows/fields/parent-unique-id
 	grep -q "^$parent$" "$body" || fail "the field is $(cat "$body")"
 	expect 200 /v1/images/windows/layout
@@ -134,15 +148,7 @@ expect_problem 409 image-has-children /v1/images/mid -X DELETE
 
 # The base comes: killed on the way, it has come or not, and with it the whole chain.
 for point in catalog.adopt.row catalog.adopt.commit; do
-	stop_vhdd
-	export VHDD_CRASH_AT=$point
-	start
-	adopt_one 000curl:52 base.vhd base 2>/dev/null
-	unset VHDD_CRASH_AT
-	stopped=0
-	wait "$pid" || stopped=$?
-	[ "$stopped" -eq 86 ] || fail "$point was not reached: $stopped"
-	start
+	kill_at "$point" -d "{\"name\":\"base\",\"source\":{\"path\":\"$srv/base.vhd\",\"chain\":false}}"
 	expect_problem 404 image-not-found /v1/images/base
 	expect 200 /v1/images/mid
 	check '.state == "parent-missing"' "after $point"
@@ -181,6 +187,11 @@ uuid=$(id_of "$srv/base.vhd")
 adopt_one 201 one.vhd one '"rw":false'
 refused 'of .one. is not in the catalog' /v1/images/one/data
 expect_problem 409 duplicate-uuid /v1/images -d "{\"source\":{\"path\":\"$srv/linked.vhd\",\"chain\":false}}"
+for point in catalog.insert.committed catalog.finish.commit; do
+	kill_at $point -d "{\"name\":\"made\",\"size\":$((8 << 20)),\"uuid\":\"$uuid\"}"
+	expect 200 /v1/images/one
+	check '.state == "parent-missing"' "after $point"
+done
 expect 201 /v1/images -d "{\"name\":\"made\",\"size\":$((8 << 20)),\"uuid\":\"$uuid\"}"
 check '.frozen_reason == "children" and .children_count == 1 and (.writable | not)'
 expect 200 /v1/images/one
