@@ -87,8 +87,7 @@ struct vhd_error {
 			   escaped */
 };
 
-/* ---- storage
- * ------------------------------------------------------------------------------------------- */
+/* ---- storage ---- */
 
 enum vhd_lock {
 	VHD_LOCK_NONE,  /* let everybody in */
@@ -131,8 +130,7 @@ struct vhd_io {
 VHD_NODISCARD int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err);
 void vhd_io_close(struct vhd_io *io); /* also sets it to nothing; a closed one is fine */
 
-/* ---- the engine
- * ---------------------------------------------------------------------------------------- */
+/* ---- the engine ---- */
 
 /* What the open images of one process share: the memory budget of cached metadata and the table of
  * open files by unique id, so that a parent is opened once for all the chains that pass through it.
@@ -148,8 +146,7 @@ VHD_NODISCARD int vhd_engine_new(const struct vhd_engine_args *args, struct vhd_
 void vhd_engine_free(struct vhd_engine *engine); /* after the last vhd_close; NULL is fine */
 size_t vhd_engine_cached(const struct vhd_engine *engine); /* bytes of cached metadata now */
 
-/* ---- open
- * ---------------------------------------------------------------------------------------------- */
+/* ---- open ---- */
 
 struct vhd; /* an open image with its chain below it */
 
@@ -228,8 +225,7 @@ VHD_NODISCARD int vhd_set_footer(struct vhd *disk, const struct vhd_footer *foot
 /* Undoes vhd_freeze when no open child uses the file: VHD_E_BUSY while one does. */
 VHD_NODISCARD int vhd_thaw(struct vhd *disk, struct vhd_error *err);
 
-/* ---- create
- * -------------------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 struct vhd_create_args {
 	enum vhd_type type; /* VHD_FIXED, VHD_DYNAMIC or VHD_DIFF */
@@ -258,8 +254,7 @@ VHD_NODISCARD int vhd_create(struct vhd_engine *engine, struct vhd_io *io,
 			     const struct vhd_create_args *args, struct vhd **ret_disk,
 			     struct vhd_error *err);
 
-/* ---- paths (path.c): the reference library's way in
- * -------------------------------------------------------- */
+/* ---- paths (path.c): the reference library's way in ---- */
 
 struct vhd_paths {
 	const char *const *roots; /* absolute folders; nothing outside them is opened, whatever a
@@ -308,8 +303,7 @@ VHD_NODISCARD int vhd_create_difference(struct vhd_engine *engine, const struct 
 					const char *path, const struct vhd_create_args *args,
 					struct vhd **ret_disk, struct vhd_error *err);
 
-/* ---- what an image is
- * -------------------------------------------------------------------------------------- */
+/* ---- what an image is ---- */
 
 struct vhd_info {
 	enum vhd_type type;
@@ -388,8 +382,7 @@ VHD_NODISCARD int vhd_layout(struct vhd *disk, vhd_region_fn *each, void *ctx,
 			     struct vhd_error *err);
 const char *vhd_region_name(enum vhd_region_kind kind);
 
-/* ---- read and write
- * ------------------------------------------------------------------------------------------ */
+/* ---- read and write ---- */
 
 /* Any offset and length inside the disk. `flags`: 0 or VHD_NOWAIT. Sectors nobody has read as
  * zeroes. */
@@ -427,8 +420,7 @@ struct vhd_state {
 };
 void vhd_state(const struct vhd *disk, struct vhd_state *ret_state);
 
-/* ---- where sectors live
- * ------------------------------------------------------------------------------------- */
+/* ---- where sectors live ---- */
 
 enum vhd_where {
 	VHD_ZERO, /* nobody has it: it reads as zeroes */

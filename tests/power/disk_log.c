@@ -154,4 +154,6 @@ static struct nbdkit_plugin plugin = {
 	.flush = power_flush,
 };
 
+/* What the macro defines has no prototype in nbdkit's header. */
+struct nbdkit_plugin *plugin_init(void);
 NBDKIT_REGISTER_PLUGIN(plugin)
