@@ -131,7 +131,7 @@ int resident_differs(int fd)
 	struct stat st;
 
 	if (page > 0)
-		pages = malloc(WINDOW / (size_t)page + 1);
+		pages = calloc(1, WINDOW / (size_t)page + 1);
 	if (!buffer || !pages)
 		return -ENOMEM;
 	if (flags < 0 || fstat(fd, &st) < 0)

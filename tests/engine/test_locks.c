@@ -2,6 +2,7 @@
  * moment. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -125,6 +126,34 @@ static void a_descriptor_for_appending_is_refused(void **state)
 	(void)close(fd);
 }
 
+/* Pages that stay are compared with the disk; the descriptor is as before. */
+static void recovery_goes_on_while_another_maps_what_the_disk_holds(void **state)
+{
+	struct lab *lab = *state;
+	size_t len = 3 << 20;
+	uint8_t data[512] = {'d'}, got[512];
+	struct vhd_io io;
+	const uint8_t *map;
+	int fd;
+
+	assert_int_equal(vhd_write(lab->disk, data, sizeof data, 0, NULL, &lab->err), 0);
+	assert_int_equal(vhd_flush(lab->disk, 0, &lab->err), 0);
+	vhd_close(lab->disk);
+	lab->disk = NULL;
+	map = mmap(NULL, len, PROT_READ, MAP_SHARED, lab->other, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_memory_equal(map, "conectix", 8);
+	fd = open(lab->path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(vhd_io_from_fd(fd, &io, &lab->err), 0);
+	assert_int_equal(
+		vhd_open(lab->engine, &io, VHD_WRITE | VHD_RECOVER, NULL, &lab->disk, &lab->err),
+		0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_DIRECT, 0);
+	assert_int_equal(vhd_read(lab->disk, got, sizeof got, 0, 0, &lab->err), 0);
+	assert_memory_equal(got, data, sizeof data);
+	assert_int_equal(munmap((void *)(uintptr_t)map, len), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -133,6 +162,7 @@ int main(void)
 		CASE(thawing_that_is_refused_keeps_the_lock_of_a_parent),
 		CASE(a_descriptor_for_reading_is_not_opened_for_writing),
 		CASE(a_descriptor_for_appending_is_refused),
+		CASE(recovery_goes_on_while_another_maps_what_the_disk_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
