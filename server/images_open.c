@@ -182,6 +182,22 @@ static int check_identity(const struct image *image, const struct catalog_brief 
 	return fail(err, VHD_E_NOT_FOUND, "the file is not that of the image", "");
 }
 
+/* One that is being made is not looked through yet: it may come to nothing. */
+static int open_above_break(struct image *image, struct vhd **ret_disk, struct vhd_error *err)
+{
+	struct catalog *catalog = image->images->catalog;
+	struct catalog_orphan orphan;
+	struct catalog_brief parent;
+
+	if (!catalog_orphan_of(catalog, image->id, &orphan))
+		return fail(err, VHD_E_BUSY, "the missing parent has just come", "");
+	if (ids_equal(orphan.id, image->id))
+		return open_with(image, VHD_NO_PARENT, ret_disk, err);
+	if (catalog_brief(catalog, orphan.parent_id, &parent))
+		return fail(err, VHD_E_BUSY, "the missing parent is being made", "");
+	return open_with(image, VHD_BROKEN, ret_disk, err);
+}
+
 /* What a crash left is repaired first: for that the file needs no parent. */
 static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
 		       struct vhd_error *err)
@@ -193,7 +209,7 @@ static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
 		return r;
 	if (dirty)
 		vhd_close(*ret_disk);
-	return open_with(image, VHD_BROKEN, ret_disk, err);
+	return open_above_break(image, ret_disk, err);
 }
 
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
