@@ -148,7 +148,8 @@ static void touched(struct catalog_node *parent, int64_t now)
 	if (!parent)
 		return;
 	parent->image.version++;
-	parent->image.updated_at = now;
+	if (now > parent->image.updated_at)
+		parent->image.updated_at = now;
 }
 
 void catalog_parent_sealed(struct catalog_node *parent, const struct catalog_seal *seal,
@@ -304,7 +305,7 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	row.usage = *usage;
 	row.state = CATALOG_READY;
 	row.version++;
-	row.updated_at = catalog_sql_now();
+	row.updated_at = catalog_sql_now_after(row.updated_at);
 	r = finish_rows(catalog, node, &row, parent_seal, err);
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);

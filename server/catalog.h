@@ -42,6 +42,7 @@ enum catalog_code {
 	CATALOG_E_DAMAGED = -14,
 	CATALOG_E_NEWER = -15, /* written by a newer vhdd */
 	CATALOG_E_PLACE = -16, /* the file is that of another image */
+	CATALOG_E_IO = -17,    /* the disk failed: whether the catalog is sound is not known */
 };
 
 struct catalog_error {
@@ -255,7 +256,7 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 		    struct catalog_error *err);
 /* What a catalog or a backup says of images that no file says: id, name, pool, place, kind,
  * description, labels and whether it was frozen. Read without a change to it; a damaged one is
- * refused. */
+ * refused (CATALOG_E_DAMAGED), as is one that is not there; CATALOG_E_IO when it may be sound. */
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

@@ -2,12 +2,14 @@
  */
 #include "catalog.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog_sql.h"
+#include "catalog_vfs.h"
 #include "cleanup.h"
 #include "crash_point.h"
 
@@ -85,23 +87,38 @@ static void finalizep(sqlite3_stmt *const *stmt)
 	(void)sqlite3_finalize(*stmt);
 }
 
+/* What could not be read this time may be read the next. */
+static int unreadable(sqlite3 *db)
+{
+	int sys = catalog_sql_disk(db);
+
+	if ((sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM ||
+	    sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
+		return CATALOG_E_NOMEM;
+	if ((sqlite3_errcode(db) & 0xff) == SQLITE_IOERR || (sys && sys != ENOENT))
+		return CATALOG_E_IO;
+	return CATALOG_E_DAMAGED;
+}
+
 static int salvage_labels(sqlite3 *db, struct catalog_image *image)
 {
 	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
+	int result = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(db, labels_sql, -1, &stmt, NULL) != SQLITE_OK)
-		return CATALOG_E_DAMAGED;
+		return unreadable(db);
 	image->labels = calloc(CATALOG_LABELS_MAX, sizeof *image->labels);
 	if (!image->labels)
 		return CATALOG_E_NOMEM;
 	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
-	while (image->n_labels < CATALOG_LABELS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+	while (image->n_labels < CATALOG_LABELS_MAX &&
+	       (result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct catalog_label *label = &image->labels[image->n_labels++];
 
 		copy_text(stmt, 0, label->key, sizeof label->key);
 		copy_text(stmt, 1, label->value, sizeof label->value);
 	}
-	return 0;
+	return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : unreadable(db);
 }
 
 static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, void *ctx)
@@ -138,22 +155,32 @@ static bool is_sound(sqlite3 *db)
 	return text && strcmp((const char *)text, "ok") == 0;
 }
 
+static int prepare_names(sqlite3 *db, sqlite3_stmt **ret_stmt)
+{
+	if (!is_sound(db))
+		return unreadable(db);
+	if (sqlite3_prepare_v2(db, names_sql, -1, ret_stmt, NULL) != SQLITE_OK &&
+	    sqlite3_prepare_v2(db, old_names_sql, -1, ret_stmt, NULL) != SQLITE_OK)
+		return unreadable(db);
+	return 0;
+}
+
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err)
 {
 	CLEANUP(closep_db) sqlite3 *db = NULL;
 	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
-	int result, r = 0;
+	int result = SQLITE_DONE, r;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
-		    SQLITE_OK ||
-	    !is_sound(db) ||
-	    (sqlite3_prepare_v2(db, names_sql, -1, &stmt, NULL) != SQLITE_OK &&
-	     sqlite3_prepare_v2(db, old_names_sql, -1, &stmt, NULL) != SQLITE_OK))
-		return catalog_sql_fail(err, CATALOG_E_DAMAGED, "%.200s cannot be read", path);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW,
+			    catalog_vfs()) != SQLITE_OK)
+		r = unreadable(db);
+	else
+		r = prepare_names(db, &stmt);
 	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW)
 		r = salvage_row(db, stmt, each, ctx);
 	if (r == 0 && result != SQLITE_DONE)
-		r = CATALOG_E_DAMAGED;
-	return r < 0 ? catalog_sql_fail(err, (enum catalog_code)r, "%.200s cannot be read", path)
+		r = unreadable(db);
+	return r < 0 ? catalog_sql_fail(err, (enum catalog_code)r, "%.200s cannot be read%s", path,
+					r == CATALOG_E_IO ? ": its disk failed" : "")
 		     : 0;
 }

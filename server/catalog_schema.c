@@ -196,7 +196,8 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 	[SQL_IMAGE_CLEAN] = "UPDATE image SET dirty = 0, file_bytes = ?2, blocks = ?3, "
 			    "measured_at = ?4 WHERE id = ?1",
 	/* A parent got or lost a child: what is told of it changes. */
-	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, updated_at = ?2 WHERE id = ?1",
+	[SQL_IMAGE_TOUCH] = "UPDATE image SET version = version + 1, "
+			    "updated_at = max(updated_at, ?2) WHERE id = ?1",
 	/* Freezing it for its first child has flushed it. */
 	[SQL_IMAGE_SEAL] = "UPDATE image SET dirty = 0, seal_bytes = coalesce(?2, seal_bytes), "
 			   "seal_mtime = coalesce(?3, seal_mtime), "

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog_vfs.h"
 #include "crash_point.h"
 #include "pool_backup.h"
 
@@ -208,12 +209,15 @@ static int check(struct catalog *catalog, struct catalog_error *err)
 {
 	char text[160] = "";
 	const char *why;
-	int r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
+	int sys, r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
 
 	if (r < 0)
 		return r;
 	if (strcmp(text, "ok") == 0)
 		return 0;
+	sys = catalog_sql_disk(catalog->db);
+	if (sys)
+		return catalog_sql_fail_disk("check", sys, err);
 	why = strncmp(text, "***", 3) == 0 ? strchr(text, '\n') : NULL; /* a title */
 	why = why ? why + 1 : text;
 	return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %.*s",
@@ -231,7 +235,7 @@ int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
 					"%.120s: a rebuild of it cannot be undone: %s", path,
 					strerror_r(errno, text, sizeof text));
-	if (sqlite3_open_v2(path, &catalog->db, flags, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &catalog->db, flags, catalog_vfs()) != SQLITE_OK)
 		return catalog_sql_error(catalog, path, err);
 	r = set_pragmas(catalog, err);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* catalog_sql.c - statements of the one connection. */
 #include "catalog_sql.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,16 +43,43 @@ static enum catalog_code code_of(int result, const char *message)
 	case SQLITE_LOCKED: return CATALOG_E_BUSY;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB: return CATALOG_E_DAMAGED;
+	case SQLITE_IOERR: return result == SQLITE_IOERR_NOMEM ? CATALOG_E_NOMEM : CATALOG_E_IO;
 	default: return CATALOG_E_FAILED;
 	}
+}
+
+static bool is_of_disk(int result)
+{
+	return (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
+}
+
+/* A file keeps the errno of what failed last, but is closed when it cannot be opened. */
+int catalog_sql_disk(sqlite3 *db)
+{
+	int sys = 0;
+
+	if (db)
+		(void)sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &sys);
+	return sys || !is_of_disk(sqlite3_errcode(db)) ? sys : sqlite3_system_errno(db);
+}
+
+int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err)
+{
+	char text[128];
+
+	return catalog_sql_fail(err, CATALOG_E_IO, "catalog: %s: %s", what,
+				strerror_r(sys, text, sizeof text));
 }
 
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err)
 {
 	const char *message = sqlite3_errmsg(catalog->db);
+	enum catalog_code code = code_of(sqlite3_extended_errcode(catalog->db), message);
+	int sys = catalog_sql_disk(catalog->db);
 
-	return catalog_sql_fail(err, code_of(sqlite3_extended_errcode(catalog->db), message),
-				"catalog: %s: %s", what, message);
+	if (sys && (code == CATALOG_E_IO || (code == CATALOG_E_FAILED && sys == EIO)))
+		return catalog_sql_fail_disk(what, sys, err);
+	return catalog_sql_fail(err, code, "catalog: %s: %s", what, message);
 }
 
 int64_t catalog_sql_now(void)
@@ -60,6 +88,13 @@ int64_t catalog_sql_now(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t catalog_sql_now_after(int64_t ms)
+{
+	int64_t now = catalog_sql_now();
+
+	return now > ms ? now : ms;
 }
 
 /* ---- statements ---- */

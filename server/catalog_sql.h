@@ -62,6 +62,9 @@ struct catalog {
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* What the database said last. */
+/* The errno of the file system that made the last call on `db` fail; 0: none did. */
+int catalog_sql_disk(struct sqlite3 *db);
+int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err);
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err);
 
 /* A statement with nothing bound. */
@@ -75,6 +78,8 @@ int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t i
 		      struct catalog_error *err);
 
 int64_t catalog_sql_now(void); /* milliseconds since 1970 */
+/* Not before `ms`: the clock may have been put back since. */
+int64_t catalog_sql_now_after(int64_t ms);
 
 /* Statements without parameters, whose answers are of no interest. */
 int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err);

@@ -113,7 +113,7 @@ int catalog_update(struct catalog *catalog, const struct catalog_image *image,
 	int r;
 
 	row.version++;
-	row.updated_at = catalog_sql_now();
+	row.updated_at = catalog_sql_now_after(image->updated_at);
 	catalog_turn_take_of(catalog, &turn, image->id);
 	r = may_update(catalog, image, err);
 	if (r == 0)

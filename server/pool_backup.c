@@ -89,7 +89,7 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 	if (!listing)
 		return -1;
 	/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((entry = readdir(listing)) != NULL) {
+	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		if (!is_backup(entry->d_name, of))
 			continue;
 		if (!ret_ends->n++ || strcmp(entry->d_name, ret_ends->oldest) < 0)
@@ -97,7 +97,7 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 		if (strcmp(entry->d_name, ret_ends->newest) > 0)
 			memcpy(ret_ends->newest, entry->d_name, strlen(entry->d_name) + 1);
 	}
-	return 0;
+	return errno ? -1 : 0;
 }
 
 static int remove_old(const char *catalog_path)
@@ -132,7 +132,9 @@ int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]
 	char folder[POOL_BACKUP_PATH];
 	struct ends ends;
 
-	if (look(catalog_path, folder, &ends) < 0 || !ends.n)
+	if (look(catalog_path, folder, &ends) < 0)
+		return POOL_BACKUP_UNREADABLE;
+	if (!ends.n)
 		return -1;
 	(void)snprintf(ret_path, POOL_BACKUP_PATH, "%.1000s/%s", folder, ends.newest);
 	return 0;

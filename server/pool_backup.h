@@ -14,7 +14,8 @@ int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
 /* The backup is complete: it is made durable and gets its name; old ones go. */
 int pool_backup_keep(const char *catalog_path);
 
-/* -1: there is none. */
+enum { POOL_BACKUP_UNREADABLE = -2 };
+/* -1: there is none. POOL_BACKUP_UNREADABLE: nobody knows, for the folder cannot be read. */
 int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
 int64_t pool_backup_time(const char *catalog_path); /* milliseconds since 1970; 0 = there is none */
 

@@ -140,8 +140,10 @@ static int write_catalog(struct rebuild *rebuild, const char *path)
 	int r;
 
 	rows = order(rebuild, &n);
-	if (!rows)
+	if (!rows) {
+		(void)fprintf(rebuild->out, "failed: out of memory\n");
 		return -1;
+	}
 	r = catalog_open(path, DEPTH_MAX, &catalog, &why);
 	if (r == 0)
 		r = catalog_restore(catalog, rows, n, &why);

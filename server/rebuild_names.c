@@ -14,8 +14,11 @@ static int take(void *ctx, const struct catalog_image *image)
 	struct rebuild_file *file = rebuild_find(rebuild, image->id);
 	struct catalog_image *row;
 
-	if (!file)
+	if (!file) {
+		(void)fprintf(rebuild->out, "left out image '%s': no file is that image\n",
+			      image->name);
 		return 0;
+	}
 	row = &file->row;
 	if (image->description) {
 		row->description = strdup(image->description);
@@ -35,16 +38,35 @@ static int take(void *ctx, const struct catalog_image *image)
 	return 0;
 }
 
-static bool salvage(struct rebuild *rebuild, const char *path)
+static int salvage(struct rebuild *rebuild, const char *path)
 {
 	struct catalog_error why = {0};
+	int r = catalog_salvage(path, take, rebuild, &why);
 
-	if (catalog_salvage(path, take, rebuild, &why) < 0) {
-		(void)fprintf(rebuild->out, "%s\n", why.text);
-		return false;
+	if (r == 0)
+		(void)fprintf(rebuild->out, "names and labels come from %s\n", path);
+	else
+		(void)fprintf(rebuild->out, "%s%s\n",
+			      r == CATALOG_E_DAMAGED ? "" : "failed: ", why.text);
+	return r;
+}
+
+/* From the newest backup. */
+static int salvage_backup(struct rebuild *rebuild, const char *catalog_path)
+{
+	char backup[POOL_BACKUP_PATH];
+	int r = pool_backup_newest(catalog_path, backup);
+
+	if (r == POOL_BACKUP_UNREADABLE) {
+		(void)fprintf(rebuild->out, "failed: the folder of %s cannot be read\n",
+			      catalog_path);
+		return r;
 	}
-	(void)fprintf(rebuild->out, "names and labels come from %s\n", path);
-	return true;
+	r = r == 0 ? salvage(rebuild, backup) : CATALOG_E_DAMAGED;
+	if (r == CATALOG_E_DAMAGED)
+		(void)fprintf(rebuild->out,
+			      "there is no backup of the catalog to take names from\n");
+	return r;
 }
 
 static int compare(const void *a, const void *b)
@@ -102,15 +124,17 @@ static int make_up_names(struct rebuild *rebuild, size_t *ret_n)
 
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path)
 {
-	char backup[POOL_BACKUP_PATH];
 	size_t made_up;
+	int r = salvage(rebuild, catalog_path);
 
-	if (!salvage(rebuild, catalog_path) &&
-	    (pool_backup_newest(catalog_path, backup) < 0 || !salvage(rebuild, backup)))
-		(void)fprintf(rebuild->out,
-			      "there is no backup of the catalog to take names from\n");
-	if (make_up_names(rebuild, &made_up) < 0)
+	if (r == CATALOG_E_DAMAGED)
+		r = salvage_backup(rebuild, catalog_path);
+	if (r < 0 && r != CATALOG_E_DAMAGED)
 		return -1;
+	if (make_up_names(rebuild, &made_up) < 0) {
+		(void)fprintf(rebuild->out, "failed: out of memory\n");
+		return -1;
+	}
 	if (made_up)
 		(void)fprintf(rebuild->out, "%zu images got new names, img-...\n", made_up);
 	return 0;

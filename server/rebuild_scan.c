@@ -1,4 +1,5 @@
 /* rebuild_scan.c - finds the images in the pools. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "reconcile_private.h"
 #include "service_private.h"
 
-enum { NO_MEMORY = -1000 };
+enum { NO_MEMORY = -1000, UNREADABLE = -1001 };
 
 /* What the catalog, or its backup, says of every image. */
 struct known {
@@ -24,6 +25,7 @@ struct scan {
 	struct rebuild *rebuild;
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
+	struct vhd_error why; /* of what stopped it; "" = memory */
 };
 
 static int compare(const void *a, const void *b)
@@ -72,6 +74,33 @@ static enum catalog_kind kind_of(enum vhd_type type)
 	case VHD_DIFF: return CATALOG_DIFFERENCING;
 	}
 	return CATALOG_DYNAMIC;
+}
+
+/* Whether another try may succeed: what is left out for good has another reason. */
+static bool may_be_readable(const struct vhd_error *why)
+{
+	switch (why->sys) {
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case EXDEV: return false;
+	default: return why->sys || why->code == VHD_E_IO || why->code == VHD_E_NOMEM;
+	}
+}
+
+/* A file that cannot be read now would lose its name. */
+static int give_up(struct scan *scan, const char *file, const struct vhd_error *why)
+{
+	scan->why = *why;
+	(void)snprintf(scan->why.text, sizeof scan->why.text, "%.300s: %.150s; nothing is changed",
+		       file, why->text);
+	return UNREADABLE;
+}
+
+static int leave_out(const struct scan *scan, const char *file, const char *why)
+{
+	(void)fprintf(scan->rebuild->out, "left out %s: %s\n", file, why);
+	return 0;
 }
 
 /* `adopted`: what the catalog said of it, or NULL. */
@@ -131,22 +160,20 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
 	char text[PLACE_TEXT];
-	const char *no = NULL;
-	int r = 0;
+	const char *no;
+	int r;
 
 	catalog_place_of(image, &at);
 	place_text(&at, text);
-	if (place_open_id(&scan->rebuild->pools, &at, false, &fd, &why) < 0 ||
-	    reconcile_open(scan->engine, &fd, reconcile_hint(image->kind), &disk, &why) < 0)
-		no = why.text;
-	else if (!ids_equal(vhd_info(disk)->id, image->id))
-		no = "it is another image now";
-	else
-		no = misfit(vhd_info(disk));
-	if (no)
-		(void)fprintf(scan->rebuild->out, "left out %s: %s\n", text, no);
-	else
-		r = add(scan, disk, image);
+	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
+	if (r == 0)
+		r = reconcile_open(scan->engine, &fd, reconcile_hint(image->kind), &disk, &why);
+	if (r < 0)
+		return may_be_readable(&why) ? give_up(scan, text, &why)
+					     : leave_out(scan, text, why.text);
+	no = ids_equal(vhd_info(disk)->id, image->id) ? misfit(vhd_info(disk))
+						      : "it is another image now";
+	r = no ? leave_out(scan, text, no) : add(scan, disk, image);
 	vhd_close(disk);
 	return r;
 }
@@ -198,7 +225,11 @@ static int scan_adopted(struct scan *scan, const char *catalog_path)
 	if (r == CATALOG_E_DAMAGED && scan->rebuild->n == 0 &&
 	    pool_backup_newest(catalog_path, backup) == 0)
 		r = catalog_salvage(backup, take, scan, &why);
-	return r < 0 && r != CATALOG_E_DAMAGED ? NO_MEMORY : 0;
+	if (r == 0 || r == CATALOG_E_DAMAGED)
+		return 0;
+	if (!*scan->why.text)
+		(void)snprintf(scan->why.text, sizeof scan->why.text, "%s", why.text);
+	return UNREADABLE;
 }
 
 /* ---- in the pools ---- */
@@ -242,29 +273,34 @@ static int open_disk(const struct scan *scan, const char *name, struct vhd **ret
 	return r < 0 ? r : reconcile_open(scan->engine, &again, hint_of(scan, name), ret_disk, err);
 }
 
+static bool is_candidate(const struct scan *scan, const char *name)
+{
+	return strncmp(name, ".new-", 5) != 0 && !is_adopted(scan, name);
+}
+
 static int look_at(void *ctx, const char *name)
 {
 	struct scan *scan = ctx;
 	struct pool_facts facts;
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
+	char file[PLACE_TEXT];
 	const char *no;
-	int r = 0;
+	int r;
 
-	if (strncmp(name, ".new-", 5) == 0 || is_adopted(scan, name) ||
-	    pool_look(scan->item->pool, name, &facts, &why) < 0 || facts.kind != POOL_REGULAR)
+	if (!is_candidate(scan, name))
 		return 0;
-	if (open_disk(scan, name, &disk, &why) < 0) {
-		(void)fprintf(scan->rebuild->out, "left out %s/%s: %s\n", scan->item->name, name,
-			      why.text);
+	(void)snprintf(file, sizeof file, "%s/%s", scan->item->name, name);
+	r = pool_look(scan->item->pool, name, &facts, &why);
+	if (r == 0 && facts.kind != POOL_REGULAR)
 		return 0;
-	}
+	if (r == 0)
+		r = open_disk(scan, name, &disk, &why);
+	if (r < 0)
+		return may_be_readable(&why) ? give_up(scan, file, &why)
+					     : leave_out(scan, file, why.text);
 	no = objection(name, &facts, vhd_info(disk));
-	if (no)
-		(void)fprintf(scan->rebuild->out, "left out %s/%s: %s\n", scan->item->name, name,
-			      no);
-	else
-		r = add(scan, disk, NULL);
+	r = no ? leave_out(scan, file, no) : add(scan, disk, NULL);
 	vhd_close(disk);
 	return r;
 }
@@ -284,20 +320,31 @@ static void drop_duplicates(struct rebuild *rebuild)
 	rebuild->n = n;
 }
 
+/* What the callbacks did not say is said by the list itself. */
+static int scan_pool(struct scan *scan)
+{
+	struct vhd_error why = {0};
+	int r = pool_look_each(scan->item->pool, look_at, scan, &why);
+
+	if (r < 0 && !*scan->why.text)
+		scan->why = why;
+	return r;
+}
+
 int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 {
 	struct scan scan = {.rebuild = rebuild, .engine = reconcile_engine()};
-	struct vhd_error why = {0};
-	int r = scan.engine ? scan_adopted(&scan, catalog_path) : -1;
+	int r = scan.engine ? scan_adopted(&scan, catalog_path) : NO_MEMORY;
 
 	for (size_t i = 0; r == 0 && i < rebuild->pools.n; i++) {
 		scan.item = &rebuild->pools.items[i];
-		r = pool_look_each(scan.item->pool, look_at, &scan, &why);
+		r = scan_pool(&scan);
 	}
 	vhd_engine_free(scan.engine);
 	free(scan.known);
 	if (r < 0) {
-		(void)fprintf(rebuild->out, "failed: %s\n", *why.text ? why.text : "out of memory");
+		(void)fprintf(rebuild->out, "failed: %s\n",
+			      *scan.why.text ? scan.why.text : "out of memory");
 		return -1;
 	}
 	if (rebuild->n > 0)

@@ -37,6 +37,12 @@ static int refuse(const struct catalog_error *why, const char *path, char ret_wh
 			       why->text, path);
 		return SERVICE_MAIN_DAMAGED;
 	}
+	if (why->code == CATALOG_E_IO) {
+		(void)snprintf(ret_why, SERVICE_WHY,
+			       "%s (%.400s); its disk failed, and the catalog may be sound",
+			       why->text, path);
+		return SERVICE_MAIN_DISK;
+	}
 	(void)snprintf(ret_why, SERVICE_WHY, "%s", why->text);
 	return why->code == CATALOG_E_NEWER ? SERVICE_MAIN_NEWER : SERVICE_MAIN_CANNOT;
 }

@@ -11,6 +11,7 @@ enum {
 	/* Exit statuses of the daemon when the service does not open. */
 	SERVICE_MAIN_CANNOT = 1,
 	SERVICE_MAIN_DAMAGED = 65, /* the catalog is damaged */
+	SERVICE_MAIN_DISK = 70,    /* the disk of the catalog failed */
 	SERVICE_MAIN_NEWER = 78,   /* the catalog is of a newer vhdd */
 };
 

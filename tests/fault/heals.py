@@ -12,9 +12,11 @@ import tempfile
 import time
 import traceback
 
-from daemon import FOR_EVER, OURS, Daemon, Failure
+from daemon import FOR_EVER, OURS, SQLITE, Daemon, Failure
 
 SIZE = 1 << 20
+DAY = 24 * 3600
+UNCERTAIN = 70  # the exit status when a commit may be on the disk or not
 
 
 def expect(answer, status):
@@ -133,8 +135,163 @@ def a_second_name_by_somebody_else_is_still_refused(daemon):
     same(expect(daemon.ask("GET", "/v1/images/two/data"), 409).json["code"], "chain-unhealthy", "the code")
 
 
+# ---- the catalog cannot be read
+
+
+def a_catalog_that_cannot_be_read_is_no_damaged_one(daemon):
+    for number in range(40):
+        expect(create(daemon, f"image-{number}", labels={"text": "x" * 200}), 201)
+    daemon.stop()
+    for number in range(200):
+        daemon.forget_log()
+        arm(daemon, SQLITE, ("pread64", "read"), burst=FOR_EVER, number=number)
+        daemon.launch()
+        ready, failed = daemon.wait_ready(), daemon.page.failed
+        daemon.page.disarm()
+        if ready:
+            daemon.stop()
+        else:
+            same(daemon.ended(), 70, f"the status when read {number} and all others fail ({daemon.log.read_text()[-400:]})")
+            if said(daemon, "Input/output error") != 1:
+                raise Failure(f"another reason is said: {daemon.log.read_text()}")
+            same(said(daemon, "rebuild"), 0, "the number of advices to lose names")
+        if not failed:
+            same(ready, True, "ready")
+            break
+    else:
+        raise Failure("there is always another read")
+    catalog = daemon.state / "catalog.db"
+    data = bytearray(catalog.read_bytes())
+    data[8192:12288] = bytes(4096)
+    catalog.write_bytes(data)
+    daemon.launch()
+    same(daemon.wait_ready(), False, "ready")
+    same(daemon.ended(), 65, "the status with a lost page")
+    same(said(daemon, "vhdd --rebuild-catalog makes a new one"), 1, "the number of advices")
+
+
+# ---- rebuild
+
+
+def rebuild_while(daemon, parts, calls, error):
+    """Lets each of the calls fail; whatever the outcome, no name is lost without a word."""
+    catalog = daemon.state / "catalog.db"
+    before, refused = catalog.read_bytes(), 0
+    for number in range(400):
+        daemon.forget_log()
+        arm(daemon, parts, calls, error, 1, number)
+        status, failed = daemon.run("--rebuild-catalog"), daemon.page.failed
+        daemon.page.disarm()
+        what = f"call {number} of {calls}"
+        if status != 0:
+            refused += 1
+            same(status in (1, UNCERTAIN), True, f"when {what} fails, that {status} is a status for it")
+            if not any(said(daemon, word) for word in ("failed: ", "vhdd: ", '"error"')):
+                raise Failure(f"no reason is said when {what} fails")
+        # The old one, or a new one that was complete.
+        if status == 0 or catalog.read_bytes() != before:
+            daemon.start()
+            names = {row["name"] for row in daemon.ask("GET", "/v1/images?limit=1000").json["items"]}
+            same(names, {"base", "kid", "other"}, f"when {what} fails, the names")
+            daemon.stop()
+        for path in daemon.state.glob("catalog.db*"):
+            path.unlink()
+        catalog.write_bytes(before)
+        if not failed:
+            break
+    same(refused > 0, True, "something was refused")
+
+
+def prepare_rebuild(daemon):
+    expect(create(daemon, "base"), 201)
+    expect(child(daemon, "kid", "base"), 201)
+    expect(create(daemon, "other", kind="fixed"), 201)
+    daemon.stop()
+
+
+def a_rebuild_that_cannot_open_a_file_keeps_the_catalog(daemon):
+    prepare_rebuild(daemon)
+    rebuild_while(daemon, OURS, ("open64", "openat64", "syscall", "fstat64", "fstatat64"), errno.EMFILE)
+
+
+def a_rebuild_that_cannot_read_a_file_keeps_the_catalog(daemon):
+    prepare_rebuild(daemon)
+    rebuild_while(daemon, OURS, ("pread64", "preadv64v2", "fcntl64", "readdir64"), errno.EIO)
+
+
+def a_rebuild_without_memory_keeps_the_catalog(daemon):
+    prepare_rebuild(daemon)
+    rebuild_while(daemon, OURS, ("malloc", "calloc", "realloc", "reallocarray", "strdup"), errno.ENOMEM)
+
+
+def a_rebuild_that_cannot_read_the_old_catalog_keeps_it(daemon):
+    prepare_rebuild(daemon)
+    rebuild_while(daemon, SQLITE, ("open64", "pread64", "read"), errno.EIO)
+
+
+# ---- a clock that jumps back
+
+
+def dates(daemon, name):
+    row = expect(daemon.ask("GET", f"/v1/images/{name}"), 200).json
+    return row["updated_at"], row["version"] if "version" in row else 0
+
+
+def changes_after_the_clock_jumped_back_are_not_older(daemon):
+    expect(create(daemon, "base"), 201)
+    expect(create(daemon, "other"), 201)
+    etags = {name: [daemon.ask("GET", f"/v1/images/{name}").headers["etag"]] for name in ("base", "other")}
+    latest = {name: dates(daemon, name)[0] for name in etags}
+
+    def look(name):
+        answer = expect(daemon.ask("GET", f"/v1/images/{name}"), 200)
+        if answer.json["updated_at"] < latest[name]:
+            raise Failure(f"{name} was updated at {answer.json['updated_at']}, and at {latest[name]} before")
+        if answer.headers["etag"] in etags[name]:
+            raise Failure(f"the ETag {answer.headers['etag']} of {name} comes back")
+        latest[name] = answer.json["updated_at"]
+        etags[name].append(answer.headers["etag"])
+
+    daemon.page.shift_clock(-DAY)
+    for text in ("one", "two"):
+        expect(daemon.ask("PATCH", "/v1/images/base", {"description": text}), 200)
+        look("base")
+    expect(child(daemon, "kid", "base"), 201)
+    look("base")
+    expect(daemon.ask("POST", "/v1/images/other/actions/freeze"), 200)
+    look("other")
+    expect(daemon.ask("DELETE", "/v1/images/kid"), 204)
+    look("base")
+    daemon.stop()
+    daemon.start()
+    expect(daemon.ask("PATCH", "/v1/images/base", {"description": "three"}), 200)
+    look("base")
+    expect(child(daemon, "kid", "base"), 201)
+    look("base")
+    daemon.page.shift_clock(0)
+
+
+def a_new_image_of_an_old_id_has_new_etags_whatever_the_clock_says(daemon):
+    more = {"uuid": "11111111-2222-4333-8444-555555555555"}
+    seen = set()
+    for shift in (0, -DAY, -2 * DAY):
+        daemon.page.shift_clock(shift)
+        answer = expect(create(daemon, "again", **more), 201)
+        for _ in range(2):
+            row = daemon.ask("GET", "/v1/images/again")
+            data = daemon.ask("HEAD", "/v1/images/again/data")
+            both = {row.headers["etag"], data.headers["etag"]}
+            if seen & both:
+                raise Failure(f"{seen & both} come back; {answer}")
+            expect(daemon.ask("PATCH", "/v1/images/again", {"description": str(_)}), 200)
+            expect(daemon.ask("PUT", "/v1/images/again/data?offset=0", b"z"), 200)
+            seen |= both
+        expect(daemon.ask("DELETE", "/v1/images/again"), 204)
+    daemon.page.shift_clock(0)
+
+
 CASES = [value for name, value in list(globals().items())
-         if callable(value) and value.__module__ == __name__ and name.startswith(("a_", "an_", "what_"))]
+         if callable(value) and value.__module__ == __name__ and name.startswith(("a_", "an_", "what_", "changes_"))]
 CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n"
 
 

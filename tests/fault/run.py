@@ -111,7 +111,7 @@ class Runner:
         world.begin()
         steps = scenario(world)
         next(steps)
-        world.ends = {65} if kind.name == "SQLite: EIO" else set()
+        world.ends = set()
         world.also, world.may_be_lost, world.lacks_memory = kind.also, kind.lost, "memory" in kind.name
         world.arm(kind.parts, kind.calls, kind.error, number, burst)
         next(steps, None)

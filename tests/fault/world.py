@@ -158,8 +158,7 @@ class World:
         self.images, self.armed, self.may_end = [], False, False
         self.also = set()  # other refusals that this kind of failure leads to
         self.half = False  # something may have been neither done nor undone
-        # To SQLite a page that cannot be read is damage: some file systems say so of a wrong checksum.
-        self.ends = set()
+        self.ends = set()  # statuses that it may end with
         self.may_be_lost = False  # answers
         self.lacks_memory = False  # also for the answer of what has been done
 

@@ -1,0 +1,77 @@
+/* catalog_vfs.c - SQLite takes EIO for a damaged page, because some file systems say so of a wrong
+ * checksum. Whoever believed it would make a new catalog out of backups, although the old one may
+ * be sound. */
+#include "catalog_vfs.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+
+enum { KINDS = 4 }; /* of files: those with locks, and journals */
+
+struct methods {
+	sqlite3_io_methods mine; /* first: files point to it */
+	const sqlite3_io_methods *real;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
+static struct methods kinds[KINDS];
+static int n_kinds;
+static sqlite3_vfs vfs, *real_vfs; /* set once */
+static bool registered;
+
+static int read_page(sqlite3_file *file, void *buf, int len, sqlite3_int64 off)
+{
+	const struct methods *methods = (const struct methods *)(const void *)file->pMethods;
+	int result = methods->real->xRead(file, buf, len, off);
+
+	return result == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : result;
+}
+
+/* With the lock. */
+static const sqlite3_io_methods *wrap(const sqlite3_io_methods *real)
+{
+	int i = 0;
+
+	while (i < n_kinds && kinds[i].real != real)
+		i++;
+	if (i == KINDS)
+		return real;
+	if (i == n_kinds) {
+		kinds[i] = (struct methods){.mine = *real, .real = real};
+		kinds[i].mine.xRead = read_page;
+		n_kinds++;
+	}
+	return &kinds[i].mine;
+}
+
+static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
+		     int *ret_flags)
+{
+	int result = real_vfs->xOpen(self, name, file, flags, ret_flags);
+
+	if (!file->pMethods)
+		return result;
+	(void)pthread_mutex_lock(&lock);
+	file->pMethods = wrap(file->pMethods);
+	(void)pthread_mutex_unlock(&lock);
+	return result;
+}
+
+static void set_up(void)
+{
+	real_vfs = sqlite3_vfs_find(NULL);
+	if (!real_vfs)
+		return;
+	vfs = *real_vfs;
+	vfs.zName = "vhdd";
+	vfs.xOpen = open_file;
+	registered = sqlite3_vfs_register(&vfs, false) == SQLITE_OK;
+}
+
+const char *catalog_vfs(void)
+{
+	(void)pthread_once(&once, set_up);
+	return registered ? vfs.zName : NULL;
+}

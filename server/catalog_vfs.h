@@ -1,0 +1,9 @@
+/* catalog_vfs.h - the files of the database, as SQLite reads them. */
+#ifndef CATALOG_VFS_H
+#define CATALOG_VFS_H
+
+/* The name of a VFS for sqlite3_open_v2: the default one, but a page that cannot be read is
+ * SQLITE_IOERR_READ and never SQLITE_CORRUPT. NULL (the default one) when it cannot be had. */
+const char *catalog_vfs(void);
+
+#endif
