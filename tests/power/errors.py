@@ -124,7 +124,8 @@ class Scene:
         rig.run("mount", "-o", f"loop,{self.disk.flags}", cut, top)
         try:
             file = File(os.path.join(top, "state", "images", self.id + ".vhd"))
-            expect("what is left after a cut", set(file.sector(0) + file.sector(PIECE // 512 - 1)), set(letter.encode()))
+            seen = set(file.sector(0) + file.sector(PIECE // 512 - 1))
+            expect("what is left after a cut", seen, set(letter.encode()))
         finally:
             rig.run("umount", top)
 

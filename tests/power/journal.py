@@ -1,4 +1,4 @@
-"""What was asked and answered, each with the place of the disk's log at that time: what holds at any cut is told by it."""
+"""What was asked and answered, each with the place of the disk's log at that time: it tells what holds at any cut."""
 
 import copy
 import threading
