@@ -12,7 +12,7 @@ static const char blanks[] = " \t\r\n";
 
 /* Nesting, with no regard to whether the rest is valid: the parser recurses, so this comes first.
  */
-static bool too_deep(const char *data, size_t len)
+static bool too_deep(const char *data, size_t len, unsigned max)
 {
 	unsigned depth = 0;
 	bool quoted = false;
@@ -26,20 +26,21 @@ static bool too_deep(const char *data, size_t len)
 			depth++;
 		else if (!quoted && (data[i] == '}' || data[i] == ']') && depth > 0)
 			depth--;
-		if (depth > BODY_DEPTH)
+		if (depth > max)
 			return true;
 	}
 	return false;
 }
 
 /* `before`: lines before `data`. */
-static json_t *parse_json(const char *data, size_t len, int before, struct problem *problem)
+static json_t *parse_json(const char *data, size_t len, unsigned depth, int before,
+			  struct problem *problem)
 {
 	json_error_t error;
 	json_t *body;
 
-	if (too_deep(data, len)) {
-		problem_set(problem, CODE_INVALID_JSON, "nested deeper than %d levels", BODY_DEPTH);
+	if (too_deep(data, len, depth)) {
+		problem_set(problem, CODE_INVALID_JSON, "nested deeper than %u levels", depth);
 		return NULL;
 	}
 	body = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
@@ -101,7 +102,7 @@ static json_t *parse_form(const char *data, size_t len, struct problem *problem)
 	return STEAL(body);
 }
 
-static json_t *parse(const char *data, size_t len, struct problem *problem)
+static json_t *parse(const char *data, size_t len, unsigned depth, struct problem *problem)
 {
 	json_t *body;
 
@@ -110,7 +111,7 @@ static json_t *parse(const char *data, size_t len, struct problem *problem)
 		len--;
 	}
 	if (len > 0 && (*data == '{' || *data == '['))
-		return parse_json(data, len, 0, problem);
+		return parse_json(data, len, depth, 0, problem);
 	while (len > 0 && data[len - 1] != '\0' && strchr(blanks, data[len - 1]))
 		len--;
 	if (len > 0)
@@ -134,16 +135,16 @@ static bool twice(struct problem *problem)
 	return probe != NULL;
 }
 
-json_t *body_parse(const char *data, size_t len, struct problem *problem)
+json_t *body_parse(const char *data, size_t len, unsigned depth, struct problem *problem)
 {
-	json_t *body = parse(data, len, problem);
+	json_t *body = parse(data, len, depth, problem);
 
 	if (body || problem->code == CODE_INTERNAL)
 		return body;
-	return twice(problem) ? parse(data, len, problem) : NULL;
+	return twice(problem) ? parse(data, len, depth, problem) : NULL;
 }
 
-static bool add_line(json_t *list, const char *data, size_t len, int before,
+static bool add_line(json_t *list, const char *data, size_t len, unsigned depth, int before,
 		     struct problem *problem)
 {
 	json_t *item;
@@ -154,15 +155,15 @@ static bool add_line(json_t *list, const char *data, size_t len, int before,
 	}
 	if (len == 0)
 		return true;
-	item = parse_json(data, len, before, problem);
+	item = parse_json(data, len, depth, before, problem);
 	if (!item && problem->code != CODE_INTERNAL && twice(problem))
-		item = parse_json(data, len, before, problem);
+		item = parse_json(data, len, depth, before, problem);
 	if (item && json_array_append_new(list, item) != 0)
 		problem_set(problem, CODE_INTERNAL, "no memory");
 	return problem->code == CODE_NONE;
 }
 
-json_t *body_parse_lines(const char *data, size_t len, const char *name, size_t max,
+json_t *body_parse_lines(const char *data, size_t len, unsigned depth, const char *name, size_t max,
 			 struct problem *problem)
 {
 	CLEANUP(json_putp) json_t *list = json_array();
@@ -173,7 +174,7 @@ json_t *body_parse_lines(const char *data, size_t len, const char *name, size_t 
 		const char *end = memchr(data, '\n', len);
 		size_t n = end ? (size_t)(end - data) + 1 : len;
 
-		if (!add_line(list, data, n, line++, problem))
+		if (!add_line(list, data, n, depth, line++, problem))
 			return NULL;
 		data += n;
 		len -= n;

@@ -6,14 +6,13 @@
 
 #include "problem.h"
 
-enum { BODY_DEPTH = 32 };
-
 /* By the first byte that is not blank: '{' or '[' is JSON, all else a form ("a.b=c" is
- * {"a":{"b":"c"}}). An empty body is {}. The caller decrefs. NULL: problem set. */
-json_t *body_parse(const char *data, size_t len, struct problem *problem);
+ * {"a":{"b":"c"}}). An empty body is {}. JSON has at most `depth` levels. The caller decrefs. NULL:
+ * problem set. */
+json_t *body_parse(const char *data, size_t len, unsigned depth, struct problem *problem);
 /* Lines of JSON objects, which become the array {"name": [...]}; it is left to the caller to refuse
  * more than `max`, where this stops. */
-json_t *body_parse_lines(const char *data, size_t len, const char *name, size_t max,
+json_t *body_parse_lines(const char *data, size_t len, unsigned depth, const char *name, size_t max,
 			 struct problem *problem);
 
 #endif

@@ -1,6 +1,7 @@
 /* call.c - the state machine of one request: what is decided when, and in which order. */
 #include "call.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,11 @@ static bool untagged_ok(struct api_call *call)
 	return false;
 }
 
+const struct api_limits *call_limits(const struct api_call *call)
+{
+	return &call->api->limits;
+}
+
 /* ---- begin
  * --------------------------------------------------------------------------------------------- */
 
@@ -217,6 +223,12 @@ static bool parameters_ok(struct api_call *call)
 	return call->problem.code == CODE_NONE;
 }
 
+static enum api_step too_large(struct api_call *call)
+{
+	return call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes",
+			 call_limits(call)->body);
+}
+
 static bool body_ok(struct api_call *call)
 {
 	const struct gate *gate = &call->gate;
@@ -227,9 +239,8 @@ static bool body_ok(struct api_call *call)
 				http_method_name(call->request->method));
 	else if (want == ROUTE_NO_BODY)
 		(void)call_checksum(call, 0, 0);
-	if (want == ROUTE_COLLECT && gate->length > API_COLLECT_MAX)
-		(void)call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %d bytes",
-				API_COLLECT_MAX);
+	if (want == ROUTE_COLLECT && gate->length > call_limits(call)->body)
+		(void)too_large(call);
 	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && !gate->has_length)
 		(void)call_fail(call, CODE_LENGTH_REQUIRED, "neither Content-Length nor chunked");
 	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && gate->has_length)
@@ -257,7 +268,7 @@ static bool admitted(struct api_call *call, char allow[64])
 	const struct http_request *request = call->request;
 	struct problem *problem = &call->problem;
 
-	if (!gate_framing(request, &call->gate, problem) ||
+	if (!gate_framing(request, call_limits(call), &call->gate, problem) ||
 	    !gate_host(request, call->api->hosts, problem) || !gate_path(request, problem))
 		return false;
 	if (request->method == HTTP_UNKNOWN) {
@@ -313,9 +324,8 @@ bool api_call_collect(struct api_call *call, const void *piece, size_t len)
 {
 	if (call->problem.code != CODE_NONE)
 		return false;
-	if (len > API_COLLECT_MAX - call->collected.len) {
-		(void)call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %d bytes",
-				API_COLLECT_MAX);
+	if (len > call_limits(call)->body - call->collected.len) {
+		(void)too_large(call);
 		return false;
 	}
 	buf_append(&call->collected, piece, len);
@@ -334,7 +344,8 @@ enum api_step api_call_collected(struct api_call *call)
 		return API_REPLY;
 	if (call->route->parse)
 		return call->route->parse(call) ? run_step(call) : API_REPLY;
-	call->body = body_parse(call->collected.data, call->collected.len, &call->problem);
+	call->body = body_parse(call->collected.data, call->collected.len,
+				(unsigned)call_limits(call)->json_depth, &call->problem);
 	buf_fini(&call->collected);
 	return call->body ? run_step(call) : API_REPLY;
 }

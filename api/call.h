@@ -93,6 +93,9 @@ bool call_checksum(struct api_call *call, uint64_t offset, uint64_t n);
 void call_header(struct api_call *call, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Of this daemon. */
+const struct api_limits *call_limits(const struct api_call *call);
+
 /* Evaluates If-Match and If-None-Match against an ETag (without quotes). False: answered, with 304
  * or 412. */
 bool call_etag(struct api_call *call, const char *etag);

@@ -11,8 +11,6 @@
 #include "put.h"
 #include "scope.h"
 
-enum { EXTENTS_MAX = 10000 };
-
 struct span {
 	uint64_t start, length, limit;
 	uint64_t min; /* what is not data and shorter than this is merged with the data beside it */
@@ -42,7 +40,7 @@ static bool parse_span(struct api_call *call, struct span *span)
 	query_size(&call->query, "start", &span->start, &call->problem);
 	query_size(&call->query, "length", &span->length, &call->problem);
 	query_size(&call->query, "min", &span->min, &call->problem);
-	query_limit(&call->query, "limit", EXTENTS_MAX, &span->limit, &call->problem);
+	query_limit(&call->query, "limit", call_limits(call)->page, &span->limit, &call->problem);
 	if (span->length == 0)
 		problem_parameter(&call->problem, "length", CODE_INVALID_VALUE, "must not be 0");
 	if (span->start % 512 != 0)
@@ -170,7 +168,7 @@ static enum api_step run(struct api_call *call, const struct span *span,
 
 enum api_step extents_get(struct api_call *call)
 {
-	struct span span = {.length = UINT64_MAX, .limit = EXTENTS_MAX};
+	struct span span = {.length = UINT64_MAX, .limit = call_limits(call)->page};
 	CLEANUP(freep) struct service_extent *extents = NULL;
 	struct service_data_state state = {.etag = ""};
 	struct service_extent_list list;

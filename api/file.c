@@ -9,8 +9,6 @@
 #include "scope.h"
 #include "view.h"
 
-enum { REGIONS_MAX = 10000 };
-
 /* ---- fields
  * -------------------------------------------------------------------------------------------- */
 
@@ -102,12 +100,12 @@ enum api_step file_layout(struct api_call *call)
 	CLEANUP(freep) struct service_region *regions = NULL;
 	struct service_region_list list = {.n = 0};
 	struct view view = {.format = VIEW_NDJSON};
-	uint64_t limit = REGIONS_MAX;
+	uint64_t limit = call_limits(call)->page;
 	uint64_t start = 0;
 	enum service_code code;
 
 	query_size(&call->query, "start", &start, &call->problem);
-	query_limit(&call->query, "limit", REGIONS_MAX, &limit, &call->problem);
+	query_limit(&call->query, "limit", call_limits(call)->page, &limit, &call->problem);
 	if (query_get(&call->query, "format") || (accept && !strstr(accept, "*/*")))
 		(void)view_parse_format(call, &view);
 	if (call->problem.code != CODE_NONE)

@@ -2,6 +2,7 @@
 #include "gate.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -32,19 +33,27 @@ static bool has_control(const char *value)
 	return false;
 }
 
-static bool size_ok(const struct http_request *request, struct problem *problem)
+static bool size_ok(const struct http_request *request, const struct api_limits *limits,
+		    struct problem *problem)
 {
 	size_t target = strlen(request->path) + (request->query ? strlen(request->query) : 0);
 	size_t headers = 0;
 
-	if (target > GATE_HEAD_MAX)
-		return refuse(problem, CODE_TARGET_TOO_LONG, "the URL is longer than 32 KiB");
+	if (target > limits->head) {
+		problem_set(problem, CODE_TARGET_TOO_LONG,
+			    "the URL has %zu bytes, more than %" PRIu64, target, limits->head);
+		problem->close = true;
+		return false;
+	}
 	for (size_t i = 0; i < request->n_headers; i++)
 		headers += strlen(request->headers[i].name) + strlen(request->headers[i].value);
-	if (headers > GATE_HEAD_MAX || request->n_headers > GATE_HEADERS_MAX)
-		return refuse(problem, CODE_HEADERS_TOO_LARGE,
-			      "the headers are larger than 32 KiB, or more than 128");
-	return true;
+	if (headers <= limits->head && request->n_headers <= limits->headers)
+		return true;
+	problem_set(problem, CODE_HEADERS_TOO_LARGE,
+		    "%zu headers of %zu bytes; there may be %" PRIu64 " of %" PRIu64,
+		    request->n_headers, headers, limits->headers, limits->head);
+	problem->close = true;
+	return false;
 }
 
 static bool header_lines(const struct http_request *request, struct problem *problem)
@@ -88,8 +97,8 @@ static bool chunked(const struct http_request *request, struct gate *gate, struc
 	return true;
 }
 
-bool gate_framing(const struct http_request *request, struct gate *ret_gate,
-		  struct problem *problem)
+bool gate_framing(const struct http_request *request, const struct api_limits *limits,
+		  struct gate *ret_gate, struct problem *problem)
 {
 	struct gate gate = {.body = HTTP_BODY_NONE};
 	const char *length = http_header(request, "Content-Length");
@@ -98,7 +107,7 @@ bool gate_framing(const struct http_request *request, struct gate *ret_gate,
 	if (request->garbled)
 		return refuse(problem, CODE_BAD_FRAMING,
 			      "a line of the head is folded, has a NUL, or does not end in CR LF");
-	if (!size_ok(request, problem) || !header_lines(request, problem) ||
+	if (!size_ok(request, limits, problem) || !header_lines(request, problem) ||
 	    !host_count(request, problem))
 		return false;
 	if (length && coding)

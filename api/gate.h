@@ -6,10 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api.h"
 #include "http.h"
 #include "problem.h"
-
-enum { GATE_HEAD_MAX = 32 << 10, GATE_HEADERS_MAX = 128 };
 
 struct gate {
 	enum http_body body;
@@ -18,8 +17,8 @@ struct gate {
 };
 
 /* How the body is framed. False: problem set, with `close`. */
-bool gate_framing(const struct http_request *request, struct gate *ret_gate,
-		  struct problem *problem);
+bool gate_framing(const struct http_request *request, const struct api_limits *limits,
+		  struct gate *ret_gate, struct problem *problem);
 /* Is it meant for this daemon? `hosts` ends with NULL, or is NULL. */
 bool gate_host(const struct http_request *request, const char *const *hosts,
 	       struct problem *problem);

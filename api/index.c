@@ -4,8 +4,7 @@
 #include "openapi.h"
 
 #include "out.h"
-#include "range.h"
-#include "sectors.h"
+#include "patch.h"
 
 /* Additions to the API are announced here; names are never taken back. */
 static const char *const features[] = {
@@ -68,17 +67,26 @@ static struct out links(void)
 	return out;
 }
 
-static json_t *limits(const struct service_about *about)
+static json_t *limits(const struct api_call *call, const struct service_about *about)
 {
+	const struct api_limits *limits = call_limits(call);
 	struct out out = out_object();
 
-	out_number(&out, "body_bytes", API_COLLECT_MAX);
+	out_number(&out, "body_bytes", limits->body);
+	out_number(&out, "json_depth", limits->json_depth);
+	out_number(&out, "head_bytes", limits->head);
+	out_number(&out, "headers", limits->headers);
+	out_number(&out, "name", SERVICE_NAME - 1);
+	out_number(&out, "description", SERVICE_DESCRIPTION - 1);
 	out_number(&out, "labels", SERVICE_LABELS_MAX);
+	out_number(&out, "label_key", SERVICE_LABEL_KEY - 1);
+	out_number(&out, "label_value", SERVICE_LABEL_VALUE - 1);
 	out_number(&out, "virtual_size", UINT64_C(2040) << 30);
-	out_number(&out, "ranges", RANGE_MAX);
-	out_number(&out, "list", 1000);
-	out_number(&out, "runs", 10000);
-	out_number(&out, "sectors", SECTORS_LIST_MAX);
+	out_number(&out, "ranges", limits->ranges);
+	out_number(&out, "list", limits->list);
+	out_number(&out, "runs", limits->page);
+	out_number(&out, "sectors", limits->sectors);
+	out_number(&out, "operations", PATCH_OPS_MAX);
 	out_number(&out, "chain_depth", about->depth_max);
 	out_number(&out, "chain_depth_warning", about->depth_warn);
 	return out_take(&out);
@@ -104,7 +112,7 @@ enum api_step index_v1(struct api_call *call)
 	out_text(&out, "api", "v1");
 	out_json(&out, "server", json_sprintf("vhdd/%s", about->version));
 	out_json(&out, "features", feature_list());
-	out_json(&out, "limits", limits(about));
+	out_json(&out, "limits", limits(call, about));
 	out_json(&out, "links", out_take(&list));
 	return call_json(call, 200, out_take(&out));
 }

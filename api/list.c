@@ -15,7 +15,7 @@
 #include "scope.h"
 #include "view.h"
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 1000, LIST_PASS = 1000 };
+enum { LIST_DEFAULT = 100, LIST_PASS = 1000 };
 
 static const char columns[] =
 	"name kind state virtual_size usage.file depth children_count parent.name";
@@ -34,7 +34,7 @@ struct list {
 	struct list_item {
 		struct order_place place;
 		struct service_image image;
-	} * *items; /* heap, LIST_MAX + 1 */
+	} * *items; /* heap, a page and one more */
 	size_t n;
 	uint64_t total, revision;
 	bool failed;
@@ -79,9 +79,10 @@ static bool parse(struct api_call *call, struct list *list)
 {
 	const char *cursor = query_get(&call->query, "cursor");
 	const char *sort = query_get(&call->query, "sort");
-	uint64_t limit = LIST_DEFAULT;
+	uint64_t most = call_limits(call)->list;
+	uint64_t limit = most < LIST_DEFAULT ? most : LIST_DEFAULT;
 
-	query_limit(&call->query, "limit", LIST_MAX, &limit, &call->problem);
+	query_limit(&call->query, "limit", most, &limit, &call->problem);
 	query_bool(&call->query, "count", &list->count, &call->problem);
 	list->limit = limit;
 	if (!filter_parse(&call->query, service_now(call->api->service), &list->filter,

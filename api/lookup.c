@@ -1,4 +1,6 @@
 /* lookup.c - where scattered sectors live, in the order in which they are asked for. */
+#include <inttypes.h>
+
 #include "data.h"
 #include "fields.h"
 #include "handlers.h"
@@ -12,13 +14,13 @@ static json_t *parse(struct api_call *call)
 {
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
 	json_t *list = fields_get(&fields, "sectors");
+	uint64_t max = call_limits(call)->sectors;
 
 	if (json_array_size(list) == 0)
 		fields_error(&fields, "sectors", CODE_INVALID_VALUE,
-			     "must be an array of 1 to %d numbers", SECTORS_LIST_MAX);
-	else if (json_array_size(list) > SECTORS_LIST_MAX)
-		fields_error(&fields, "sectors", CODE_TOO_MANY_SECTORS, "more than %d",
-			     SECTORS_LIST_MAX);
+			     "must be an array of 1 to %" PRIu64 " numbers", max);
+	else if (json_array_size(list) > max)
+		fields_error(&fields, "sectors", CODE_TOO_MANY_SECTORS, "more than %" PRIu64, max);
 	fields_finish(&fields);
 	return call->problem.code == CODE_NONE ? list : NULL;
 }

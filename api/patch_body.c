@@ -160,14 +160,15 @@ static bool is_json(const struct api_call *call)
 bool patch_body(struct api_call *call)
 {
 	const struct buf *buf = &call->collected;
+	unsigned depth = (unsigned)call_limits(call)->json_depth;
 
 	if (is_type(call, "message/byterange"))
 		return take_part(call);
 	if (is_type(call, "application/vnd.vhdd.ops+ndjson")) {
-		call->body =
-			body_parse_lines(buf->data, buf->len, "ops", PATCH_OPS_MAX, &call->problem);
+		call->body = body_parse_lines(buf->data, buf->len, depth, "ops", PATCH_OPS_MAX,
+					      &call->problem);
 	} else if (is_json(call)) {
-		call->body = body_parse(buf->data, buf->len, &call->problem);
+		call->body = body_parse(buf->data, buf->len, depth, &call->problem);
 	} else {
 		call->problem.accept_patch = patch_types;
 		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",

@@ -102,13 +102,13 @@ static bool beyond(struct problem *problem, uint64_t size)
 	return false;
 }
 
-static bool too_many(struct problem *problem)
+static bool too_many(uint64_t max, struct problem *problem)
 {
-	problem_set(problem, CODE_TOO_MANY_RANGES, "more than %d ranges", RANGE_MAX);
+	problem_set(problem, CODE_TOO_MANY_RANGES, "more than %" PRIu64 " ranges", max);
 	return false;
 }
 
-bool range_parse(const char *header, uint64_t size, struct range_set *ret_set,
+bool range_parse(const char *header, uint64_t size, uint64_t max, struct range_set *ret_set,
 		 struct problem *problem)
 {
 	struct range_set set = {.n = 0};
@@ -129,8 +129,8 @@ bool range_parse(const char *header, uint64_t size, struct range_set *ret_set,
 			continue;
 		if (!take_range(&at, size, &range))
 			return malformed(problem, header);
-		if (++seen > RANGE_MAX)
-			return too_many(problem);
+		if (++seen > max || seen > RANGE_MAX)
+			return too_many(max, problem);
 		if (range.length > 0)
 			set.items[set.n++] = range;
 		at = skip_blanks(at);

@@ -19,8 +19,9 @@ struct range_set {
 	size_t n;                      /* 0: no range is asked for, send all */
 };
 
-/* `header` NULL, or of another unit: none. False: problem set. */
-bool range_parse(const char *header, uint64_t size, struct range_set *ret_set,
+/* `header` NULL, or of another unit: none. There may be `max` of them, RANGE_MAX at most. False:
+ * problem set. */
+bool range_parse(const char *header, uint64_t size, uint64_t max, struct range_set *ret_set,
 		 struct problem *problem);
 
 struct content_range {

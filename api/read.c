@@ -83,7 +83,8 @@ static bool byte_window(struct api_call *call, const char *etag, struct window *
 {
 	uint64_t size = service_data_info(call->data)->size;
 
-	if (!range_parse(range_header(call, etag), size, &window->ranges, &call->problem))
+	if (!range_parse(range_header(call, etag), size, call_limits(call)->ranges, &window->ranges,
+			 &call->problem))
 		return false;
 	window->partial = window->ranges.n > 0;
 	if (!window->partial) {

@@ -14,7 +14,7 @@
 #include "put.h"
 #include "scope.h"
 
-enum { SECTOR = 512, RUNS_MAX = 10000 };
+enum { SECTOR = 512 };
 #define SCAN_MAX (UINT64_C(64) << 20) /* sectors of one request */
 
 /* ---- one sector
@@ -237,7 +237,7 @@ static bool parse_span(struct api_call *call, struct span *span)
 
 	query_size(&call->query, "start", &span->start, &call->problem);
 	query_size(&call->query, "count", &span->count, &call->problem);
-	query_limit(&call->query, "limit", RUNS_MAX, &span->limit, &call->problem);
+	query_limit(&call->query, "limit", call_limits(call)->page, &span->limit, &call->problem);
 	if (span->count == 0)
 		problem_parameter(&call->problem, "count", CODE_INVALID_VALUE, "must not be 0");
 	if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
@@ -266,7 +266,7 @@ static enum api_step answer_runs(struct api_call *call, const struct span *span,
 
 enum api_step sectors_runs(struct api_call *call)
 {
-	struct span span = {.count = UINT64_MAX, .limit = RUNS_MAX};
+	struct span span = {.count = UINT64_MAX, .limit = call_limits(call)->page};
 	CLEANUP(freep) struct service_run *runs = NULL;
 	struct service_data_state state = {.etag = ""};
 	struct service_run_list list;

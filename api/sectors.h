@@ -6,7 +6,6 @@
 #include "put.h"
 #include "service.h"
 
-enum { SECTORS_LIST_MAX = 10000 }; /* sectors of one POST */
 
 const char *sectors_where(enum service_where where);
 /* An image of the chain of call->data; with empty texts when there is no such level. */

@@ -113,21 +113,20 @@ static bool fits(struct api_call *call)
 static bool compares(struct api_call *call)
 {
 	struct call_write *write = &call->write;
+	uint64_t most = call_limits(call)->body;
 	struct service_data_state state = {.etag = ""};
 
 	service_data_state(call->data, &state);
 	if (!call_etag(call, state.etag))
 		return false;
 	write->compare = call_compares(call);
-	write->collect =
-		write->compare || (call->checksum.wanted && write->length <= API_COLLECT_MAX);
+	write->collect = write->compare || (call->checksum.wanted && write->length <= most);
 	memcpy(write->etag, state.etag, sizeof write->etag);
-	if (!write->compare || write->length == SERVICE_UNKNOWN_LENGTH ||
-	    write->length <= API_COLLECT_MAX)
+	if (!write->compare || write->length == SERVICE_UNKNOWN_LENGTH || write->length <= most)
 		return true;
 	(void)call_fail(call, CODE_BODY_TOO_LARGE,
-			"with If-Match a body has at most %d bytes; send it in pieces",
-			API_COLLECT_MAX);
+			"with If-Match a body has at most %" PRIu64 " bytes; send it in pieces",
+			most);
 	return false;
 }
 

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "api.h"
+
 enum {
 	CONFIG_POOLS_MAX = 16,
 	CONFIG_ROOTS_MAX = 16,
@@ -39,6 +41,7 @@ struct config {
 	uint64_t depth_max;        /* images of one chain */
 	uint64_t depth_warn;       /* from here on a warning */
 	uint64_t images_open;      /* image files kept open */
+	struct api_limits api;     /* what requests may ask for */
 	uint64_t require_if_match; /* 1: changes must name an ETag */
 	char roots[CONFIG_ROOTS_MAX][CONFIG_PATH]; /* folders that adopted images may lie in */
 	size_t n_roots;

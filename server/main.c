@@ -98,6 +98,7 @@ static int serve(struct options *options, struct service *service, const sigset_
 	const struct api api = {.service = service,
 				.hosts = hosts,
 				.origins = origins,
+				.limits = options->config.api,
 				.require_if_match = options->config.require_if_match != 0};
 	char why[HTTPD_WHY];
 	struct httpd *httpd;

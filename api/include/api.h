@@ -39,19 +39,46 @@
 #include "http.h"
 #include "service.h"
 
+/* What requests may ask for at most: the standard, which the configuration may change. */
+struct api_limits {
+	uint64_t body;       /* bytes of a body that is collected */
+	uint64_t json_depth; /* levels of JSON */
+	uint64_t head;       /* bytes of the target, and of all headers */
+	uint64_t headers;
+	uint64_t ranges;  /* of a Range header, 64 at most */
+	uint64_t sectors; /* of one look-up */
+	uint64_t page;    /* runs, extents or regions of one answer */
+	uint64_t list;    /* images of one answer, 1000 at most */
+};
+enum {
+	API_BODY = 1 << 20,
+	API_JSON_DEPTH = 32,
+	API_HEAD = 32 << 10,
+	API_HEADERS = 128,
+	API_RANGES = 64,
+	API_SECTORS = 10000,
+	API_PAGE = 10000,
+	API_LIST = 1000,
+};
+#define API_LIMITS                                                                        \
+	{                                                                                 \
+		API_BODY, API_JSON_DEPTH, API_HEAD, API_HEADERS, API_RANGES, API_SECTORS, \
+			API_PAGE, API_LIST                                                \
+	}
+
 /* What holds for all calls; the caller's memory, must outlive them. */
 struct api {
 	struct service *service;
 	const char *const *hosts; /* names that Host may say besides literal addresses and
 				     localhost; NULL at the end */
 	const char *const
-		*origins;      /* foreign origins whose pages may change things; NULL at the end */
+		*origins; /* foreign origins whose pages may change things; NULL at the end */
+	struct api_limits limits;
 	bool require_if_match; /* changes of images and of content must name an ETag */
 };
 
 enum {
-	API_COLLECT_MAX = 1 << 20, /* bytes of a body that is collected */
-	API_DRAIN_MAX = 1 << 20,   /* bytes dropped after a failure before the connection is cut */
+	API_DRAIN_MAX = 1 << 20, /* bytes dropped after a failure before the connection is cut */
 };
 
 enum api_step { API_REPLY, API_TRY, API_RUN, API_COLLECT, API_UPLOAD, API_WAIT };

@@ -180,7 +180,8 @@ struct http_response *fuzz_ask(struct service *service, const struct http_reques
 {
 	static const char *const hosts[] = {"vhd.example", NULL};
 	static const char *const origins[] = {"https://ui.example", NULL};
-	const struct api api = {.service = service, .hosts = hosts, .origins = origins};
+	const struct api api = {
+		.service = service, .hosts = hosts, .origins = origins, .limits = API_LIMITS};
 	const struct body pieces = {body, length, piece};
 	struct api_call *call = api_call_new(&api, request);
 	struct http_response *response;

@@ -12,7 +12,7 @@
 static void try_parse(const char *data, size_t size)
 {
 	struct problem problem = {0};
-	json_t *body = body_parse(data, size, &problem), *again;
+	json_t *body = body_parse(data, size, API_JSON_DEPTH, &problem), *again;
 	char *text;
 
 	if (!body) {
@@ -22,7 +22,7 @@ static void try_parse(const char *data, size_t size)
 	fuzz_require(problem.code == CODE_NONE && json_is_object(body), "a body is an object");
 	text = json_dumps(body, JSON_COMPACT);
 	fuzz_require(text != NULL, "a body can be written");
-	again = body_parse(text, strlen(text), &problem);
+	again = body_parse(text, strlen(text), API_JSON_DEPTH, &problem);
 	fuzz_require(again && json_equal(body, again), "and read again");
 	json_decref(again);
 	free(text);

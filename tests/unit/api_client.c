@@ -143,7 +143,8 @@ void exchange_send(struct service *service, struct exchange *exchange)
 {
 	static const char *const hosts[] = {"vhd.example", NULL};
 	static const char *const origins[] = {"https://ui.example", NULL};
-	const struct api api = {.service = service, .hosts = hosts, .origins = origins};
+	const struct api api = {
+		.service = service, .hosts = hosts, .origins = origins, .limits = API_LIMITS};
 	struct wire wire = {.target = ""};
 	struct api_call *call;
 	enum api_step step;

@@ -5,6 +5,8 @@
 
 #include "test.h"
 
+static const struct api_limits limits = API_LIMITS;
+
 enum { FIELDS = 6 };
 
 struct row {
@@ -110,7 +112,7 @@ static void finds_where_a_body_ends(void **state)
 		struct gate gate = {.body = HTTP_BODY_NONE};
 
 		request.http_1_0 = row->http_1_0;
-		if (gate_framing(&request, &gate, &problem) != !row->detail)
+		if (gate_framing(&request, &limits, &gate, &problem) != !row->detail)
 			fail_msg("%s", row->name);
 		assert_int_equal(gate.body, row->body);
 		assert_int_equal(gate.length, row->length);
@@ -123,7 +125,7 @@ static void refuses_a_head_that_is_not_plain(void **state)
 {
 	static const struct http_field host[] = {H};
 	static const struct http_field escape[] = {H, {"A", "\x1b[2J"}};
-	static char long_path[GATE_HEAD_MAX + 2];
+	static char long_path[API_HEAD + 2];
 	const struct http_field large[] = {H, {"A", long_path}};
 	const struct {
 		struct http_request request;
@@ -144,10 +146,10 @@ static void refuses_a_head_that_is_not_plain(void **state)
 		 "a header value has a control character"},
 		{{.headers = host, .n_headers = 1, .path = long_path},
 		 CODE_TARGET_TOO_LONG,
-		 "the URL is longer than 32 KiB"},
+		 "the URL has 32769 bytes, more than 32768"},
 		{{.headers = large, .n_headers = 2, .path = "/"},
 		 CODE_HEADERS_TOO_LARGE,
-		 "the headers are larger than 32 KiB, or more than 128"},
+		 "2 headers of 32783 bytes; there may be 128 of 32768"},
 	};
 
 	(void)state;
@@ -156,7 +158,7 @@ static void refuses_a_head_that_is_not_plain(void **state)
 		struct problem problem = {.code = CODE_NONE};
 		struct gate gate;
 
-		(void)gate_framing(&rows[i].request, &gate, &problem);
+		(void)gate_framing(&rows[i].request, &limits, &gate, &problem);
 		assert_int_equal(problem.code, rows[i].code);
 		assert_string_equal(problem.detail, rows[i].detail);
 	}

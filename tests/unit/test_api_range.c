@@ -42,7 +42,7 @@ static void reads_ranges(void **state)
 		struct problem problem = {.code = CODE_NONE};
 		struct range_set set;
 
-		assert_true(range_parse(rows[i].header, SIZE, &set, &problem));
+		assert_true(range_parse(rows[i].header, SIZE, RANGE_MAX, &set, &problem));
 		assert_int_equal(set.n, rows[i].n);
 		if (set.n == 0)
 			continue;
@@ -78,7 +78,7 @@ static void refuses_ranges(void **state)
 		struct problem problem = {.code = CODE_NONE};
 		struct range_set set;
 
-		assert_false(range_parse(rows[i].header, SIZE, &set, &problem));
+		assert_false(range_parse(rows[i].header, SIZE, RANGE_MAX, &set, &problem));
 		assert_int_equal(problem.code, rows[i].code);
 		assert_string_equal(problem.detail, rows[i].detail);
 		assert_string_equal(problem.content_range,
@@ -97,10 +97,10 @@ static void takes_64_ranges_and_no_more(void **state)
 	(void)state;
 	for (int i = 1; i < 64; i++, len += 4)
 		memcpy(header + len, ",0-0", 5);
-	assert_true(range_parse(header, SIZE, &set, &problem));
+	assert_true(range_parse(header, SIZE, RANGE_MAX, &set, &problem));
 	assert_int_equal(set.n, 1);
 	memcpy(header + len, ",0-0", 5);
-	assert_false(range_parse(header, SIZE, &set, &problem));
+	assert_false(range_parse(header, SIZE, RANGE_MAX, &set, &problem));
 	assert_string_equal(problem.detail, "more than 64 ranges");
 }
 

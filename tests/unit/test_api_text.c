@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api.h"
 #include "base64.h"
 #include "body.h"
 #include "buf.h"
@@ -201,7 +202,8 @@ static void takes_json_and_forms_alike(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct problem problem = {.code = CODE_NONE};
-		json_t *body = body_parse(rows[i].body, strlen(rows[i].body), &problem);
+		json_t *body =
+			body_parse(rows[i].body, strlen(rows[i].body), API_JSON_DEPTH, &problem);
 		char *text;
 
 		assert_non_null(body);
@@ -241,7 +243,8 @@ static void refuses_bodies(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct problem problem = {.code = CODE_NONE};
 
-		assert_null(body_parse(rows[i].body, strlen(rows[i].body), &problem));
+		assert_null(
+			body_parse(rows[i].body, strlen(rows[i].body), API_JSON_DEPTH, &problem));
 		assert_int_equal(problem.code, rows[i].code);
 		assert_string_equal(problem.detail, rows[i].detail);
 	}
@@ -251,7 +254,7 @@ static void counts_no_brackets_inside_strings(void **state)
 {
 	struct problem problem = {.code = CODE_NONE};
 	const char *text = "{\"a\":\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}";
-	json_t *body = body_parse(text, strlen(text), &problem);
+	json_t *body = body_parse(text, strlen(text), API_JSON_DEPTH, &problem);
 
 	(void)state;
 	assert_non_null(body);
