@@ -19,7 +19,8 @@ static int value(char c)
 void base64_encode(const unsigned char *data, size_t len, char *ret_text)
 {
 	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	enum { PADDING = 64 };
 
 	for (size_t i = 0; i < len; i += 3) {
 		uint32_t bits = (uint32_t)data[i] << 16;
@@ -28,8 +29,8 @@ void base64_encode(const unsigned char *data, size_t len, char *ret_text)
 		bits |= i + 2 < len ? data[i + 2] : 0;
 		*ret_text++ = digits[bits >> 18];
 		*ret_text++ = digits[bits >> 12 & 63];
-		*ret_text++ = i + 1 < len ? digits[bits >> 6 & 63] : '=';
-		*ret_text++ = i + 2 < len ? digits[bits & 63] : '=';
+		*ret_text++ = digits[i + 1 < len ? bits >> 6 & 63 : PADDING];
+		*ret_text++ = digits[i + 2 < len ? bits & 63 : PADDING];
 	}
 	*ret_text = '\0';
 }

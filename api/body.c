@@ -8,7 +8,15 @@
 #include "query.h"
 #include "scope.h"
 
-static const char blanks[] = " \t\r\n";
+/* How many bytes of blanks come first, as JSON has them. */
+static size_t blanks(const char *data, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && body_is_blank(data[n]))
+		n++;
+	return n;
+}
 
 /* Nesting, with no regard to whether the rest is valid: the parser recurses, so this comes first.
  */
@@ -104,15 +112,14 @@ static json_t *parse_form(const char *data, size_t len, struct problem *problem)
 
 static json_t *parse(const char *data, size_t len, unsigned depth, struct problem *problem)
 {
+	size_t skip = blanks(data, len);
 	json_t *body;
 
-	while (len > 0 && strchr(blanks, *data) && *data != '\0') {
-		data++;
-		len--;
-	}
+	data += skip;
+	len -= skip;
 	if (len > 0 && (*data == '{' || *data == '['))
 		return parse_json(data, len, depth, 0, problem);
-	while (len > 0 && data[len - 1] != '\0' && strchr(blanks, data[len - 1]))
+	while (len > 0 && body_is_blank(data[len - 1]))
 		len--;
 	if (len > 0)
 		return parse_form(data, len, problem);
@@ -147,12 +154,11 @@ json_t *body_parse(const char *data, size_t len, unsigned depth, struct problem 
 static bool add_line(json_t *list, const char *data, size_t len, unsigned depth, int before,
 		     struct problem *problem)
 {
+	size_t skip = blanks(data, len);
 	json_t *item;
 
-	while (len > 0 && memchr(blanks, *data, strlen(blanks))) {
-		data++;
-		len--;
-	}
+	data += skip;
+	len -= skip;
 	if (len == 0)
 		return true;
 	item = parse_json(data, len, depth, before, problem);

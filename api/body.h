@@ -3,8 +3,15 @@
 #define BODY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "problem.h"
+
+/* What JSON takes for a blank (RFC 8259 section 2). */
+static inline bool body_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 /* By the first byte that is not blank: '{' or '[' is JSON, all else a form ("a.b=c" is
  * {"a":{"b":"c"}}). An empty body is {}. JSON has at most `depth` levels. The caller decrefs. NULL:

@@ -150,7 +150,7 @@ static bool is_json(const struct api_call *call)
 	const struct buf *buf = &call->collected;
 	size_t at = 0;
 
-	while (at < buf->len && memchr(" \t\r\n", buf->data[at], 4))
+	while (at < buf->len && body_is_blank(buf->data[at]))
 		at++;
 	return (at < buf->len && buf->data[at] == '{') ||
 	       !http_header(call->request, "Content-Type") || is_type(call, "application/json") ||
