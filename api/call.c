@@ -448,7 +448,8 @@ struct http_response *api_call_response(struct api_call *call)
 	response = make_response(call);
 	if (!response)
 		return NULL;
-	if (!common_headers(response, call->id) || !cors_headers(call, response)) {
+	if (!common_headers(response, call->id) ||
+	    !cors_headers(call->api, call->request, response)) {
 		http_response_free(response);
 		return NULL;
 	}
@@ -456,7 +457,8 @@ struct http_response *api_call_response(struct api_call *call)
 	return response;
 }
 
-struct http_response *api_refuse(const struct http_request *request, enum service_code code)
+struct http_response *api_refuse(const struct api *api, const struct http_request *request,
+				 enum service_code code)
 {
 	CLEANUP(freep) struct problem *problem = calloc(1, sizeof *problem);
 	struct http_response *response = NULL;
@@ -468,7 +470,8 @@ struct http_response *api_refuse(const struct http_request *request, enum servic
 	problem->close = true;
 	response = problem_response(problem, request->id,
 				    problem_wants_text(http_header(request, "Accept")));
-	if (response && !common_headers(response, request->id)) {
+	if (response &&
+	    (!common_headers(response, request->id) || !cors_headers(api, request, response))) {
 		http_response_free(response);
 		response = NULL;
 	}

@@ -11,11 +11,11 @@ static const char exposed[] =
 	"X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier";
 
 /* The origin of the request when it is an allowed one, else NULL. */
-static const char *allowed(const struct api_call *call)
+static const char *allowed(const struct api *api, const struct http_request *request)
 {
-	const char *origin = http_header(call->request, "Origin");
+	const char *origin = http_header(request, "Origin");
 
-	return origin && gate_listed(origin, call->api->origins) ? origin : NULL;
+	return origin && gate_listed(origin, api->origins) ? origin : NULL;
 }
 
 bool cors_preflight(struct api_call *call)
@@ -24,7 +24,7 @@ bool cors_preflight(struct api_call *call)
 	const char *method = http_header(request, "Access-Control-Request-Method");
 	const char *headers = http_header(request, "Access-Control-Request-Headers");
 
-	if (request->method != HTTP_OPTIONS || !allowed(call) || !method ||
+	if (request->method != HTTP_OPTIONS || !allowed(call->api, request) || !method ||
 	    http_method_parse(method) == HTTP_UNKNOWN)
 		return false;
 	(void)call_empty(call, 204);
@@ -37,11 +37,12 @@ bool cors_preflight(struct api_call *call)
 	return true;
 }
 
-bool cors_headers(const struct api_call *call, struct http_response *response)
+bool cors_headers(const struct api *api, const struct http_request *request,
+		  struct http_response *response)
 {
-	const char *origin = allowed(call);
+	const char *origin = allowed(api, request);
 
-	if (!call->api->origins || !*call->api->origins)
+	if (!api->origins || !*api->origins)
 		return true;
 	return http_response_header(response, "Vary", "Origin") &&
 	       (!origin ||

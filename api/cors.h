@@ -11,6 +11,7 @@
 bool cors_preflight(struct api_call *call);
 
 /* Lets such a page read the answer. False: no memory. */
-bool cors_headers(const struct api_call *call, struct http_response *response);
+bool cors_headers(const struct api *api, const struct http_request *request,
+		  struct http_response *response);
 
 #endif

@@ -211,7 +211,8 @@ static void convert(struct httpd_request *request, struct http_response *from)
 
 void httpd_reply_refuse(struct httpd_request *request, enum service_code code)
 {
-	CLEANUP(responsep) struct http_response *response = api_refuse(&request->head, code);
+	CLEANUP(responsep)
+	struct http_response *response = api_refuse(request->httpd->api, &request->head, code);
 
 	convert(request, response);
 }

@@ -129,6 +129,7 @@ api_call_code(const struct api_call *call); /* error code of the response, NULL 
 
 /* A problem response outside any call: overloaded, shutting down. Closes the connection. NULL: no
  * memory. */
-struct http_response *api_refuse(const struct http_request *request, enum service_code code);
+struct http_response *api_refuse(const struct api *api, const struct http_request *request,
+				 enum service_code code);
 
 #endif

@@ -73,14 +73,14 @@ far() { # N: ranges that do not merge
 	seq -f '%.0f' -s ' ' 0 8192 $((8192 * ($1 - 1))) | sed 's/[0-9][0-9]*/&-&/g; s/ /,/g'
 }
 ranges() { # N
-	image r$1 8M
+	image "r$1" 8M
 	expect 206 "/v1/images/r$1/data" -r "$(far "$1")"
 	expect_problem 413 too-many-ranges "/v1/images/r$1/data" -r "$(far $(($1 + 1)))"
 	check ".detail == \"more than $1 ranges\""
 	expect 204 "/v1/images/r$1" -X DELETE
 }
 sectors() { # N
-	image s$1 8M
+	image "s$1" 8M
 	printf '{"sectors":[%s]}' "$(numbers "$1")" >"$work/sent"
 	expect 200 "/v1/images/s$1/sectors" -d "@$work/sent"
 	check ".sectors | length == $1"

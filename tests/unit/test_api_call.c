@@ -376,14 +376,22 @@ static void explains_every_problem(void **state)
 
 static void refuses_outside_any_call(void **state)
 {
-	const struct http_request request = {.method = HTTP_GET, .path = "/", .id = "r"};
-	struct http_response *response = api_refuse(&request, SERVICE_OVERLOADED);
+	static const char *const origins[] = {"https://ui.example", NULL};
+	static const struct http_field page = {"Origin", "https://ui.example"};
+	const struct api api = {.origins = origins};
+	const struct http_request request = {
+		.method = HTTP_GET, .path = "/", .headers = &page, .n_headers = 1, .id = "r"};
+	struct http_response *response = api_refuse(&api, &request, SERVICE_OVERLOADED);
 
 	(void)state;
 	assert_int_equal(response->status, 503);
 	assert_true(response->close);
 	assert_string_equal(http_response_get(response, "Retry-After"), "1");
 	assert_string_equal(http_response_get(response, "X-Error-Code"), "overloaded");
+	/* Or the page of an allowed origin sees a broken network. */
+	assert_string_equal(http_response_get(response, "Access-Control-Allow-Origin"),
+			    "https://ui.example");
+	assert_string_equal(http_response_get(response, "Vary"), "Origin");
 	http_response_free(response);
 }
 
