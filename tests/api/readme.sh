@@ -36,6 +36,10 @@ prints '.offset == 1048576 and .length == 512'
 prints '.sector == 2048 and .location.image.name == "web-1"'
 types
 same sector.bin back.bin "$line"
+types
+prints '.offset == 1048576 and .length == 512'
+prints '.results == [{"op":"zero","offset":1048576,"length":512,"effect":"zeroed"}]'
+prints '.name == "web-1" and .vhd.saved_state'
 prints '[.items[].name] == ["web-1", "base"]'
 prints '[.extents[].image] == ["base", "web-1", "base", null] and .extents[1].start == 1048576'
 types
