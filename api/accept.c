@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "call.h"
+
 /* How precisely the range names the type: 0 not at all, 1 by all, 2 by its first half, 3 whole. */
 static unsigned fit(const char *range, size_t len, const char *type)
 {
@@ -61,4 +63,21 @@ bool accept_allows(const char *accept, const char *type)
 	/* An empty one says nothing. */
 	return accept[strspn(accept, " \t,")] == '\0' || allows(accept, type) ||
 	       (parts && allows(accept, "application/octet-stream"));
+}
+
+/* What probes and people ask for is sent whatever they accept, and so is what a change has become.
+ */
+void accept_check(struct api_call *call)
+{
+	const struct http_request *request = call->request;
+	const char *accept = http_header(request, "Accept");
+	const char *type =
+		call->response ? http_response_get(call->response, "Content-Type") : NULL;
+
+	if (!accept || !type || (request->method != HTTP_GET && request->method != HTTP_HEAD) ||
+	    strncmp(request->path, "/v1", 3) != 0 || query_get(&call->query, "format") ||
+	    accept_allows(accept, type))
+		return;
+	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'; there is %.*s", accept,
+			(int)strcspn(type, ";"), type);
 }

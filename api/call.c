@@ -390,22 +390,6 @@ static void finish(struct api_call *call)
 		(void)answer(call);
 }
 
-/* What probes and people ask for is sent whatever they accept, and so is what a change has become.
- */
-static void negotiate(struct api_call *call)
-{
-	const char *accept = http_header(call->request, "Accept");
-	const char *type =
-		call->response ? http_response_get(call->response, "Content-Type") : NULL;
-
-	if (!accept || !type || call->request->method == HTTP_OPTIONS || !safe(call->request) ||
-	    strncmp(call->request->path, "/v1", 3) != 0 || query_get(&call->query, "format") ||
-	    accept_allows(accept, type))
-		return;
-	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'; there is %.*s", accept,
-			(int)strcspn(type, ";"), type);
-}
-
 static struct http_response *make_response(struct api_call *call)
 {
 	bool text = problem_wants_text(http_header(call->request, "Accept"));
@@ -413,7 +397,7 @@ static struct http_response *make_response(struct api_call *call)
 	if (call->problem.code == CODE_NONE && !call->response)
 		(void)call_fail(call, CODE_INTERNAL, "no answer");
 	if (call->problem.code == CODE_NONE)
-		negotiate(call);
+		accept_check(call);
 	if (call->problem.code == CODE_NONE)
 		return STEAL(call->response);
 	values_fill(&call->problem, &call->query, call->body);

@@ -6,7 +6,6 @@
 #include "put.h"
 #include "service.h"
 
-
 const char *sectors_where(enum service_where where);
 /* An image of the chain of call->data; with empty texts when there is no such level. */
 struct service_level sectors_level(struct api_call *call, uint32_t depth);
