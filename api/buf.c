@@ -65,21 +65,23 @@ void buf_printf(struct buf *buf, const char *format, ...)
 		buf->len += (size_t)n;
 }
 
+/* What does not stand for itself in a JSON string, nor ends it. */
+static const bool escaped[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
+
 void buf_json(struct buf *buf, const char *text)
 {
-	buf_append(buf, "\"", 1);
+	buf_byte(buf, '"');
 	while (*text != '\0') {
 		size_t plain = 0;
 
-		while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' &&
-		       text[plain] != '\\')
+		while (!escaped[(unsigned char)text[plain]])
 			plain++;
 		buf_append(buf, text, plain);
 		text += plain;
 		if (*text != '\0')
 			buf_printf(buf, "\\u%04x", (unsigned)(unsigned char)*text++);
 	}
-	buf_append(buf, "\"", 1);
+	buf_byte(buf, '"');
 }
 
 /* Bytes at `text` that are one such character: C0, DEL, C1, U+2028 to U+202E, U+2066 to U+2069,

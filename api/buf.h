@@ -13,6 +13,16 @@ struct buf {
 };
 
 void buf_append(struct buf *buf, const void *data, size_t len);
+/* The same of one byte, at the least cost. */
+static inline void buf_byte(struct buf *buf, char byte)
+{
+	if (buf->room - buf->len < 2) {
+		buf_append(buf, &byte, 1);
+		return;
+	}
+	buf->data[buf->len++] = byte;
+	buf->data[buf->len] = '\0';
+}
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As a JSON string with its quotes. Bytes that are not ASCII are passed on: the text is UTF-8. */
 void buf_json(struct buf *buf, const char *text);

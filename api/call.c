@@ -152,7 +152,7 @@ struct api_call *api_call_new(const struct api *api, const struct http_request *
 	call->request = request;
 	if (!id || *id == '\0' || strlen(id) >= CALL_ID || strspn(id, id_chars) != strlen(id))
 		id = request->id;
-	(void)snprintf(call->id, sizeof call->id, "%s", id);
+	memcpy(call->id, id, strnlen(id, CALL_ID - 1));
 	return call;
 }
 

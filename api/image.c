@@ -1,7 +1,7 @@
 /* image.c - an image as JSON; the names of the fields are those of openapi.yaml. */
 #include "image.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "number.h"
 
@@ -56,12 +56,19 @@ static void vhd_time_member(struct put *put, const char *name, uint32_t seconds)
 	put_string(put, name, text);
 }
 
-static void href_member(struct put *put, const char *id)
+static void href_member(struct put *put, const char id[SERVICE_ID])
 {
-	char href[64];
+	static const char folder[] = "/v1/images/";
+	char href[sizeof folder + SERVICE_ID] = "/v1/images/";
 
-	(void)snprintf(href, sizeof href, "/v1/images/%s", id);
+	memcpy(href + strlen(folder), id, SERVICE_ID);
 	put_string(put, "href", href);
+}
+
+void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG])
+{
+	ret_etag[0] = 'm';
+	(void)number_text(image->meta_version, ret_etag + 1);
 }
 
 static void relative_member(struct put *put, const char *name, const struct service_name *relative)
@@ -114,10 +121,11 @@ static void geometry_member(struct put *put, const struct service_image *image)
 
 static void vhd_member(struct put *put, const struct service_image *image)
 {
-	char version[16];
+	char version[2 * NUMBER_TEXT];
+	char *dot = number_text(image->creator_version >> 16, version);
 
-	(void)snprintf(version, sizeof version, "%u.%u", image->creator_version >> 16,
-		       image->creator_version & 0xffff);
+	*dot = '.';
+	(void)number_text(image->creator_version & 0xffff, dot + 1);
 	put_open(put, "vhd", '{');
 	put_string_or_null(put, "parent_uuid", image->parent.id);
 	put_bool(put, "saved_state", image->saved_state);
@@ -209,9 +217,9 @@ static void head_members(struct put *put, const struct service_image *image)
 
 void image_put(struct put *put, const struct service_image *image)
 {
-	char etag[32];
+	char etag[IMAGE_ETAG];
 
-	(void)snprintf(etag, sizeof etag, "m%llu", (unsigned long long)image->meta_version);
+	image_etag(image, etag);
 	put_open(put, NULL, '{');
 	head_members(put, image);
 	usage_member(put, image);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "call.h"
+#include "number.h"
 #include "put.h"
 #include "service.h"
 
@@ -18,6 +19,9 @@ json_t *image_array(const struct service_images *images);
 /* Can it be read? */
 bool image_healthy(const struct service_image *image);
 bool image_writable(const struct service_image *image);
+/* Of its metadata, without quotes. */
+enum { IMAGE_ETAG = 1 + NUMBER_TEXT };
+void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG]);
 const char *image_state_name(enum service_state state);
 const char *image_kind_name(enum service_kind kind);
 

@@ -61,7 +61,7 @@ enum api_step images_get(struct api_call *call)
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
 	CLEANUP(view_fini) struct view view = {.n = 0};
 	enum service_code code;
-	char etag[32];
+	char etag[IMAGE_ETAG];
 	enum api_step step;
 	unsigned embed;
 
@@ -72,7 +72,7 @@ enum api_step images_get(struct api_call *call)
 		return call_refused(call, code);
 	if (embed)
 		return answer_embedded(call, &view, embed, &image);
-	(void)snprintf(etag, sizeof etag, "m%" PRIu64, image.meta_version);
+	image_etag(&image, etag);
 	if (!call_etag(call, etag))
 		return API_REPLY;
 	step = answer_image(call, &view, &image);
@@ -84,7 +84,7 @@ enum service_code image_guard(struct api_call *call, uint64_t *ret_version)
 {
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
 	enum service_code code;
-	char etag[32];
+	char etag[IMAGE_ETAG];
 
 	*ret_version = 0;
 	if (!http_header(call->request, "If-Match") &&
@@ -93,7 +93,7 @@ enum service_code image_guard(struct api_call *call, uint64_t *ret_version)
 	code = service_image_get(call->api->service, call->ref, 0, &image, &call->err);
 	if (code != SERVICE_OK)
 		return code;
-	(void)snprintf(etag, sizeof etag, "m%" PRIu64, image.meta_version);
+	image_etag(&image, etag);
 	if (call_etag(call, etag) && call_compares(call))
 		*ret_version = image.meta_version;
 	return SERVICE_OK;

@@ -15,6 +15,20 @@ static bool digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+char *number_text(uint64_t value, char ret_text[NUMBER_TEXT])
+{
+	uint64_t rest = value;
+	char *end = ret_text;
+
+	do
+		end++;
+	while ((rest /= 10) > 0);
+	*end = '\0';
+	for (char *at = end; at > ret_text; value /= 10)
+		*--at = (char)('0' + value % 10);
+	return end;
+}
+
 bool number_u64(const char *text, size_t len, uint64_t *ret_value)
 {
 	uint64_t value = 0;

@@ -20,7 +20,9 @@ bool number_bool(const char *text, bool *ret_value);
 /* A UUID of 36 characters, as lower case with its NUL. */
 bool number_uuid(const char *text, char ret_uuid[37]);
 
-enum { NUMBER_TIME = 32 };
+enum { NUMBER_TEXT = 21, NUMBER_TIME = 32 };
+/* Decimal digits and a NUL; returns where that is. */
+char *number_text(uint64_t value, char ret_text[NUMBER_TEXT]);
 /* RFC 3339 in UTC with milliseconds. */
 void number_time(int64_t unix_ms, char ret_text[NUMBER_TIME]);
 /* "2026-11-22T06:00:00Z", fraction allowed and dropped; from 2000 on: seconds since then, as VHD

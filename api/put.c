@@ -5,16 +5,22 @@
 #include <assert.h>
 #include <string.h>
 
+#include "number.h"
+
 /* ---- as text: commas are set by looking at what is there already ---- */
 
 static void begin(struct buf *text, const char *name)
 {
-	if (text->len > 0 && !strchr("{[:", text->data[text->len - 1]))
-		buf_append(text, ",", 1);
+	char last = '{';
+
+	if (text->len > 0)
+		last = text->data[text->len - 1];
+	if (last != '{' && last != '[' && last != ':')
+		buf_byte(text, ',');
 	if (!name)
 		return;
 	buf_json(text, name);
-	buf_append(text, ":", 1);
+	buf_byte(text, ':');
 }
 
 static void put_word(struct put *put, const char *name, const char *word)
@@ -56,7 +62,7 @@ void put_open(struct put *put, const char *name, char bracket)
 		return;
 	}
 	begin(&put->text, name);
-	buf_append(&put->text, &bracket, 1);
+	buf_byte(&put->text, bracket);
 }
 
 void put_close(struct put *put, char bracket)
@@ -64,7 +70,7 @@ void put_close(struct put *put, char bracket)
 	if (put->tree)
 		put->depth--;
 	else
-		buf_append(&put->text, &bracket, 1);
+		buf_byte(&put->text, bracket);
 }
 
 void put_string(struct put *put, const char *name, const char *text)
@@ -87,15 +93,11 @@ void put_string_or_null(struct put *put, const char *name, const char *text)
 
 static void put_digits(struct put *put, const char *name, uint64_t number)
 {
-	char digits[20];
-	size_t at = sizeof digits;
+	char digits[NUMBER_TEXT];
+	size_t len = (size_t)(number_text(number, digits) - digits);
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
 	begin(&put->text, name);
-	buf_append(&put->text, digits + at, sizeof digits - at);
+	buf_append(&put->text, digits, len);
 }
 
 void put_number(struct put *put, const char *name, uint64_t number)

@@ -111,23 +111,32 @@ static void capture(struct api_call *call, const char *template, const char *seg
 		memcpy(into, lower, sizeof lower);
 }
 
+static bool ends(char c)
+{
+	return c == '/' || c == '\0';
+}
+
 /* Segment by segment; a slash at the end of the path changes nothing. With a call, what stands for
  * names in the template goes there. */
-static bool match(const char *template, const char *path, struct api_call *call)
+static bool match(const char *pattern, const char *path, struct api_call *call)
 {
-	while (*template == '/' && *path == '/') {
-		size_t want = strcspn(template + 1, "/");
-		size_t have = strcspn(path + 1, "/");
-		bool name = template[1] == '{' && have > 0;
+	while (*pattern == '/' && *path == '/') {
+		const char *want = ++pattern, *have = ++path;
 
-		if (!name && (want != have || strncmp(template + 1, path + 1, want) != 0))
+		while (!ends(*pattern) && *pattern == *path) {
+			pattern++;
+			path++;
+		}
+		if (*want == '{' && !ends(*have)) {
+			pattern = strchrnul(want, '/');
+			path = strchrnul(have, '/');
+			if (call)
+				capture(call, want, have, (size_t)(path - have));
+		}
+		if (!ends(*pattern) || !ends(*path))
 			return false;
-		if (name && call)
-			capture(call, template + 1, path + 1, have);
-		template += 1 + want;
-		path += 1 + have;
 	}
-	return *template == '\0' && (*path == '\0' || strcmp(path, "/") == 0);
+	return *pattern == '\0' && (*path == '\0' || strcmp(path, "/") == 0);
 }
 
 static void allow(char list[64], enum http_method method)

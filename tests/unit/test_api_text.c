@@ -97,6 +97,20 @@ static void reads_times_of_vhd(void **state)
 	}
 }
 
+static void writes_numbers(void **state)
+{
+	static const uint64_t numbers[] = {0, 9, 10, 99, 100, 18446744073709551615U};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		char text[NUMBER_TEXT], want[NUMBER_TEXT];
+
+		(void)snprintf(want, sizeof want, "%" PRIu64, numbers[i]);
+		assert_ptr_equal(number_text(numbers[i], text), text + strlen(want));
+		assert_string_equal(text, want);
+	}
+}
+
 static void writes_times(void **state)
 {
 	char text[NUMBER_TIME];
@@ -431,6 +445,7 @@ int main(void)
 		cmocka_unit_test(shows_no_character_that_moves_others),
 		cmocka_unit_test(reads_sizes),
 		cmocka_unit_test(reads_times_of_vhd),
+		cmocka_unit_test(writes_numbers),
 		cmocka_unit_test(writes_times),
 		cmocka_unit_test(writes_times_as_the_c_library_does),
 		cmocka_unit_test(reads_uuids_as_lower_case),
