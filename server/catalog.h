@@ -167,8 +167,9 @@ struct catalog_brief {
 	bool broken;  /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t generation, children, blocks, size, file_bytes;
 	uint8_t parent_id[IDS_SIZE];
+	int64_t updated_at;
 	struct catalog_seal seal;
-	char pool[CATALOG_NAME];
+	char name[CATALOG_NAME], pool[CATALOG_NAME];
 };
 bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		   struct catalog_brief *ret_brief);

@@ -84,18 +84,27 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;
 		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);
+		ret_brief->updated_at = node->image.updated_at;
+		memcpy(ret_brief->name, node->image.name, CATALOG_NAME);
 		memcpy(ret_brief->pool, node->image.pool, CATALOG_NAME);
 	}
 	(void)pthread_mutex_unlock(&catalog->memory);
 	return node != NULL;
 }
 
+static void copy_path(const char *text, char ret_text[CATALOG_PATH])
+{
+	ret_text[0] = '\0';
+	if (text)
+		(void)snprintf(ret_text, CATALOG_PATH, "%s", text);
+}
+
 void catalog_place_of(const struct catalog_image *image, struct catalog_place *ret_place)
 {
 	memcpy(ret_place->id, image->id, IDS_SIZE);
 	memcpy(ret_place->pool, image->pool, CATALOG_NAME);
-	(void)snprintf(ret_place->root, CATALOG_PATH, "%s", image->root ? image->root : "");
-	(void)snprintf(ret_place->path, CATALOG_PATH, "%s", image->path ? image->path : "");
+	copy_path(image->root, ret_place->root);
+	copy_path(image->path, ret_place->path);
 	ret_place->linked = image->linked;
 }
 

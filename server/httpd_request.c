@@ -35,6 +35,16 @@ static void split_uri(struct httpd_request *request)
 	}
 }
 
+/* The prefix, and the number as 8 hexadecimal digits, or 16 once they do not suffice. */
+static void name_request(struct httpd_request *request, unsigned long long number)
+{
+	size_t len = sizeof request->httpd->id_prefix - 1;
+
+	memcpy(request->id, request->httpd->id_prefix, len);
+	for (int shift = number >> 32 ? 60 : 28; shift >= 0; shift -= 4)
+		request->id[len++] = "0123456789abcdef"[number >> shift & 0xf];
+}
+
 struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
 					struct MHD_Connection *connection, const char *uri)
 {
@@ -52,8 +62,7 @@ struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connec
 	peer->sent = 0;
 	request->connection = connection;
 	request->started_ms = clock_monotonic_ms();
-	(void)snprintf(request->id, sizeof request->id, "%s%08llx", httpd->id_prefix,
-		       atomic_fetch_add(&httpd->n_requests, 1));
+	name_request(request, atomic_fetch_add(&httpd->n_requests, 1));
 	request->head.id = request->id;
 	split_uri(request);
 	(void)atomic_fetch_add(&httpd->in_flight, 1);

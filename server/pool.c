@@ -71,10 +71,10 @@ static void new_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME])
 
 void pool_file_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME])
 {
-	char text[IDS_TEXT];
+	static const char suffix[] = ".vhd";
 
-	ids_format(id, text);
-	(void)snprintf(ret_name, POOL_NAME, "%s.vhd", text);
+	ids_format(id, ret_name);
+	memcpy(ret_name + IDS_TEXT - 1, suffix, sizeof suffix);
 }
 
 void pool_file_path(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],

@@ -42,14 +42,16 @@ static const char *slash_after(const char *root)
 
 void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT])
 {
-	char name[POOL_NAME];
+	size_t len = strlen(at->pool);
 
-	pool_file_name(at->id, name);
-	if (is_adopted(at))
+	if (is_adopted(at)) {
 		(void)snprintf(ret_text, PLACE_TEXT, "%s%s%s", at->root, slash_after(at->root),
 			       at->path);
-	else
-		(void)snprintf(ret_text, PLACE_TEXT, "%s/%s", at->pool, name);
+		return;
+	}
+	memcpy(ret_text, at->pool, len);
+	ret_text[len] = '/';
+	pool_file_name(at->id, ret_text + len + 1);
 }
 
 int place_path(const struct pool_set *pools, const struct catalog_place *at,

@@ -16,13 +16,13 @@ bool service_data_broken(const struct service_data *data)
 	return last && last->type == VHD_DIFF;
 }
 
-static void fill_info(struct service_data *data, const struct catalog_image *row)
+static void fill_info(struct service_data *data, const struct catalog_brief *row)
 {
 	const struct vhd_info *info = vhd_info(images_disk(data->image));
 	struct vhd_state state;
 
 	ids_format(data->id, data->info.id);
-	(void)snprintf(data->info.name, sizeof data->info.name, "%s", row->name);
+	memcpy(data->info.name, row->name, SERVICE_NAME);
 	switch (row->kind) {
 	case CATALOG_DYNAMIC: data->info.kind = SERVICE_DYNAMIC; break;
 	case CATALOG_FIXED: data->info.kind = SERVICE_FIXED; break;
@@ -45,10 +45,9 @@ enum service_code service_data_open(struct service *service, const char *ref,
 				    struct service_data **ret_data, struct service_error *err)
 {
 	CLEANUP(freep) struct service_data *data = calloc(1, sizeof *data);
-	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
 	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
 	struct vhd_error why = {0};
-	struct catalog_error catalog_why;
+	struct catalog_brief row;
 	enum service_code code;
 
 	if (!data)
@@ -56,8 +55,8 @@ enum service_code service_data_open(struct service *service, const char *ref,
 	code = service_find(service, ref, data->id, err);
 	if (code != SERVICE_OK)
 		return code;
-	if (catalog_get(service->catalog, data->id, &row, &catalog_why) < 0)
-		return service_codes_catalog(&catalog_why, err);
+	if (!catalog_brief(service->catalog, data->id, &row)) /* since it was found */
+		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
 	if (row.state == CATALOG_CREATING)
 		return service_fail(err, SERVICE_IMAGE_BUSY, "'%s' is being created.", row.name);
 	code = service_health_chain(service, data->id, flags, err);
@@ -98,18 +97,17 @@ const struct service_data_info *service_data_info(const struct service_data *dat
 static bool find_level(struct service_data *data, uint32_t depth, struct service_data_name *level)
 {
 	const struct vhd_info *info = vhd_level_info(images_disk(data->image), depth);
-	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct catalog_brief row;
 	struct catalog_place at;
 	char path[PLACE_TEXT];
 
 	if (!info)
 		return false;
-	if (catalog_get(data->service->catalog, info->id, &row, NULL) == 0) {
-		catalog_place_of(&row, &at);
+	if (catalog_brief(data->service->catalog, info->id, &row))
+		memcpy(level->name, row.name, SERVICE_NAME);
+	if (catalog_place(data->service->catalog, info->id, &at)) {
 		place_text(&at, path);
-		(void)snprintf(level->name, sizeof level->name, "%s", row.name);
-		(void)snprintf(level->path, sizeof level->path, "%.*s", (int)sizeof level->path - 1,
-			       path);
+		memcpy(level->path, path, strnlen(path, sizeof level->path - 1));
 	}
 	ids_format(info->id, level->id);
 	return true;

@@ -86,15 +86,17 @@ static void fill_usage(const struct catalog_image *row, const struct images_view
 	image->allocated_bytes = usage->blocks * block_size;
 }
 
+_Static_assert(SERVICE_NAME == (int)CATALOG_NAME, "names are copied whole");
+
 static void fill_family(const struct catalog_image *row, struct service_image *image)
 {
 	ids_format(row->id, image->id);
 	ids_format(row->root_id, image->root.id);
-	(void)snprintf(image->root.name, sizeof image->root.name, "%s", row->root_name);
+	memcpy(image->root.name, row->root_name, SERVICE_NAME);
 	if (ids_is_zero(row->parent_id))
 		return;
 	ids_format(row->parent_id, image->parent.id);
-	(void)snprintf(image->parent.name, sizeof image->parent.name, "%s", row->parent_name);
+	memcpy(image->parent.name, row->parent_name, SERVICE_NAME);
 }
 
 /* Copies of the texts; the labels of both sides are alike, but strangers to each other. */
@@ -124,13 +126,14 @@ static void fill_file(const struct catalog_image *row, struct service_image *ima
 	struct catalog_place at;
 	char path[PLACE_TEXT];
 
+	image->linked = row->linked;
+	if (!row->path) {
+		pool_file_name(row->id, image->file);
+		return;
+	}
 	catalog_place_of(row, &at);
 	place_text(&at, path);
-	if (row->path)
-		(void)snprintf(image->file, sizeof image->file, "%.*s", SERVICE_FILE - 1, path);
-	else
-		pool_file_name(row->id, image->file);
-	image->linked = row->linked;
+	(void)snprintf(image->file, sizeof image->file, "%.*s", SERVICE_FILE - 1, path);
 }
 
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
@@ -140,7 +143,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	struct images_view view;
 
 	images_look(service->images, row->id, &view);
-	(void)snprintf(image.name, sizeof image.name, "%s", row->name);
+	memcpy(image.name, row->name, SERVICE_NAME);
 	image.kind = kind_of(row->kind);
 	image.state = state_of(row, &view);
 	if (image.state == SERVICE_READY)
