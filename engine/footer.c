@@ -45,10 +45,10 @@ static uint32_t checksum(const uint8_t raw[FOOTER_SIZE])
 {
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i < FOOTER_SIZE; i++) {
-		if (i < FTR_CHECKSUM || i >= FTR_CHECKSUM + 4)
-			sum += raw[i];
-	}
+	for (size_t i = 0; i < FOOTER_SIZE; i++)
+		sum += raw[i];
+	for (size_t i = 0; i < 4; i++)
+		sum -= raw[FTR_CHECKSUM + i];
 	return ~sum;
 }
 

@@ -33,10 +33,10 @@ static uint32_t checksum(const uint8_t raw[HEADER_SIZE])
 {
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i < HEADER_SIZE; i++) {
-		if (i < HDR_CHECKSUM || i >= HDR_CHECKSUM + 4)
-			sum += raw[i];
-	}
+	for (size_t i = 0; i < HEADER_SIZE; i++)
+		sum += raw[i];
+	for (size_t i = 0; i < 4; i++)
+		sum -= raw[HDR_CHECKSUM + i];
 	return ~sum;
 }
 

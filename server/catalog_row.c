@@ -273,12 +273,22 @@ static int get_labels(struct catalog *catalog, struct catalog_image *image,
 	return r;
 }
 
+/* What the constraints of the tables allow, where the rest of the daemon would go wrong without. */
+static bool is_sound(const struct catalog_image *image)
+{
+	return !ids_is_zero(image->id) && image->kind <= CATALOG_DIFFERENCING &&
+	       image->state <= CATALOG_DELETING;
+}
+
 /* The row that the statement is at, and its labels, below its parent in the index. */
 static int load_row(struct catalog *catalog, sqlite3_stmt *stmt, struct catalog_error *err)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image image = {.version = 0};
 	int r = get_image(stmt, &image);
 
+	if (r == 0 && !is_sound(&image))
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED,
+					"catalog: damaged: a row that is no image");
 	if (r == 0)
 		r = get_labels(catalog, &image, err);
 	if (r == 0)

@@ -19,4 +19,8 @@ void fuzz_use(struct memio *file);
 /* Ends the process when `ok` is false: libFuzzer keeps the input. */
 void fuzz_require(int ok, const char *what);
 
+/* Counts an input that got past the first refusal, and tells at the end of the process how many
+ * did: who is always refused tests nothing. */
+void fuzz_accepted(void);
+
 #endif

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
+#include "date.h"
 #include "fuzz.h"
 #include "fuzz_api.h"
 #include "number.h"
@@ -27,6 +29,25 @@ static void look_at_numbers(const char *value)
 	}
 }
 
+/* A date is read as it is written, and so is what base64 says. */
+static void look_at_coded(const char *value)
+{
+	unsigned char data[8192];
+	char text[sizeof data * 2], date[DATE_TEXT];
+	int64_t seconds, moment;
+	size_t len;
+
+	if (date_parse(value, &seconds)) {
+		date_text(seconds, date);
+		fuzz_require(strcmp(date, value) == 0, "a date has one form");
+	}
+	if (base64_decode(value, strlen(value), data, &len)) {
+		base64_encode(data, len, text);
+		fuzz_require(strlen(text) == strlen(value), "what was decoded is as long encoded");
+	}
+	(void)number_moment(value, INT64_C(1800000000000), &moment);
+}
+
 static void look_at(const struct query *query, size_t at)
 {
 	const struct http_field *item = &query->items[at];
@@ -46,6 +67,7 @@ static void look_at(const struct query *query, size_t at)
 	query_limit(query, item->name, 1000, &limit, &problem);
 	fuzz_require(limit >= 1 && limit <= 1000, "a limit is one");
 	look_at_numbers(item->value);
+	look_at_coded(item->value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
