@@ -115,7 +115,9 @@ static json_t *parse(const char *data, size_t len, unsigned depth, struct proble
 	size_t skip = blanks(data, len);
 	json_t *body;
 
-	data += skip;
+	/* A body without bytes has no place either. */
+	if (skip > 0)
+		data += skip;
 	len -= skip;
 	if (len > 0 && (*data == '{' || *data == '['))
 		return parse_json(data, len, depth, 0, problem);
