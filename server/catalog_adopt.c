@@ -1,9 +1,10 @@
 /* catalog_adopt.c - images whose files were there before them: all rows in one transaction. */
 #include "catalog.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "catalog_sql.h"
+#include "cleanup.h"
 #include "crash_point.h"
 
 /* Whoever is being created will have children by it when it is ready, but no others before. */
@@ -95,21 +96,61 @@ static int commit(struct catalog *catalog, const struct catalog_image *images, s
 	return r;
 }
 
-static int remember(struct catalog *catalog, const struct catalog_image *images, size_t n,
-		    const struct catalog_seal *parent_seal, int64_t now)
+/* With catalog->memory held. */
+static void cancel(struct catalog *catalog, struct catalog_node **nodes, size_t n)
 {
-	struct catalog_node *parent = catalog_index_parent(&catalog->index, &images[0]);
-	int r = 0;
+	for (size_t i = 0; i < n; i++)
+		catalog_index_cancel(&catalog->index, nodes[i]);
+}
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+static bool prepare(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		    int64_t now, struct catalog_node **ret_nodes)
+{
+	for (size_t i = 0; i < n; i++) {
 		struct catalog_image row = adopted(catalog, &images[i], now);
 
-		r = catalog_index_add(&catalog->index, &row);
-		if (r == 0)
-			catalog_find(catalog, row.id, now);
+		ret_nodes[i] = catalog_index_prepare(&catalog->index, &row);
+		if (!ret_nodes[i]) {
+			cancel(catalog, ret_nodes, i);
+			return false;
+		}
 	}
+	return true;
+}
+
+static void show(struct catalog *catalog, struct catalog_node **nodes, size_t n,
+		 const struct catalog_seal *parent_seal, int64_t now)
+{
+	struct catalog_node *parent = catalog_index_parent(&catalog->index, &nodes[0]->image);
+
+	for (size_t i = 0; i < n; i++) {
+		catalog_index_show(&catalog->index, nodes[i]);
+		catalog_find(catalog, nodes[i]->image.id, now);
+	}
+	catalog_parent_sealed(parent, parent_seal, now);
+}
+
+/* Memory comes first: what is committed must not be forgotten. */
+static int adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
+		 const struct catalog_seal *parent_seal, struct catalog_error *err)
+{
+	CLEANUP(freep) struct catalog_node **nodes = calloc(n, sizeof(struct catalog_node *));
+	int64_t now = catalog_sql_now();
+	bool prepared;
+	int r;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	prepared = nodes && prepare(catalog, images, n, now, nodes);
+	(void)pthread_mutex_unlock(&catalog->memory);
+	if (!prepared)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: out of memory");
+	r = commit(catalog, images, n, parent_seal, now, err);
+	(void)pthread_mutex_lock(&catalog->memory);
 	if (r == 0)
-		catalog_parent_sealed(parent, parent_seal, now);
+		show(catalog, nodes, n, parent_seal, now);
+	else
+		cancel(catalog, nodes, n);
+	(void)pthread_mutex_unlock(&catalog->memory);
 	return r;
 }
 
@@ -117,21 +158,12 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 		  const struct catalog_seal *parent_seal, struct catalog_error *err)
 {
 	struct catalog_turn turn = {.alone = true};
-	int64_t now = catalog_sql_now();
 	int r;
 
 	catalog_turn_take(catalog, &turn);
 	r = may_adopt(catalog, images, n, err);
 	if (r == 0)
-		r = commit(catalog, images, n, parent_seal, now, err);
-	if (r == 0) {
-		(void)pthread_mutex_lock(&catalog->memory);
-		r = remember(catalog, images, n, parent_seal, now);
-		(void)pthread_mutex_unlock(&catalog->memory);
-		if (r < 0)
-			r = catalog_sql_fail(err, r,
-					     "catalog: out of memory; restart to see the images");
-	}
+		r = adopt(catalog, images, n, parent_seal, err);
 	catalog_turn_leave(catalog, &turn);
 	return r;
 }
