@@ -18,6 +18,7 @@ rating() {
 }
 rating 12 || fail "security: $(tail -n 1 "$work/out")"
 tail -n 1 "$work/out"
+sed -n 's/.*exposure level for .*: \([0-9.]*\) .*/figure: unit.exposure =\1/p' "$work/out"
 ! rating 1 || fail "the threshold means nothing"
 ! grep -q '^PrivateUsers=' "$work/vhdd.service" || fail "PrivateUsers hides who is behind the Unix socket"
 
