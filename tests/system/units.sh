@@ -43,7 +43,9 @@ conf=$source/vhdd.conf
 same "$work/default" "$work/shipped" "vhdd.conf changes a default"
 sed 's/^;//' "$conf" >"$work/all"
 "$VHDD" --print-config --config "$work/all" >"$work/got" || fail "the examples of vhdd.conf"
-grep -v '^roots = ' "$work/got" | sed '/^\[pool fast\]/,$d;/^$/d' | diff - <(sed '/^; roots =/d;/^$/d' "$work/default") ||
+# Lists are empty by default; what the file has of them are examples.
+grep -Ev '^(roots|hosts|origins) = ' "$work/got" | sed '/^\[pool fast\]/,$d;/^$/d' |
+	diff - <(sed -E '/^; (roots|hosts|origins) =/d;/^$/d' "$work/default") ||
 	fail "what vhdd.conf calls a default is none"
 while read -r key _; do
 	grep -q "^;$key = " "$conf" || fail "vhdd.conf lacks $key"
