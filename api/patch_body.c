@@ -47,7 +47,8 @@ static bool is_text(const char *text, size_t len)
 /* Without its CR LF. False: there is none of such length. */
 static bool take_line(struct part *part, char ret_line[LINE])
 {
-	const char *end = memmem(part->at, part->left, "\r\n", 2);
+	/* What has no bytes has no place either. */
+	const char *end = part->left > 0 ? memmem(part->at, part->left, "\r\n", 2) : NULL;
 	size_t len = end ? (size_t)(end - part->at) : LINE;
 
 	if (len >= LINE || !is_text(part->at, len))

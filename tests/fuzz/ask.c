@@ -11,6 +11,8 @@
 
 enum { DISK = FAKE_SECTORS * 512, STEPS_MAX = 8 };
 
+bool fuzz_guarded;
+
 char *fuzz_text(const uint8_t *data, size_t size)
 {
 	char *text = calloc(1, size + 1);
@@ -180,8 +182,11 @@ struct http_response *fuzz_ask(struct service *service, const struct http_reques
 {
 	static const char *const hosts[] = {"vhd.example", NULL};
 	static const char *const origins[] = {"https://ui.example", NULL};
-	const struct api api = {
-		.service = service, .hosts = hosts, .origins = origins, .limits = API_LIMITS};
+	const struct api api = {.service = service,
+				.hosts = hosts,
+				.origins = origins,
+				.limits = API_LIMITS,
+				.require_if_match = fuzz_guarded};
 	const struct body pieces = {body, length, piece};
 	struct api_call *call = api_call_new(&api, request);
 	struct http_response *response;

@@ -175,6 +175,19 @@ void chain_flush(struct chain *chain)
 	fuzz_require(vhd_flush(chain->disk, 0, &err) == 0, "memory always flushes");
 }
 
+static int look_at_region(void *ctx, const struct vhd_region *region)
+{
+	uint64_t *end = ctx;
+
+	fuzz_require(region->length > 0 && vhd_region_name(region->kind) != NULL,
+		     "a region is one");
+	fuzz_require(region->kind == VHD_REGION_OVERLAP || region->offset >= *end,
+		     "regions come in the order of the file");
+	if (region->kind != VHD_REGION_OVERLAP)
+		*end = region->offset;
+	return 0;
+}
+
 /* Lookups cover the range, in order, and agree with each other. */
 void chain_ask(struct chain *chain, uint64_t off, size_t len)
 {
@@ -183,8 +196,9 @@ void chain_ask(struct chain *chain, uint64_t off, size_t len)
 	struct vhd_run run;
 	struct vhd_step steps[CHAIN_MAX];
 	struct vhd_step_list trace = {steps, CHAIN_MAX, 0};
-	uint64_t at;
+	uint64_t at, end = 0;
 
+	(void)!vhd_layout(chain->disk, look_at_region, &end, NULL);
 	if (!cut(chain, &off, &len))
 		return;
 	at = off = off / SECTOR * SECTOR;

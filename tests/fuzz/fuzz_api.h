@@ -12,6 +12,9 @@ struct service *fuzz_service(void);
 /* All is closed, ended and unlocked. */
 void fuzz_service_done(const struct service *service);
 
+/* Whether the daemon demands If-Match; false until somebody says so. */
+extern bool fuzz_guarded;
+
 /* One request with its body in pieces of `piece` bytes (0: in one), as server/ would send it; what
  * comes back must be a response that server/ can send. The caller frees it. */
 struct http_response *fuzz_ask(struct service *service, const struct http_request *request,

@@ -25,7 +25,10 @@ static void look_at_blocks(struct vhd *disk)
 	const struct vhd_info *info = vhd_info(disk);
 	uint64_t last = info->size / 512 - 1;
 	uint8_t sector[512];
+	uint32_t blocks;
 
+	if (vhd_allocated_blocks(disk, &blocks, NULL) == 0)
+		fuzz_require(blocks <= info->blocks, "not more is allocated than there is");
 	if (vhd_check_blocks(disk, NULL) < 0 || info->type == VHD_DIFF)
 		return;
 	fuzz_require(vhd_read_sector(disk, 0, sector, NULL) >= 0, "the first sector reads");

@@ -16,6 +16,7 @@ enum {
 	FAILS = 1 << 3,      /* writes and questions fail */
 	LATE_FLUSH = 1 << 4, /* a flush waits, and fails */
 	RACE = 1 << 5,       /* somebody is faster */
+	GUARDED = 1 << 7,    /* changes need If-Match */
 };
 
 /* Cuts `text` after its first line; what follows, or NULL. */
@@ -62,6 +63,7 @@ static struct service *service_of(uint8_t state)
 
 	service->again = state & BLOCKS;
 	service->race = state & RACE;
+	fuzz_guarded = state & GUARDED;
 	service->defer = state & LATE_FLUSH;
 	service->flushed = state & LATE_FLUSH ? SERVICE_IO_ERROR : SERVICE_OK;
 	if (state & FAILS) {
