@@ -1,5 +1,6 @@
 /* test_api_text.c - numbers, sizes, times, queries, bodies and base64: everything that is parsed
  * from text. */
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
