@@ -150,12 +150,17 @@ int path_open(const struct vhd_paths *paths, const char *path, bool write, int *
 	/* Not to hang on a FIFO before anybody could see that it is one. */
 	int fd = open_jailed(paths, path, (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
+	int sys = 0;
 
 	if (fd < 0)
 		return fail_open(err, fd, path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fcntl(fd, F_SETFL, 0) < 0) {
+	if (fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, 0) < 0)
+		sys = -errno;
+	else if (!S_ISREG(st.st_mode))
+		sys = -ENODEV;
+	if (sys) {
 		(void)close(fd);
-		return fail_open(err, -ENODEV, path);
+		return fail_open(err, sys, path);
 	}
 	*ret_fd = fd;
 	return 0;

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 CALLS, NAME, SITES = 96, 24, 4096
-HEAD = struct.Struct("=IIiIqqqqqQ")  # as struct faults begins
+HEAD = struct.Struct("=IIiIqqqqqQQ")  # as struct faults begins
 SITE = struct.Struct("=QIIII")
 SIZE = HEAD.size + CALLS + CALLS * NAME + SITES * SITE.size
 OURS, SQLITE, JANSSON, OTHERS = 1, 2, 4, 8
@@ -42,19 +42,20 @@ class Page:
         raw = [self.map[start + i * NAME : start + (i + 1) * NAME] for i in range(CALLS)]
         return [name.rstrip(b"\0").decode() for name in raw]
 
-    def arm(self, parts, calls, error, fail_at, burst):
-        """Lets the call number `fail_at` of `calls` (names) by `parts` fail, and those that follow."""
+    def arm(self, parts, calls, error, fail_at, burst, site=0):
+        """Lets the call number `fail_at` of `calls` (names) by `parts` fail, and those that follow; `site`: of those
+        that come back there."""
         self.disarm()
         chosen = bytes(name in calls for name in self.names())
         self.map[HEAD.size : HEAD.size + CALLS] = chosen
-        HEAD.pack_into(self.map, 0, 0, parts, error, 0, fail_at, burst, 0, 0, self._head()[8], 0)
+        HEAD.pack_into(self.map, 0, 0, parts, error, 0, fail_at, burst, 0, 0, self._head()[8], 0, site)
         self.map[0:4] = struct.pack("=I", 1)
 
     def disarm(self):
         self.map[0:4] = bytes(4)
 
     def shift_clock(self, seconds):
-        struct.pack_into("=q", self.map, HEAD.size - 16, seconds)
+        struct.pack_into("=q", self.map, HEAD.size - 24, seconds)
 
     @property
     def calls(self):

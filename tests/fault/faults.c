@@ -47,7 +47,7 @@
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
 	X(pthread_create) X(malloc) X(calloc) X(realloc) X(strdup) X(strndup) X(vasprintf)         \
 	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse) X(clock_gettime) X(getcwd)  \
-	X(readlink) X(reallocarray)
+	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64)
 /* clang-format on */
 
 #define NUMBER(name) CALL_##name,
@@ -149,10 +149,12 @@ static struct faults_site *site_of(uint64_t at, enum call call)
 	}
 }
 
-static bool is_chosen(enum call call, unsigned part)
+static bool is_chosen(enum call call, unsigned part, const struct faults_site *site)
 {
 	int64_t number;
 
+	if (page->only_site && (!site || site->at != page->only_site))
+		return false;
 	if (!__atomic_load_n(&page->armed, __ATOMIC_ACQUIRE) || !page->chosen[call] ||
 	    !(page->parts & part))
 		return false;
@@ -172,7 +174,7 @@ static int fault(enum call call, uintptr_t from)
 		site = site_of(from - parts[0].from, call);
 		(void)__atomic_fetch_add(&site->seen, 1, __ATOMIC_RELAXED);
 	}
-	if (!is_chosen(call, part))
+	if (!is_chosen(call, part, site))
 		return 0;
 	if (site)
 		(void)__atomic_fetch_add(&site->failed, 1, __ATOMIC_RELAXED);
@@ -339,6 +341,22 @@ int posix_fadvise(int fd, off_t off, off_t len, int advice)
 {
 	return FAILS(posix_fadvise64) ? page->error
 				      : REAL(posix_fadvise64, posix_fadvise)(fd, off, len, advice);
+}
+
+off_t lseek(int fd, off_t off, int whence)
+{
+	return FAILS(lseek64) ? -1 : REAL(lseek64, lseek)(fd, off, whence);
+}
+
+void *mmap(void *addr, size_t len, int protection, int flags, int fd, off_t off)
+{
+	return FAILS(mmap64) ? MAP_FAILED
+			     : REAL(mmap64, mmap)(addr, len, protection, flags, fd, off);
+}
+
+int mincore(void *addr, size_t len, unsigned char *ret_pages)
+{
+	return FAILS(mincore) ? -1 : REAL(mincore, mincore)(addr, len, ret_pages);
 }
 
 int fsync(int fd)
@@ -605,6 +623,11 @@ void *realloc(void *mem, size_t size)
 void *reallocarray(void *mem, size_t n, size_t size)
 {
 	return FAILS(reallocarray) ? NULL : REAL(reallocarray, reallocarray)(mem, n, size);
+}
+
+void *aligned_alloc(size_t align, size_t size)
+{
+	return FAILS(aligned_alloc) ? NULL : REAL(aligned_alloc, aligned_alloc)(align, size);
 }
 
 int posix_memalign(void **ret_mem, size_t align, size_t size)

@@ -40,6 +40,7 @@ struct faults {
 	int64_t failed;               /* that did */
 	int64_t clock_shift;          /* seconds, of the wall clock */
 	uint64_t last_site;           /* of ours; 0 = none of ours */
+	uint64_t only_site;           /* of ours: calls from there alone; 0 = from everywhere */
 	uint8_t chosen[FAULTS_CALLS]; /* which calls may fail */
 	char names[FAULTS_CALLS][FAULTS_NAME];
 	struct faults_site sites[FAULTS_SITES];

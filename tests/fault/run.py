@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Lets each call of the daemon fail, once and from then on, in each scenario.
+"""Lets each call of the daemon fail, once and from then on, in each scenario; with --sites each place that makes one.
 
-usage: run.py VHDD LIBRARY [--taste N] [--every N] [--jobs N] [--only SCENARIO] [--kind KIND] [--seed N]
+usage: run.py VHDD LIBRARY [--sites] [--taste N] [--every N] [--jobs N] [--only SCENARIO] [--kind KIND] [--seed N]
 """
 
 import argparse
@@ -30,12 +30,12 @@ TRANSFERS = "pread64 preadv64v2 read pwrite64 pwritev64 write"
 CHANGES = "ftruncate64 fallocate64 posix_fallocate64"
 OPENS = "open64 openat64 syscall opendir fdopendir"
 NAMES = "link linkat rename unlink unlinkat mkdir realpath access readlink getcwd"
-LOOKS = "fstat64 stat64 lstat64 fstatat64 fstatvfs64 readdir64"
+LOOKS = "lseek64 mmap64 mincore fstat64 stat64 lstat64 fstatat64 fstatvfs64 readdir64"
 SYNCS = "fsync fdatasync"
 LOCKS = "fcntl64 flock"
 SOCKETS = "socket bind listen connect shutdown getsockname getpeername getsockopt setsockopt getnameinfo"
 STREAMS = "accept4 recv send sendmsg sendfile64 poll eventfd"
-MEMORY = "malloc calloc realloc reallocarray strdup strndup vasprintf posix_memalign tsearch"
+MEMORY = "malloc calloc realloc reallocarray strdup strndup vasprintf posix_memalign aligned_alloc tsearch"
 LIBRARY_MEMORY = MEMORY.replace(" realloc", "")  # the sanitizer needs it for new threads
 FILES = f"{TRANSFERS} {CHANGES} {OPENS} {NAMES} {LOOKS} {SYNCS} {LOCKS} posix_fadvise64 close dup"
 ROOM = f"pwrite64 pwritev64 write {CHANGES} {SYNCS} open64 openat64 link linkat rename mkdir"
@@ -60,7 +60,7 @@ KINDS = [
     # A file that ends too early is taken for damaged.
     Kind("nothing", ZERO, OURS, "pread64 preadv64v2 read pwrite64 pwritev64 getrandom", also=(422,)),
     Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse {OPENS} mkdir"),
-    Kind("SQLite: EIO", errno.EIO, SQLITE, f"{FILES} mmap"),
+    Kind("SQLite: EIO", errno.EIO, SQLITE, f"{FILES}"),
     # Each takes the second that the daemon needs to see that there is room again.
     Kind("SQLite: ENOSPC", errno.ENOSPC, SQLITE, ROOM, most=3),
     Kind("SQLite: EDQUOT", errno.EDQUOT, SQLITE, ROOM, most=3),
@@ -79,12 +79,15 @@ KINDS = [
 ]
 
 
+NOTHING = Kind("nothing fails", 0, OURS, "")
+
+
 class Runner:
     """Runs scenarios on a daemon of its own."""
 
     def __init__(self, options, name):
         self.options, self.runs, self.told, self.world = options, 0, set(), None
-        self.found, self.sites, self.works, self.calls = [], {}, 0, 0
+        self.found, self.sites, self.works, self.calls, self.reached = [], {}, 0, 0, {}
         self.random = random.Random(f"{options.seed} {name}")
 
     def fresh(self):
@@ -92,7 +95,12 @@ class Runner:
         self.works += 1
         work = pathlib.Path(self.options.work) / f"{os.getpid()}-{self.works}"
         work.mkdir()
-        self.world = World(Daemon(self.options.program, self.options.library, work, CONFIG))
+        (work / "root").mkdir()
+        # No backup is due, whose syncs nobody waits for.
+        (work / "state").mkdir(mode=0o700)
+        (work / "state/catalog.db.20200101T000000Z.bak").touch()
+        config = f"{CONFIG}[pool]\nroots = {work}/root\n"
+        self.world = World(Daemon(self.options.program, self.options.library, work, config))
         self.world.daemon.start()
 
     def collect(self):
@@ -105,18 +113,20 @@ class Runner:
         shutil.rmtree(self.world.daemon.work)
         self.world = None
 
-    def once(self, scenario, kind, number, burst):
-        """One run, in which the call `number` fails; whether there was such a call."""
+    def once(self, scenario, kind, number, burst, site=0):
+        """One run, in which the call `number` (of those from `site`) fails; whether there was such a call."""
         world, page = self.world, self.world.daemon.page
         world.begin()
         steps = scenario(world)
         next(steps)
+        before = page.sites()
         world.ends = set()
         world.also, world.may_be_lost, world.lacks_memory = kind.also, kind.lost, "memory" in kind.name
-        world.arm(kind.parts, kind.calls, kind.error, number, burst)
+        world.arm(kind.parts, kind.calls, kind.error, number, burst, site)
         next(steps, None)
         failed, self.last, self.calls = page.failed, page.last, page.calls
         world.disarm()
+        self.reached = {at: met[0] for at, met in page.sites().items() if met[1] > before.get(at, ("", 0, 0))[1]}
         self.runs += 1
         world.settle()
         next(steps, None)
@@ -125,10 +135,10 @@ class Runner:
         world.clear()
         return failed > 0
 
-    def guarded(self, scenario, kind, number, burst):
+    def guarded(self, scenario, kind, number, burst, site=0):
         self.last = ("", 0)
         try:
-            return self.once(scenario, kind, number, burst)
+            return self.once(scenario, kind, number, burst, site)
         except Exception as why:  # all that went wrong is told, and the next run starts afresh
             if self.world:
                 self.last = self.world.daemon.page.last
@@ -161,6 +171,22 @@ class Runner:
             for number in self.random.sample(range(self.calls), min(2, self.calls)):
                 self.guarded(scenario, kind, number, burst)
 
+    def reach(self, scenario):
+        """Which calls there are when nothing fails."""
+        self.reached = {}
+        self.guarded(scenario, NOTHING, 0, 0)
+
+    def at_sites(self, scenario, places):
+        """Each of these places fails in all ways that its call has, and for ever in the first of them."""
+        for site, call in places:
+            kinds = [kind for kind in KINDS if kind.parts == OURS and call in kind.calls]
+            if not self.guarded(scenario, kinds[0], 0, kinds[0].bursts[0], site):
+                self.fresh()  # some things are done once
+            for kind in kinds[:1]:
+                self.guarded(scenario, kind, 0, kind.bursts[-1], site)
+            for kind in kinds[1:]:
+                self.guarded(scenario, kind, 0, kind.bursts[0], site)
+
     def all(self, scenario):
         for kind in KINDS:
             if self.options.kind not in (None, kind.name):
@@ -170,9 +196,13 @@ class Runner:
                     if not self.guarded(scenario, kind, number, burst):
                         break
 
-    def scenario(self, scenario):
+    def scenario(self, scenario, places):
         self.fresh()
-        if self.options.taste:
+        if places is not None:
+            self.at_sites(scenario, places)
+        elif self.options.sites:
+            self.reach(scenario)
+        elif self.options.taste:
             self.taste(scenario)
         else:
             self.all(scenario)
@@ -190,11 +220,49 @@ def fail(failures, text):
 
 
 def work(job):
-    options, name = job
+    """`places`: of calls that shall fail; None: as the options say."""
+    options, name, places = job
     runner = Runner(options, name)
     begin = time.monotonic()
-    runner.scenario(getattr(scenarios, name))
-    return name, runner.runs, time.monotonic() - begin, runner.found, runner.sites
+    runner.scenario(getattr(scenarios, name), places)
+    return name, runner.runs, time.monotonic() - begin, runner.found, runner.sites, runner.reached
+
+
+class Tally:
+    """What all runners have found."""
+
+    def __init__(self, options, pool):
+        self.options, self.pool = options, pool
+        self.runs, self.seen, self.failures = 0, {}, []
+
+    def run(self, jobs):
+        """[(scenario, places)]; {scenario: what it reached}."""
+        reached = {}
+        jobs = [(self.options, name, places) for name, places in jobs]
+        for name, runs, seconds, found, some, places in self.pool.imap_unordered(work, jobs):
+            print(f"{name}: {runs} runs in {seconds:.1f} s, {len(found)} failures", flush=True)
+            self.runs += runs
+            reached[name] = places
+            for at, (call, met, failed) in some.items():
+                before = self.seen.get(at, (call, 0, 0))
+                self.seen[at] = (call, before[1] + met, before[2] + failed)
+            for failure in found:
+                fail(self.failures, describe(self.options, failure))
+        return reached
+
+    def at_sites(self, names):
+        """Every place that a scenario reaches fails there; one that did not, in the next that reaches it."""
+        reached = self.run([(name, None) for name in names])
+        may_fail = {call for kind in KINDS if kind.parts == OURS for call in kind.calls}
+        for turn in range(3):
+            shares = {name: [] for name in names}
+            for at, call in sorted({at: call for places in reached.values() for at, call in places.items()}.items()):
+                who = [name for name in names if at in reached[name]]
+                if call in may_fail and not self.seen.get(at, (call, 0, 0))[2] and turn < len(who):
+                    least = sorted(who[turn:][:4], key=lambda name: len(shares[name]))
+                    for name in least[: 1 if turn else 2]:
+                        shares[name].append((at, call))
+            self.run([(name, share) for name, share in shares.items() if share])
 
 
 def read_list(name):
@@ -217,17 +285,20 @@ def judge_sites(options, seen, failures):
     excuses = read_list("unhit.txt")
     hit, excused, used = 0, 0, set()
     for place, site in sorted(named.items(), key=lambda item: item[1].where):
+        used.add(f"{site.function} {site.call}")
         if seen.get(place, ("", 0, 0))[2]:
             hit += 1
         elif f"{site.function} {site.call}" in excuses:
-            used.add(f"{site.function} {site.call}")
             excused += 1
         else:
             reached = "reached, but never failed" if place in seen else "never reached"
             fail(failures, f"{site.where}: {site.call}() in {site.function}(): {reached}")
     for words in sorted(set(excuses) - used):
-        fail(failures, f"unhit.txt: '{words}' is hit, or is not there any more")
-    print(f"sites {len(places)}, hit {hit}, excused {excused}")
+        fail(failures, f"unhit.txt: '{words}' is not there any more")
+    print(f"figure: fault.sites {len(places)}")
+    print(f"figure: fault.hit {hit}")
+    print(f"figure: fault.excused {excused}")
+    print(f"figure: fault.unhit {len(places) - hit - excused}")
 
 
 def main():
@@ -235,6 +306,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("library")
     parser.add_argument("--taste", type=int, help="so many kinds of failure for each scenario, and a few calls of each")
+    parser.add_argument("--sites", action="store_true", help="each place of the program that makes a call, one by one")
     parser.add_argument("--every", type=int, default=1, help="only each n-th call; sites are not judged then")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", action="append")
@@ -244,22 +316,19 @@ def main():
     print(f"seed {options.seed}")
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where syncs cost nothing
     names = options.only or [scenario.__name__ for scenario in scenarios.ALL]
-    runs, seen, failures = 0, {}, []
     with tempfile.TemporaryDirectory(prefix="vhdd-fault-", dir=shm) as options.work:
-        with multiprocessing.Pool(options.jobs) as pool:
-            for name, n, seconds, found, some in pool.imap_unordered(work, [(options, name) for name in names]):
-                print(f"{name}: {n} runs in {seconds:.1f} s, {len(found)} failures", flush=True)
-                runs += n
-                for at, (call, met, failed) in some.items():
-                    before = seen.get(at, (call, 0, 0))
-                    seen[at] = (call, before[1] + met, before[2] + failed)
-                for failure in found:
-                    fail(failures, describe(options, failure))
         options.calls = known_calls(options)
+        with multiprocessing.Pool(options.jobs) as pool:
+            tally = Tally(options, pool)
+            if options.sites:
+                tally.at_sites(names)
+            else:
+                tally.run([(name, None) for name in names])
     if options.every == 1 and not (options.taste or options.only or options.kind):
-        judge_sites(options, seen, failures)
-    print(f"runs {runs}, failures {len(failures)}")
-    return 1 if failures else 0
+        judge_sites(options, tally.seen, tally.failures)
+    print(f"figure: fault.runs {tally.runs}")
+    print(f"{len(tally.failures)} failures")
+    return 1 if tally.failures else 0
 
 
 def known_calls(options):

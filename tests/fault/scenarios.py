@@ -212,6 +212,26 @@ def lists(world):
             world.judge(answer, 200)
 
 
+def tables(world):
+    world.create(labels={"a": "b"}, description="text")
+    yield
+    for accept in ("text/plain", "text/csv", "application/x-ndjson"):
+        world.expect(200, "GET", "/v1/images?fields=name,labels,description", headers={"Accept": accept})
+    world.expect(200, "GET", "/v1/images?embed=parent&fields=name")
+
+
+def sent_in_parts(world):
+    image = world.create()
+    page = image.pages[0]
+    yield
+    octets = b"Content-Range: bytes 0-9/*\r\n\r\n" + b"A" * 10
+    image.pages[0] = page | {b"A" * 10 + bytes(4086)}
+    world.expect(200, "PATCH", image.url("/data"), octets, headers={"Content-Type": "message/byterange"})
+    lines = b'{"op":"write","offset":10,"base64":"QkI="}\n{"op":"flush"}\n'
+    image.pages[0] = image.pages[0] | {bytes(10) + b"BB" + bytes(4084), b"A" * 10 + b"BB" + bytes(4084)}
+    world.expect(200, "PATCH", image.url("/data"), lines, headers={"Content-Type": "application/vnd.vhdd.ops+ndjson"})
+
+
 # ---- changes
 
 
@@ -269,6 +289,63 @@ def recover_mapped(world):
         image.read()
 
 
+def footer(world):
+    image = world.create()
+    image.write(0, A, flush="n")
+    yield
+    world.expect(200, "PATCH", image.url(), {"saved_state": True, "features": ["temporary"], "description": "asleep"})
+    yield
+    if world.strict(200, "GET", image.url()).json["state"] == "failed":
+        world.strict(200, "POST", image.url("/actions/recover"))
+    row = world.strict(200, "PATCH", image.url(), {"saved_state": True, "features": []}).json
+    if not row["vhd"]["saved_state"] or row["vhd"]["features"]:
+        raise Failure(f"the footer is {row['vhd']}")
+
+
+# ---- files that were there already
+
+
+def leave_files(world, images):
+    """The catalog forgets the images, which have no other children; their files lie below a root then."""
+    for path in world.root.iterdir():
+        path.unlink()
+    for image in reversed(images):
+        path = image.path()
+        world.strict(204, "DELETE", image.url("?keep_file=1"))
+        path.rename(world.root / path.name)
+        image.exists = False
+
+
+def adopt(world, images, mode):
+    ids = {image: image.id() for image in images}
+    leave_files(world, images)
+    *others, leaf = images
+    for image in others:
+        image.name = f"img-{ids[image][:8]}"
+    yield
+    source = {"path": str(world.root / f"{ids[leaf]}.vhd"), "mode": mode}
+    answer = world.ask("POST", "/v1/images", {"name": leaf.name, "source": source})
+    done = world.judge(answer, 201)
+    for image in images:
+        image.exists = True if done else False if answer.status and not world.lacks_memory else None
+    if done:
+        leaf.read()
+    yield
+    files = sorted(path.name for path in world.root.iterdir())
+    if files != sorted(f"{id}.vhd" for id in ids.values()):
+        raise Failure(f"below the root there is {files}")
+
+
+def adopt_chain(world):
+    yield from adopt(world, list(chain(world)), "adopt")
+
+
+def adopt_linked(world):
+    image = world.create()
+    image.write(0, A)
+    yield from adopt(world, [image], "link")
+
+
 # ---- the life of the daemon
 
 
@@ -280,6 +357,7 @@ def start_anew(world):
 
 def start_again(world):
     _, _, leaf = chain(world)
+    world.create(labels={"env": "test"}, description="is read again")
     world.stop()
     yield
     if world.start():
@@ -371,6 +449,7 @@ def stop(world):
 
 def rebuild(world):
     _, _, leaf = chain(world)
+    world.create(labels={"env": "test"}, description="is kept")
     world.restart()
     world.stop()
     catalog = world.daemon.state / "catalog.db"
@@ -395,5 +474,5 @@ def rebuild(world):
 ALL = [create, create_named, create_fixed, snapshot, second_child, delete, delete_keeping_the_file, delete_last_child,
        write_new_block, write_over, write_part_in_child, write_late, write_chunked, write_fixed, zero, read_cold,
        read_warm, write_cold, open_and_close, locate, inside, lists, update, freeze_and_thaw, recover, recover_mapped,
-       start_anew, start_again, start_on_tcp, start_inherited, start_after_a_crash, start_after_a_half_creation,
-       start_after_a_half_deletion, back_up, stop, rebuild]
+       footer, adopt_chain, adopt_linked, tables, sent_in_parts, start_anew, start_again, start_on_tcp, start_inherited,
+       start_after_a_crash, start_after_a_half_creation, start_after_a_half_deletion, back_up, stop, rebuild]

@@ -31,6 +31,8 @@ class Image:
 
     def create(self, method="POST"):
         body = {"name": self.name, **self.fields}
+        if self.parent:
+            body["parent"] = self.parent.name
         target = "/v1/images"
         if method == "PUT":
             target = self.url()
@@ -99,6 +101,9 @@ class Image:
                 for page in range(first, last + 1):
                     self.look(page, answer.body[(page - first) * PAGE :][:PAGE])
 
+    def id(self):
+        return self.world.ask("GET", self.url()).json["id"]
+
     def path(self):
         row = self.world.ask("GET", self.url()).json
         return self.world.daemon.state / "images" / row["file"]
@@ -150,6 +155,7 @@ class Image:
 class World:
     def __init__(self, daemon):
         self.daemon = daemon
+        self.root = daemon.work / "root"  # where files may be adopted
         self.number = 0
         self.begin()
 
@@ -199,6 +205,8 @@ class World:
             return False
         if answer.status not in REFUSALS | self.also:
             raise Failure(f"{answer.what}: {answer}, neither {status} nor a refusal")
+        if answer.headers.get("content-type", "").startswith("text/"):
+            return False  # as it was asked for
         problem = answer.json
         if problem["status"] != answer.status or not re.fullmatch("[a-z0-9-]+", problem["code"]):
             raise Failure(f"{answer.what}: a problem that is none: {answer}")
