@@ -96,12 +96,18 @@ static void drain(struct workers_item *item)
 	log_set_request(NULL);
 }
 
-/* With the lock. */
+/* With the lock: whether a worker is needed, and has none yet. From then on the caller owes one. */
+static bool owes_worker(struct httpd_upload *upload)
+{
+	bool owes = !upload->draining;
+
+	upload->draining = true;
+	return owes;
+}
+
+/* Without the lock, which the worker takes at once. */
 static void start_worker(struct httpd_request *request)
 {
-	if (request->upload->draining)
-		return;
-	request->upload->draining = true;
 	request->item.run = drain;
 	workers_add(request->httpd->workers, &request->item);
 }
@@ -120,15 +126,13 @@ static size_t copy(struct httpd_upload *upload, const char *bytes, size_t len)
 }
 
 /* With the lock: whether a full buffer could be given to the worker. */
-static bool hand_over(struct httpd_request *request)
+static bool hand_over(struct httpd_upload *upload, bool *owes)
 {
-	struct httpd_upload *upload = request->upload;
-
 	if (upload->full)
 		return false;
 	upload->filling = !upload->filling;
 	upload->full = true;
-	start_worker(request);
+	*owes = owes_worker(upload) || *owes;
 	return true;
 }
 
@@ -136,12 +140,12 @@ size_t httpd_upload_take(struct httpd_request *request, const char *bytes, size_
 {
 	struct httpd_upload *upload = request->upload;
 	size_t taken = 0;
-	bool room = true;
+	bool room = true, owes = false;
 
 	(void)pthread_mutex_lock(&upload->lock);
 	while (room && taken < len && !upload->failed) {
 		taken += copy(upload, bytes + taken, len - taken);
-		room = upload->used[upload->filling] < upload->capacity || hand_over(request);
+		room = upload->used[upload->filling] < upload->capacity || hand_over(upload, &owes);
 	}
 	/* A piece that was all taken need not wait for a buffer; the next one will. */
 	if (!room && taken < len) {
@@ -149,6 +153,8 @@ size_t httpd_upload_take(struct httpd_request *request, const char *bytes, size_
 		request->cut = !upload->waiting;
 	}
 	(void)pthread_mutex_unlock(&upload->lock);
+	if (owes)
+		start_worker(request);
 	return taken;
 }
 
@@ -165,14 +171,15 @@ bool httpd_upload_failed(struct httpd_request *request)
 bool httpd_upload_end(struct httpd_request *request)
 {
 	struct httpd_upload *upload = request->upload;
-	bool waits;
+	bool waits, owes;
 
 	(void)pthread_mutex_lock(&upload->lock);
 	waits = httpd_request_suspend(request);
 	upload->ended = waits;
-	if (waits)
-		start_worker(request);
+	owes = waits && owes_worker(upload);
 	(void)pthread_mutex_unlock(&upload->lock);
+	if (owes)
+		start_worker(request);
 	return waits;
 }
 

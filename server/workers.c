@@ -80,6 +80,7 @@ void workers_add(struct workers *workers, struct workers_item *item)
 	(void)pthread_mutex_lock(&workers->lock);
 	*workers->last = item;
 	workers->last = &item->next;
-	(void)pthread_cond_signal(&workers->added);
 	(void)pthread_mutex_unlock(&workers->lock);
+	/* Who wakes up finds the lock free. */
+	(void)pthread_cond_signal(&workers->added);
 }
