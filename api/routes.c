@@ -56,7 +56,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/images/{ref}/data", read_data, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "sector count op", .prepare = read_prepare},
 	{HTTP_PUT, "/v1/images/{ref}/data", write_begin, .tagged = true, .guarded = true,
-	 .kind = ROUTE_WORK, .body = ROUTE_UPLOAD,
+	 .kind = ROUTE_TRY, .body = ROUTE_UPLOAD,
 	 .parameters = "offset flush aligned detect_zeroes", .prepare = write_prepare,
 	 .piece = write_piece, .end = write_end},
 	{HTTP_PATCH, "/v1/images/{ref}/data", patch_data, .tagged = true, .guarded = true,

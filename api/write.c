@@ -138,7 +138,7 @@ enum api_step write_begin(struct api_call *call)
 		return API_REPLY;
 	if (code == SERVICE_OK)
 		code = service_data_reserve(call->data, call->write.offset, call->write.length,
-					    &call->err);
+					    data_flags(call), &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	writes_begin(call);

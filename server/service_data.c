@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "pool_place.h"
 #include "service_data.h"
+#include "service_room.h"
 
 bool service_data_broken(const struct service_data *data)
 {
@@ -195,7 +196,7 @@ static uint64_t missing_room(struct service_data *data, uint64_t off, uint64_t l
 }
 
 enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
-				       struct service_error *err)
+				       unsigned flags, struct service_error *err)
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_place at;
@@ -208,8 +209,13 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 		return service_fail(err, SERVICE_IMAGE_FAILED, "An earlier sync of '%s' failed.",
 				    data->info.name);
 	if (len == SERVICE_UNKNOWN_LENGTH || data->info.kind == SERVICE_FIXED ||
-	    !catalog_place(data->service->catalog, data->id, &at) ||
-	    place_reach(&data->service->pools, &at, &place, NULL) < 0)
+	    !catalog_place(data->service->catalog, data->id, &at))
+		return SERVICE_OK;
+	if (service_room_ample(data->service->room, at.pool, len))
+		return SERVICE_OK;
+	if (flags & SERVICE_NOWAIT)
+		return SERVICE_AGAIN;
+	if (place_reach(&data->service->pools, &at, &place, NULL) < 0)
 		return SERVICE_OK;
 	if (pool_space(&place.folder, &size, &space, &why) < 0)
 		return service_codes_vhd(&why, err);

@@ -4,17 +4,25 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 
-enum { SILENT_MS = 10 * 1000, TEXT = sizeof((struct service_check *)0)->text };
+enum {
+	SILENT_MS = 10 * 1000,
+	FRESH_MS = 5 * 1000,
+	AMPLE = 1 << 30, /* bytes; a thousandth of it more or less does not matter */
+	TEXT = sizeof((struct service_check *)0)->text,
+};
 
 struct service_room {
 	const struct pool_set *pools; /* constant */
 	pthread_mutex_t lock; /* guards what follows; never held over a call of the system */
 	bool ok;              /* the default pool */
 	char text[TEXT];      /* of the first pool that is not well; "" = all are */
-	const char *asked;    /* the pool that is asked now, or NULL */
+	uint64_t space[CONFIG_POOLS_MAX + 1]; /* free bytes of each pool; 0: not known */
+	int64_t heard_ms;                     /* when all had answered */
+	const char *asked;                    /* the pool that is asked now, or NULL */
 	int64_t asked_ms;
 };
 
@@ -46,8 +54,8 @@ static void ask(struct service_room *room, const char *name)
 	(void)pthread_mutex_unlock(&room->lock);
 }
 
-/* What is wrong with a pool, "" when nothing is. */
-static void measure(const struct pool_set_item *item, char ret_text[TEXT])
+/* The free bytes of a pool, and what is wrong with it, "" when nothing is. */
+static uint64_t measure(const struct pool_set_item *item, char ret_text[TEXT])
 {
 	struct vhd_error err = {0};
 	uint64_t size = 0, space = 0;
@@ -57,10 +65,12 @@ static void measure(const struct pool_set_item *item, char ret_text[TEXT])
 		(void)snprintf(ret_text, TEXT, "%.30s: %.120s", item->name, err.text);
 	else if (space < size / 100)
 		(void)snprintf(ret_text, TEXT, "%.30s: less than 1 %% is free", item->name);
+	return space;
 }
 
 void service_room_measure(struct service_room *room)
 {
+	uint64_t space[CONFIG_POOLS_MAX + 1] = {0};
 	char first[TEXT] = "";
 	bool ok = true;
 
@@ -68,7 +78,7 @@ void service_room_measure(struct service_room *room)
 		char text[TEXT];
 
 		ask(room, room->pools->items[i].name);
-		measure(&room->pools->items[i], text);
+		space[i] = measure(&room->pools->items[i], text);
 		ok &= i > 0 || !*text;
 		if (!*first)
 			(void)snprintf(first, sizeof first, "%s", text);
@@ -77,7 +87,23 @@ void service_room_measure(struct service_room *room)
 	room->ok = ok;
 	(void)snprintf(room->text, sizeof room->text, "%s", first);
 	room->asked = NULL;
+	memcpy(room->space, space, sizeof space);
+	room->heard_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&room->lock);
+}
+
+bool service_room_ample(struct service_room *room, const char *pool, uint64_t len)
+{
+	int64_t since = clock_monotonic_ms() - FRESH_MS;
+	bool ample = false;
+
+	if (len > AMPLE / 1024)
+		return false;
+	(void)pthread_mutex_lock(&room->lock);
+	for (size_t i = 0; !ample && room->heard_ms > since && i < room->pools->n; i++)
+		ample = room->space[i] >= AMPLE && strcmp(room->pools->items[i].name, pool) == 0;
+	(void)pthread_mutex_unlock(&room->lock);
+	return ample;
 }
 
 void service_room_check(struct service_room *room, struct service_check *ret_check)

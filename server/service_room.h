@@ -20,4 +20,8 @@ void service_room_measure(struct service_room *room);
  */
 void service_room_check(struct service_room *room, struct service_check *ret_check);
 
+/* Is there so much room in the pool that a body of `len` bytes needs not be asked about? Never
+ * blocks; no, when it is not known. */
+bool service_room_ample(struct service_room *room, const char *pool, uint64_t len);
+
 #endif

@@ -61,7 +61,7 @@ enum service_code service_data_read(struct service_data *data, void *buf, size_t
 /* Before the body is read: is there room, may it be written? SERVICE_UNKNOWN_LENGTH: as much as
  * comes. */
 enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
-				       struct service_error *err);
+				       unsigned flags, struct service_error *err);
 /* Inside the disk, by api/. Accepted, not durable. */
 enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
 				     uint64_t off, struct service_error *err);

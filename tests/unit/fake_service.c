@@ -485,11 +485,11 @@ enum service_code service_data_read(struct service_data *data, void *buf, size_t
 }
 
 enum service_code service_data_reserve(struct service_data *data, uint64_t off, uint64_t len,
-				       struct service_error *err)
+				       unsigned flags, struct service_error *err)
 {
 	(void)off;
 	(void)len;
-	return busy(data->service, 0, err);
+	return busy(data->service, flags, err);
 }
 
 uint64_t service_data_upload_begin(struct service_data *data, const char *request, uint64_t offset,

@@ -126,12 +126,43 @@ static void a_file_system_that_is_silent_is_not_ready(void **state)
 	expect(true, "");
 }
 
+static void ample(const char *pool, uint64_t len, bool want)
+{
+	int before = asked;
+
+	assert_int_equal(service_room_ample(room, pool, len), want);
+	assert_int_equal(asked, before);
+}
+
+static void small_bodies_are_not_asked_about_while_there_is_a_gigabyte(void **state)
+{
+	(void)state;
+	answers[0].space = 1 << 30;
+	answers[1].space = (1 << 30) - 1;
+	ample("default", 1, false); /* not measured yet */
+	service_room_measure(room);
+	ample("default", 1 << 20, true);
+	ample("default", (1 << 20) + 1, false);
+	ample("fast", 1, false);
+	ample("", 1, false); /* adopted: in no pool */
+	now_ms += 4999;
+	ample("default", 1, true);
+	now_ms += 1; /* a file system is silent: what was heard is old */
+	ample("default", 1, false);
+	answers[0].why = "Stale file handle";
+	service_room_measure(room);
+	ample("default", 1, false);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tells_what_was_measured, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_pool_is_told_of_and_stops_nothing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			small_bodies_are_not_asked_about_while_there_is_a_gigabyte, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_file_system_that_is_silent_is_not_ready, setup,
 						teardown),
 	};
