@@ -53,7 +53,7 @@ check '[.items[].name] == ["base"]'
 expect 200 '/v1/images?since=2099-01-01T00:00:00.000Z'
 check '.items == []'
 expect 200 /v1/images/leaf
-until now=$(date -u +%FT%TZ) && [ "$now" \> "$(jq -r .updated_at "$body")" ]; do sleep 0.1; done
+until now=$(date -u +%FT%TZ) && [ "${now%Z}" \> "$(jq -r '.updated_at[:19]' "$body")" ]; do sleep 0.1; done
 expect 200 "/v1/images?since=$now"
 check '.items == []'
 expect 200 /v1/images/leaf -X PATCH -d description=touched
