@@ -224,10 +224,24 @@ static int check(struct catalog *catalog, struct catalog_error *err)
 				(int)strcspn(why, "\n"), why);
 }
 
-int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
+/* SQLite is content with a file that it may only read. */
+static int open_file(struct catalog *catalog, const char *path, struct catalog_error *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 		    SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOFOLLOW;
+
+	if (sqlite3_open_v2(path, &catalog->db, flags, catalog_vfs()) != SQLITE_OK)
+		return catalog_sql_error(catalog, path, err);
+	if (sqlite3_db_readonly(catalog->db, "main") != 0)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"%.160s cannot be opened for writing: look at its owner, "
+					"its mode and the quota",
+					path);
+	return 0;
+}
+
+int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
+{
 	char text[128];
 	int r;
 
@@ -235,9 +249,9 @@ int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
 					"%.120s: a rebuild of it cannot be undone: %s", path,
 					strerror_r(errno, text, sizeof text));
-	if (sqlite3_open_v2(path, &catalog->db, flags, catalog_vfs()) != SQLITE_OK)
-		return catalog_sql_error(catalog, path, err);
-	r = set_pragmas(catalog, err);
+	r = open_file(catalog, path, err);
+	if (r == 0)
+		r = set_pragmas(catalog, err);
 	if (r == 0)
 		r = check(catalog, err);
 	if (r == 0)

@@ -2,10 +2,14 @@
  * and a backup of them is kept. */
 #include "catalog.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -17,6 +21,24 @@
 #ifndef CATALOGS
 #error "CATALOGS is the folder of tests/data/catalog"
 #endif
+
+static const char *no_write; /* a file that cannot be opened for writing */
+
+/* In the place of the C library's, for SQLite. */
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	if (no_write && strcmp(path, no_write) == 0 && (flags & O_ACCMODE) != O_RDONLY) {
+		errno = EDQUOT;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
 
 static char *read_text(const char *name)
 {
@@ -247,6 +269,26 @@ static void refuses_a_version_below_zero(void **state)
 	pool_world_free(world);
 }
 
+/* Root may write everywhere, so this takes a file that nobody may write. */
+static void refuses_a_catalog_that_can_only_be_read(void **state)
+{
+	struct pool_world *world = world_of("schema-1.sql");
+	char want[POOL_BACKUP_PATH + 100];
+
+	(void)state;
+	no_write = world->path;
+	assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err),
+			 CATALOG_E_FAILED);
+	no_write = NULL;
+	(void)snprintf(want, sizeof want,
+		       "%s cannot be opened for writing: look at its owner, its mode and the quota",
+		       world->path);
+	assert_string_equal(world->err.text, want);
+	pool_world_open(world);
+	expect_content(world, &fixtures[0]);
+	pool_world_free(world);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -256,6 +298,7 @@ int main(void)
 		cmocka_unit_test(keeps_what_belongs_to_the_table),
 		cmocka_unit_test(names_the_backup_of_a_newer_one),
 		cmocka_unit_test(refuses_a_version_below_zero),
+		cmocka_unit_test(refuses_a_catalog_that_can_only_be_read),
 	};
 
 	return cmocka_run_group_tests_name("server/migrate", tests, NULL, NULL);
