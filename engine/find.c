@@ -352,7 +352,7 @@ static int tell_file(int *fd, const char *name, struct vhd_file *ret_file, struc
 
 	if (r == 0 && fstat(*fd, &st) < 0)
 		r = vhd_fail_sys(err, -errno, "look at the file");
-	if (r < 0)
+	if (r != 0)
 		return vhd_wrap(err, r, "%s", name);
 	memcpy(ret_file->name, name, strlen(name) + 1);
 	ret_file->device = st.st_dev;

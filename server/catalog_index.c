@@ -125,6 +125,20 @@ static bool copy_text(const char *text, char **ret_copy)
 	return *ret_copy || !text;
 }
 
+static bool copy_labels(const struct catalog_image *image, struct catalog_image *copy)
+{
+	copy->labels = NULL;
+	copy->n_labels = 0;
+	if (image->n_labels == 0)
+		return true;
+	copy->labels = calloc(image->n_labels, sizeof *copy->labels);
+	if (!copy->labels)
+		return false;
+	memcpy(copy->labels, image->labels, image->n_labels * sizeof *copy->labels);
+	copy->n_labels = image->n_labels;
+	return true;
+}
+
 /* A copy of what the image owns. */
 static int copy_image(const struct catalog_image *image, struct catalog_image *ret_image)
 {
@@ -133,19 +147,11 @@ static int copy_image(const struct catalog_image *image, struct catalog_image *r
 
 	all = copy_text(image->root, &copy.root) && all;
 	all = copy_text(image->path, &copy.path) && all;
-	copy.n_labels = 0;
-	copy.labels = NULL;
-	if (all && image->n_labels) {
-		copy.labels = calloc(image->n_labels, sizeof *copy.labels);
-		all = copy.labels != NULL;
-	}
+	all = copy_labels(image, &copy) && all;
 	if (!all) {
 		catalog_image_fini(&copy);
 		return CATALOG_E_NOMEM;
 	}
-	if (image->n_labels)
-		memcpy(copy.labels, image->labels, image->n_labels * sizeof *copy.labels);
-	copy.n_labels = image->n_labels;
 	*ret_image = copy;
 	return 0;
 }

@@ -44,6 +44,7 @@ int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_erro
 int place_remove(const struct place *place, struct vhd_error *err);
 
 /* Which root or pool a file lies below: `path` is absolute and without links. False: none. */
-bool place_below(const struct pool_set *pools, const char *path, struct catalog_place *ret_place);
+bool place_below(const struct pool_set *pools, const char *path, struct catalog_place *ret_place)
+	__attribute__((nonnull));
 
 #endif
