@@ -29,6 +29,8 @@ static struct rebuild_file *parent_of(const struct rebuild *rebuild,
 static int climb(const struct rebuild *rebuild, const struct rebuild_file *file, int *ret_steps,
 		 const char **ret_why)
 {
+	const struct rebuild_file *parent;
+
 	for (*ret_steps = 0; *ret_steps < DEPTH_MAX; ++*ret_steps) {
 		if (file->level >= 0)
 			return file->level;
@@ -36,9 +38,10 @@ static int climb(const struct rebuild *rebuild, const struct rebuild_file *file,
 			*ret_why = "one of its ancestors was left out";
 		if (file->level == REBUILD_LEFT_OUT)
 			return REBUILD_LEFT_OUT;
-		if (ids_is_zero(file->row.parent_id) || file->row.parent_missing)
+		parent = parent_of(rebuild, file);
+		if (!parent)
 			return 0;
-		file = parent_of(rebuild, file);
+		file = parent;
 	}
 	*ret_why = "its ancestors come back to it, or are more than 1024";
 	return REBUILD_LEFT_OUT;
