@@ -155,11 +155,11 @@ PATHS = [
     ("search path that is relative", "canary.vhd", ["../outside"], "invalid-value"),
 ]
 
-# What may be opened beside the state folder and the root: by the loader, the libraries and the sanitizer.
+# What may be opened beside the state folder and the root: by the loader, the libraries, the sanitizer and gcov.
 ALLOWED = re.compile(
     r"((/usr)?/lib(32|64)?/|/usr/share/zoneinfo/|/sys/devices/system/cpu)|(/etc/ld\.so\.(cache|preload)|/etc/localtime"
     r"|/etc/gnutls/config|/dev/null|/dev/urandom|/proc/sys/vm/overcommit_memory"
-    r"|/proc/(self|\d+)/(maps|cmdline|task|environ))$"
+    r"|/proc/(self|\d+)/(maps|cmdline|task|environ))$|.*/CMakeFiles/.*\.gcda$"
 )
 OPEN = re.compile(r"(open|openat|openat2|creat)\((.*)\) = (\d+<(.*)>|-1 E.*)$")
 CHANGE = re.compile(
