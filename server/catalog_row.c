@@ -289,6 +289,9 @@ static int load_row(struct catalog *catalog, sqlite3_stmt *stmt, struct catalog_
 	if (r == 0 && !is_sound(&image))
 		return catalog_sql_fail(err, CATALOG_E_DAMAGED,
 					"catalog: damaged: a row that is no image");
+	if (r == 0 && catalog_index_find(&catalog->index, image.id))
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED,
+					"catalog: damaged: two images with one id");
 	if (r == 0)
 		r = get_labels(catalog, &image, err);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #ifndef CATALOG_USE_H
 #define CATALOG_USE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@ const char *catalog_use_path(void);
 void catalog_use_write(const uint8_t *bytes, size_t size);
 
 /* Refused, or started, and then everything asked; what was started must start again and say the
- * same. */
-void catalog_use(void);
+ * same. `forged`: its rows are such as its constraints would forbid, so recovery may leave what is
+ * refused the next time. */
+void catalog_use(bool forged);
 
 #endif

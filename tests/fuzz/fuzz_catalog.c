@@ -7,6 +7,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 256 << 10)
 		return 0;
 	catalog_use_write(data, size);
-	catalog_use();
+	catalog_use(false);
 	return 0;
 }

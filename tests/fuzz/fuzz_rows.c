@@ -198,7 +198,7 @@ static void learn(void)
 	sqlite3 *db;
 
 	catalog_use_write(NULL, 0);
-	catalog_use();
+	catalog_use(true);
 	db = open_db();
 	ask(db, what, tables);
 	ask(db, "SELECT count(*) FROM pragma_table_info('image')", count);
@@ -226,6 +226,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fill(&input, db);
 	execute(db, "COMMIT");
 	(void)sqlite3_close(db);
-	catalog_use();
+	catalog_use(true);
 	return 0;
 }
