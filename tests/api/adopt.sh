@@ -239,7 +239,7 @@ refuses 409 name-exists "an image 'linked' exists" "{\"path\":\"$srv/linked2.vhd
 refuses 501 not-supported 'copy' "{\"path\":\"$srv/linked2.vhd\",\"mode\":\"copy\"}"
 "$VHDTOOL" hold "$srv/linked2.vhd" >"$work/held" < <(sleep 600 & echo $! >"$work/sleeper"; wait) &
 holder=$!
-until grep -q held "$work/held"; do sleep 0.02; done
+wait_until grep -q held "$work/held"
 refuses 409 image-busy 'linked2.vhd: another program has this image open' "{\"path\":\"$srv/linked2.vhd\"}"
 kill "$holder" "$(cat "$work/sleeper")"
 wait "$holder" 2>/dev/null || :
@@ -357,7 +357,7 @@ python3 - "$srv" "$work/swapping" <<-'END' &
 	                   os.path.join(folder, "swap-b.vhd").encode(), 2)
 END
 swapper=$!
-until [ -e "$work/swapping" ]; do sleep 0.02; done
+wait_until test -e "$work/swapping"
 outside=$(id_of "$work/outside/canary.vhd")
 for _ in $(seq 60); do
 	got=$(request /v1/images -d "{\"name\":\"swapped\",\"source\":{\"path\":\"$srv/swap-a.vhd\"}}")

@@ -17,7 +17,7 @@ expect 200 /v1/images/base/data -T "$work/bytes"
 expect 201 /v1/images -d '{"name":"kid","parent":"base","labels":{"env":"prod"},"description":"as it was"}'
 stop_vhdd
 start_vhdd # backs it up
-until ls "$state"/catalog.db.*.bak >/dev/null 2>&1; do sleep 0.05; done
+wait_until compgen -G "$state/catalog.db.*.bak" >/dev/null
 stop_vhdd
 
 same_as_before() { # WHEN
@@ -62,12 +62,14 @@ cp "$work/catalog.db" "$state/catalog.db"
 same_as_before 'the newer one is gone'
 
 # ---- its disk fails in a commit: nobody knows, so the next start finds out
+missing=
 if command -v strace >/dev/null && strace -e trace=none true 2>/dev/null; then
 	start_vhdd
 	strace -f -qq -o "$work/trace" -P "$state/catalog.db" -e trace=fsync,fdatasync \
 		-e inject=fsync,fdatasync:error=EIO -p "$pid" &
 	tracer=$!
-	while grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; do sleep 0.02; done
+	traced() { ! grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; }
+	wait_until traced
 	request /v1/images -d name=unsure -d size=1M >/dev/null 2>&1 || :
 	status=0
 	wait "$pid" || status=$?
@@ -76,6 +78,8 @@ if command -v strace >/dev/null && strace -e trace=none true 2>/dev/null; then
 	wait "$tracer" || :
 	grep -q 'finds out' "$work/log" || fail "the log does not say so"
 	same_as_before 'after a commit that failed'
+else
+	missing="strace may not trace here"
 fi
 
 # ---- its disk is full
@@ -87,7 +91,7 @@ if mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null; then
 	start_vhdd --state-dir "$work/small/state" --config "$work/conf"
 	expect 201 /v1/images -d name=old -d size=8M -d pool=far
 	expect 201 /v1/images -d name=gone -d size=8M -d pool=far
-	until [ -s "$work/small/state/catalog.db.ballast" ]; do sleep 0.05; done
+	wait_until test -s "$work/small/state/catalog.db.ballast"
 	head -c 64M /dev/zero >"$work/small/filler" 2>/dev/null || :
 	n=0
 	while [ "$n" -lt 3000 ] && [ "$(request /v1/images -d "name=n$n" -d size=1M -d pool=far)" = 201 ]; do
@@ -99,8 +103,16 @@ if mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null; then
 	expect 200 /v1/images/old/data
 	expect 204 /v1/images/gone -X DELETE # what makes room is done
 	rm "$work/small/filler"
-	until [ "$(request /readyz)" = 200 ]; do sleep 0.1; done
+	ready_again() { [ "$(request /readyz)" = 200 ]; }
+	wait_until ready_again
 	expect 200 /v1/images/old/data -T "$work/bytes"
 	[ -s "$work/small/state/catalog.db.ballast" ] || fail "there is no ballast"
+else
+	missing="needs to mount a small file system"
 fi
 finish
+# What was left out must be seen.
+if [ -n "$missing" ]; then
+	echo "skipped: $missing"
+	exit 77
+fi

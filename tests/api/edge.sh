@@ -64,11 +64,11 @@ rm "$work/huge" "$work/large"
 # ---- the end of the daemon: what is under way is finished, idle connections are no obstacle
 python3 "$(dirname "$0")/edge.py" stay "$socket" 30 >"$work/stays" &
 stays=$!
-until grep -qs 'HTTP/1.1 200' "$work/stays"; do sleep 0.02; done
+wait_until grep -qs 'HTTP/1.1 200' "$work/stays"
 random 2000000 "$work/bytes"
 python3 "$(dirname "$0")/edge.py" late "$socket" >"$work/late" &
 late=$!
-until grep -qs ready "$work/late"; do sleep 0.02; done
+wait_until grep -qs ready "$work/late"
 uploads=
 for n in $(seq 12); do
 	curl -sSv --max-time 60 --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \

@@ -67,6 +67,15 @@ stop_vhdd() {
 	pid=
 }
 
+# wait_until COMMAND...: returns when it succeeds; a minute later it is taken for a failure.
+wait_until() {
+	local end=$((SECONDS + 60))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || die "never so: $*"
+		sleep 0.02
+	done
+}
+
 die() {
 	echo "FAILED: $*"
 	exit 1
