@@ -259,9 +259,11 @@ static int share(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 		 struct vhd **ret_disk, struct vhd_error *err)
 {
 	/* Not by its footers: they move while another handle writes. */
-	struct image *image = image_find_file(engine, io);
-	int r;
+	struct image *image = NULL;
+	int r = image_find_file(engine, io, &image, err);
 
+	if (r < 0)
+		return r;
 	if (!image)
 		return refuse_twin(engine, io, flags, err);
 	if (flags & VHD_WRITE && !image->writer)
@@ -335,12 +337,14 @@ static int check_flags(unsigned flags, struct vhd_error *err)
  * may have it. */
 static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_error *err)
 {
-	bool open;
+	struct image *open = NULL;
 	int r;
 
 	pthread_mutex_lock(&engine->lock);
-	open = image_find_file(engine, io) != NULL;
+	r = image_find_file(engine, io, &open, err);
 	pthread_mutex_unlock(&engine->lock);
+	if (r < 0)
+		return r;
 	if (open)
 		return vhd_fail(err, VHD_E_BUSY,
 				"the image is open: close it before it is recovered");

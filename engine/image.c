@@ -311,42 +311,61 @@ struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE
 	return node ? *(struct image **)node : NULL;
 }
 
-struct file_search {
-	const struct vhd_io *io;
-	struct image *found;
-};
-
-static void compare_file(const void *node, VISIT visit, void *ctx)
+static int by_file(const void *a, const void *b)
 {
-	struct file_search *search = ctx;
-	struct image *image = *(struct image *const *)node;
-
-	if ((visit == postorder || visit == leaf) && !search->found &&
-	    io_same(&image->io, search->io))
-		search->found = image;
+	return io_identity_compare(&((const struct image *)a)->file,
+				   &((const struct image *)b)->file);
 }
 
-struct image *image_find_file(struct vhd_engine *engine, const struct vhd_io *io)
+int image_find_file(struct vhd_engine *engine, const struct vhd_io *io, struct image **ret_image,
+		    struct vhd_error *err)
 {
-	struct file_search search = {.io = io};
+	struct image key;
+	void *node;
+	int r = io_identity(io, &key.file, err);
 
-	twalk_r(engine->table, compare_file, &search);
-	return search.found;
+	if (r < 0)
+		return r;
+	node = tfind(&key, &engine->files, by_file);
+	*ret_image = node ? *(struct image **)node : NULL;
+	return 0;
 }
 
-int image_register(struct image *image, struct vhd_error *err)
+/* Fails when another image compares as the same. */
+static int insert(struct image *image, void **tree, int (*compare)(const void *, const void *),
+		  const char *what, struct vhd_error *err)
 {
-	void *node = tsearch(image, &image->engine->table, by_id);
+	struct image **node = tsearch(image, tree, compare);
 	char id[ID_TEXT];
 
 	if (!node)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for an open image");
-	image_id_text(image->info.id, id);
-	if (*(struct image **)node != image)
-		return vhd_fail(err, VHD_E_EXISTS, "another file with the unique id %s is open",
-				id);
-	image->shared = true;
+	image_id_text((*node)->info.id, id);
+	if (*node != image)
+		return vhd_fail(err, VHD_E_EXISTS, "%s with the unique id %s is open", what, id);
 	return 0;
+}
+
+int image_register(struct image *image, struct vhd_error *err)
+{
+	struct vhd_engine *engine = image->engine;
+	int r = io_identity(&image->io, &image->file, err);
+
+	if (r == 0)
+		r = insert(image, &engine->table, by_id, "another file", err);
+	if (r < 0)
+		return r;
+	r = insert(image, &engine->files, by_file, "the same file", err);
+	if (r < 0)
+		tdelete(image, &engine->table, by_id);
+	image->shared = r == 0;
+	return r;
+}
+
+static void unregister(struct image *image)
+{
+	tdelete(image, &image->engine->table, by_id);
+	tdelete(image, &image->engine->files, by_file);
 }
 
 void image_unref(struct image *image)
@@ -355,7 +374,7 @@ void image_unref(struct image *image)
 		struct image *parent = image->parent;
 
 		if (image->shared)
-			tdelete(image, &image->engine->table, by_id);
+			unregister(image);
 		if (parent)
 			parent->children--;
 		image_free(image);

@@ -21,6 +21,7 @@ struct vhd_engine {
 	struct cache tables;  /* pages of block tables: the smaller part of the budget */
 	uint32_t depth_max;
 	void *table; /* tsearch tree of struct image by id */
+	void *files; /* the same by file */
 };
 
 struct bat_page;
@@ -31,6 +32,7 @@ struct image {
 	struct cache_owner meta; /* its lock guards bat, bat_changes and index */
 	struct vhd_engine *engine;
 	struct vhd_io io;
+	struct io_identity file; /* behind it, once the image is in the engine's tables */
 	struct vhd_info info;
 	struct footer footer; /* two fields and the checksum: by writer->lock, if there is one */
 	uint8_t footer_raw[FOOTER_SIZE]; /* what every copy of it must be; by writer->gate */
@@ -39,7 +41,7 @@ struct image {
 	struct image **levels; /* itself, its parent, ...: info.depth of them; NULL before its first
 				  handle */
 	bool lone;             /* differencing, but the parent is not there */
-	bool shared;           /* in the engine's table */
+	bool shared;           /* in the engine's tables */
 	unsigned refs;         /* handles and children; engine->lock */
 	unsigned children;     /* open children; engine->lock */
 
@@ -86,8 +88,9 @@ void image_freep(struct image **image);
 
 /* With engine->lock held. */
 struct image *image_find(struct vhd_engine *engine, const uint8_t id[VHD_ID_SIZE]);
-struct image *image_find_file(struct vhd_engine *engine,
-			      const struct vhd_io *io); /* the same file */
+/* The image whose file it is; *ret_image NULL = none. */
+int image_find_file(struct vhd_engine *engine, const struct vhd_io *io, struct image **ret_image,
+		    struct vhd_error *err);
 int image_register(struct image *image, struct vhd_error *err);
 void image_unref(struct image *image); /* also its ancestors when it was the last */
 /* Takes engine->lock itself; VHD_E_BUSY while there are open children. */

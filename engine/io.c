@@ -133,14 +133,23 @@ int io_lock(const struct vhd_io *io, enum vhd_lock mode, struct vhd_error *err)
 	return r < 0 ? vhd_fail_sys(err, r, "lock") : 0;
 }
 
-bool io_same(const struct vhd_io *a, const struct vhd_io *b)
+int io_identity(const struct vhd_io *io, struct io_identity *ret_identity, struct vhd_error *err)
 {
-	uint64_t ia[2], ib[2];
+	int r = 0;
 
-	if (a->ops != b->ops || !a->ops->identity)
-		return a->store == b->store;
-	return a->ops->identity(a->store, ia) == 0 && b->ops->identity(b->store, ib) == 0 &&
-	       ia[0] == ib[0] && ia[1] == ib[1];
+	*ret_identity = (struct io_identity){.ops = io->ops, .id = {(uintptr_t)io->store}};
+	if (io->ops->identity)
+		r = io->ops->identity(io->store, ret_identity->id);
+	return r < 0 ? vhd_fail_sys(err, r, "ask which file it is") : 0;
+}
+
+int io_identity_compare(const struct io_identity *a, const struct io_identity *b)
+{
+	if (a->ops != b->ops)
+		return (uintptr_t)a->ops < (uintptr_t)b->ops ? -1 : 1;
+	if (a->id[0] != b->id[0])
+		return a->id[0] < b->id[0] ? -1 : 1;
+	return a->id[1] < b->id[1] ? -1 : a->id[1] > b->id[1];
 }
 
 void vhd_io_close(struct vhd_io *io)

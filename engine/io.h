@@ -26,6 +26,13 @@ int io_flush(const struct vhd_io *io, struct vhd_error *err);
 /* What is read from now on is what the device holds. */
 int io_reread(const struct vhd_io *io, struct vhd_error *err);
 int io_lock(const struct vhd_io *io, enum vhd_lock mode, struct vhd_error *err);
-bool io_same(const struct vhd_io *a, const struct vhd_io *b);
+
+/* Which file is behind a store, while it is open. */
+struct io_identity {
+	const struct vhd_io_ops *ops;
+	uint64_t id[2];
+};
+int io_identity(const struct vhd_io *io, struct io_identity *ret_identity, struct vhd_error *err);
+int io_identity_compare(const struct io_identity *a, const struct io_identity *b);
 
 #endif
