@@ -85,19 +85,6 @@ static bool set_place(const struct adoption *adoption, const struct adopt_file *
 	return row->root && row->path;
 }
 
-static void make_up_name(struct service *service, struct catalog_image *row)
-{
-	char id[IDS_TEXT];
-	uint8_t other[IDS_SIZE];
-
-	(void)snprintf(row->name, sizeof row->name, "img-%02x%02x%02x%02x", row->id[0], row->id[1],
-		       row->id[2], row->id[3]);
-	if (catalog_id_of(service->catalog, row->name, other, NULL) < 0)
-		return;
-	ids_format(row->id, id);
-	(void)snprintf(row->name, sizeof row->name, "img-%s", id);
-}
-
 /* What the request says of the leaf. */
 static bool set_texts(const struct service_adopt *spec, struct catalog_image *row)
 {
@@ -163,7 +150,7 @@ static enum service_code fill_row(struct adoption *adoption, size_t i, struct ca
 	row->sealed = i > 0;
 	row->seal = file->seal;
 	service_create_facts(file->disk, &row->vhd);
-	make_up_name(adoption->service, row);
+	service_make_up_name(adoption->service, row);
 	if (i == 0)
 		all = set_texts(adoption->spec, row);
 	if (!set_place(adoption, file, row) || !all)

@@ -112,6 +112,17 @@ static enum service_code plan_parent(struct creation *creation, struct service_e
 	return code;
 }
 
+void service_make_up_name(struct service *service, struct catalog_image *row)
+{
+	uint8_t other[IDS_SIZE];
+	char id[IDS_TEXT];
+
+	ids_format(row->id, id);
+	(void)snprintf(row->name, sizeof row->name, "img-%.8s", id);
+	if (catalog_id_of(service->catalog, row->name, other, NULL) == 0)
+		(void)snprintf(row->name, sizeof row->name, "img-%s", id);
+}
+
 static enum service_code plan(struct creation *creation, struct service_error *err)
 {
 	const struct service_create *spec = creation->spec;
@@ -130,8 +141,7 @@ static enum service_code plan(struct creation *creation, struct service_error *e
 	if (spec->name)
 		(void)snprintf(row->name, sizeof row->name, "%s", spec->name);
 	else
-		(void)snprintf(row->name, sizeof row->name, "img-%02x%02x%02x%02x", row->id[0],
-			       row->id[1], row->id[2], row->id[3]);
+		service_make_up_name(creation->service, row);
 	row->kind = kind_of(spec->kind);
 	/* An image of this name or id may have been here before: no version of it is told again. */
 	row->generation = row->version = (uint64_t)clock_wall_ms();

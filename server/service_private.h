@@ -74,5 +74,7 @@ enum service_code service_orphan_refuse(struct service *service, const uint8_t i
 					struct service_error *err);
 /* service_create.c */
 void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd);
+/* For one that nobody named: eight digits of its id, or all when another image has those. */
+void service_make_up_name(struct service *service, struct catalog_image *row);
 
 #endif

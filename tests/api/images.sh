@@ -21,6 +21,12 @@ check '.kind == "fixed" and .block_size == null and .usage.file == 1049088'
 expect 201 /v1/images -d '{"size":"1M"}'
 check '.name | test("^img-[0-9a-f]{8}$")'
 anonymous=$(jq -r .name "$body")
+# Among many images the eight digits are taken now and then.
+expect 201 /v1/images -d size=1M -d name=img-0badcafe
+expect 201 /v1/images -d size=1M -d uuid=0badcafe-c82a-447a-a7fd-f7f379195e80
+check '.name == "img-0badcafe-c82a-447a-a7fd-f7f379195e80"'
+expect 204 /v1/images/img-0badcafe -X DELETE
+expect 204 /v1/images/0badcafe-c82a-447a-a7fd-f7f379195e80 -X DELETE
 
 uuid=89a62601-c82a-447a-a7fd-f7f379195e80
 expect 201 /v1/images -d "{\"name\":\"leaf\",\"parent\":\"base\",\"uuid\":\"$uuid\",\"saved_state\":true,
