@@ -179,32 +179,36 @@ int vhd_extents(struct vhd *disk, uint64_t start, uint64_t length, unsigned flag
 
 enum { BITS_CHUNK = 512 };
 
-static int bitmap_full(struct image *image, const struct vhd_step *step, unsigned flags,
-		       bool *ret_full, struct vhd_error *err)
+/* Reads the bitmap once: whether the bit of step->sector_in_block is set, and whether all are. */
+static int trace_bits(struct image *image, struct vhd_step *step, unsigned flags, bool *ret_set,
+		      struct vhd_error *err)
 {
-	uint32_t len = image->block_sectors / 8;
+	uint32_t len = image->block_sectors / 8, byte = step->sector_in_block / 8;
 
-	*ret_full = false;
-	for (uint32_t off = 0; off < len; off += BITS_CHUNK) {
+	step->bitmap_full = true;
+	for (uint32_t off = 0; off < len && (step->bitmap_full || off <= byte); off += BITS_CHUNK) {
 		uint8_t bits[BITS_CHUNK];
 		uint32_t n = len - off < BITS_CHUNK ? len - off : BITS_CHUNK;
-		int r = block_bits(image, &(struct bits_at){step->block, step->bat_sector, off, n},
-				   flags, bits, err);
+		struct bits_at at = {step->block, step->bat_sector, off, n};
+		int r;
 
+		if (!step->bitmap_full && off + n <= byte)
+			continue;
+		r = block_bits(image, &at, flags, bits, err);
 		if (r < 0)
 			return r;
-		for (uint32_t i = 0; i < n; i++)
-			if (bits[i] != 0xff)
-				return 0;
+		for (uint32_t i = 0; i < n && step->bitmap_full; i++)
+			step->bitmap_full = bits[i] == 0xff;
+		if (byte - off < n)
+			*ret_set = bits[byte - off] & 0x80 >> step->sector_in_block % 8;
 	}
-	*ret_full = true;
 	return 0;
 }
 
 static int trace_block(struct image *image, uint64_t sector, unsigned flags, struct vhd_step *step,
 		       struct vhd_error *err)
 {
-	uint8_t byte;
+	bool set = false;
 	int r;
 
 	step->block = (uint32_t)(sector / image->block_sectors);
@@ -214,16 +218,11 @@ static int trace_block(struct image *image, uint64_t sector, unsigned flags, str
 	r = block_lookup(image, step->block, flags, &step->bat_sector, err);
 	if (r < 0 || step->bat_sector == 0)
 		return r;
-	r = block_bits(
-		image,
-		&(struct bits_at){step->block, step->bat_sector, step->sector_in_block / 8, 1},
-		flags, &byte, err);
-	if (r == 0)
-		r = bitmap_full(image, step, flags, &step->bitmap_full, err);
+	r = trace_bits(image, step, flags, &set, err);
 	if (r < 0)
 		return r;
-	step->kind = byte & 0x80 >> step->sector_in_block % 8 ? VHD_STEP_SET : VHD_STEP_CLEAR;
-	if (step->kind == VHD_STEP_SET)
+	step->kind = set ? VHD_STEP_SET : VHD_STEP_CLEAR;
+	if (set)
 		step->physical_sector =
 			image_data_sector(image, step->bat_sector) + step->sector_in_block;
 	return 0;
