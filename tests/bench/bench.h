@@ -23,8 +23,6 @@ extern uint64_t bench_size; /* of the sequential jobs */
 double bench_now(void); /* seconds */
 double bench_median(const struct job *job);
 void bench_must(int r, const struct vhd_error *err);
-/* Takes pages from the host now, so that no job pays for it. */
-void bench_warm(uint64_t size);
 
 /* A file below the folder, created empty. */
 const char *bench_path(const char *name);

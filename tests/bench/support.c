@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,18 +39,6 @@ void bench_must(int r, const struct vhd_error *err)
 		return;
 	(void)fprintf(stderr, "bench: %s\n", err->text);
 	exit(1);
-}
-
-void bench_warm(uint64_t size)
-{
-	uint8_t *memory =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return;
-	for (uint64_t at = 0; at < size; at += 4096)
-		((volatile uint8_t *)memory)[at] = 1;
-	(void)munmap(memory, size);
 }
 
 const char *bench_path(const char *name)
@@ -150,12 +137,12 @@ static const char *level_name(const char *prefix, unsigned level)
 	return name;
 }
 
+static uint8_t data[PIECE];
+
 static void fill_base(struct vhd *disk, uint64_t size)
 {
-	static uint8_t data[PIECE];
 	struct vhd_error err;
 
-	memset(data, 0xB5, sizeof data);
 	for (uint64_t off = 0; off < size; off += PIECE)
 		bench_must(vhd_write(disk, data, PIECE, off, NULL, &err), &err);
 }
@@ -166,6 +153,7 @@ void bench_make_chain(const char *prefix, unsigned depth, uint64_t size)
 	struct vhd *parent = NULL;
 	struct rng rng = {depth};
 
+	memset(data, 0xB5, sizeof data);
 	for (unsigned level = 0; level < depth; level++) {
 		struct vhd_io io = bench_io(level_name(prefix, level), true);
 		struct vhd_create_args args;
@@ -181,8 +169,9 @@ void bench_make_chain(const char *prefix, unsigned depth, uint64_t size)
 		if (level == 0)
 			fill_base(disk, size);
 		for (int i = 0; i < CHAIN_WRITES && level > 0; i++)
-			bench_must(vhd_write(disk, &rng, 8, bench_offset(&rng, size), NULL, &err),
-				   &err);
+			bench_must(
+				vhd_write(disk, data, 4096, bench_offset(&rng, size), NULL, &err),
+				&err);
 		bench_must(vhd_flush(disk, 0, &err), &err);
 	}
 	vhd_close(parent);
