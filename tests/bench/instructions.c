@@ -1,0 +1,138 @@
+/* instructions.c - one hot path of the engine, to be counted by callgrind: its figures do not
+ * depend on the machine's mood. ./instructions says how.
+ *
+ * instructions FOLDER PATH
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define DISK_SIZE  (64ULL << 20)
+#define BLOCK_SIZE (2ULL << 20)
+
+const char *bench_folder;
+uint64_t bench_size = DISK_SIZE;
+
+enum { OPS = 1000, DEPTH = 100, NEW_BLOCKS = DISK_SIZE / BLOCK_SIZE };
+
+static uint8_t piece[4096];
+
+static void read_at_random(struct vhd *disk)
+{
+	struct rng rng = {1};
+	struct vhd_error err;
+
+	for (int i = 0; i < OPS; i++)
+		bench_must(
+			vhd_read(disk, piece, sizeof piece, bench_offset(&rng, DISK_SIZE), 0, &err),
+			&err);
+}
+
+static void locate_at_random(struct vhd *disk)
+{
+	struct rng rng = {2};
+	struct vhd_error err;
+	struct vhd_run run;
+
+	for (int i = 0; i < OPS; i++)
+		bench_must(vhd_get_sector_location(disk, rng_below(&rng, DISK_SIZE / 512), 0, &run,
+						   &err),
+			   &err);
+}
+
+static void overwrite_at_random(struct vhd *disk)
+{
+	struct rng rng = {3};
+	struct vhd_error err;
+
+	for (int i = 0; i < OPS; i++)
+		bench_must(vhd_write(disk, piece, sizeof piece, bench_offset(&rng, DISK_SIZE), NULL,
+				     &err),
+			   &err);
+}
+
+static void write_new_blocks(struct vhd *disk)
+{
+	struct vhd_error err;
+
+	for (uint64_t off = 0; off < DISK_SIZE; off += BLOCK_SIZE)
+		bench_must(vhd_write(disk, piece, sizeof piece, off, NULL, &err), &err);
+}
+
+static struct vhd *a_chain(struct vhd_engine *engine, unsigned depth)
+{
+	bench_make_chain("chain", depth, DISK_SIZE);
+	return bench_open_chain(engine, "chain", depth);
+}
+
+static struct vhd *one(struct vhd_engine *engine)
+{
+	return a_chain(engine, 1);
+}
+
+static struct vhd *deep(struct vhd_engine *engine)
+{
+	return a_chain(engine, DEPTH);
+}
+
+static struct vhd *empty(struct vhd_engine *engine)
+{
+	return bench_create(engine, "disk.vhd", DISK_SIZE);
+}
+
+static struct vhd *full(struct vhd_engine *engine)
+{
+	struct vhd *disk = empty(engine);
+	struct vhd_error err;
+
+	for (uint64_t off = 0; off < DISK_SIZE; off += sizeof piece)
+		bench_must(vhd_write(disk, piece, sizeof piece, off, NULL, &err), &err);
+	return disk;
+}
+
+static const struct path {
+	const char *name;
+	struct vhd *(*make)(struct vhd_engine *engine);
+	void (*run)(struct vhd *disk);
+	int ops;
+	bool warm; /* counted the second time only */
+} paths[] = {
+	{"read", one, read_at_random, OPS, true},
+	{"read-deep", deep, read_at_random, OPS, true},
+	{"locate", one, locate_at_random, OPS, true},
+	{"locate-deep", deep, locate_at_random, OPS, true},
+	{"overwrite", full, overwrite_at_random, OPS, true},
+	{"new-block", empty, write_new_blocks, NEW_BLOCKS, false},
+};
+
+/* What is counted: callgrind is told this name. */
+__attribute__((noinline)) void counted(const struct path *path, struct vhd *disk);
+void counted(const struct path *path, struct vhd *disk)
+{
+	path->run(disk);
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < sizeof paths / sizeof paths[0]; i++) {
+		struct vhd_engine *engine;
+		struct vhd *disk;
+
+		if (strcmp(paths[i].name, argv[2]) != 0)
+			continue;
+		bench_folder = argv[1];
+		engine = bench_engine(0);
+		disk = paths[i].make(engine);
+		if (paths[i].warm)
+			paths[i].run(disk);
+		counted(&paths[i], disk);
+		vhd_close(disk);
+		vhd_engine_free(engine);
+		printf("%d\n", paths[i].ops);
+		return 0;
+	}
+	(void)fprintf(stderr, "usage: instructions FOLDER PATH\n");
+	return 2;
+}
