@@ -78,8 +78,7 @@ static void parse_source(struct fields *fields, struct adoption *adoption)
 	unsigned check = 0;
 	bool write = true;
 
-	if (fields_get(fields, "image"))
-		fields_error(fields, "image", CODE_NOT_SUPPORTED, "is not supported yet");
+	fields_later(fields, "image");
 	fields_text(fields, "path", PATH_MAX_BYTES, &spec->path);
 	if ((!spec->path || !*spec->path) && !json_object_get(fields->object, "image"))
 		fields_error(fields, "path", CODE_INVALID_VALUE, "is required");
@@ -139,7 +138,6 @@ enum api_step adopt_file(struct api_call *call)
 {
 	CLEANUP(adoption_fini) struct adoption adoption = {.labels = NULL};
 	struct service_adopted adopted = {.n_warnings = 0};
-	const struct service_image *leaf;
 	enum service_code code;
 	enum api_step step;
 
@@ -150,10 +148,8 @@ enum api_step adopt_file(struct api_call *call)
 		return call_refused(call, code);
 	if (adopted.images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "nothing was adopted");
-	leaf = adopted.images.items;
 	step = call_json(call, 201, adopted_json(&adopted));
-	call_header(call, "Location", "/v1/images/%s", leaf->id);
-	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)leaf->meta_version);
+	image_locate(call, adopted.images.items);
 	service_adopted_fini(&adopted);
 	return step;
 }

@@ -3,6 +3,7 @@
 #include "body.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "query.h"
@@ -86,18 +87,21 @@ static bool set_pair(json_t *body, const struct http_field *pair, struct problem
 	json_t *object = dot ? inner(body, pair->name, (size_t)(dot - pair->name)) : body;
 	const char *key = dot ? dot + 1 : pair->name;
 
+	char pointer[120];
+
 	if (value && object && !json_object_get(object, key) &&
 	    json_object_set(object, key, value) == 0)
 		return true;
-	problem_set(problem, CODE_INVALID_VALUE, "form: '%s' is not UTF-8, or comes twice",
-		    pair->name);
+	(void)snprintf(pointer, sizeof pointer, "/%s", pair->name);
+	problem_field(problem, pointer, CODE_INVALID_VALUE, "%s",
+		      value ? "is there as a value, and with parts" : "is not UTF-8");
 	return false;
 }
 
 static json_t *parse_form(const char *data, size_t len, struct problem *problem)
 {
 	CLEANUP(json_putp) json_t *body = json_object();
-	CLEANUP(query_fini) struct query form = {0};
+	CLEANUP(query_fini) struct query form = {.form = true};
 
 	if (!body)
 		problem_set(problem, CODE_INTERNAL, "no memory");

@@ -14,7 +14,7 @@
 #include "range.h"
 #include "routes.h"
 
-enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10, CALL_HEADER = 512 /* value with NUL */ };
+enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10 };
 
 /* An upload under way. */
 struct call_write {
@@ -72,6 +72,7 @@ struct api_call {
 /* These are what handlers return. */
 enum api_step call_fail(struct api_call *call, enum code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+enum api_step call_no_memory(struct api_call *call);
 /* The daemon answered `code`, and call->err says why. Asks for a worker when it would have blocked.
  */
 enum api_step call_refused(struct api_call *call, enum service_code code);
@@ -92,6 +93,10 @@ bool call_checksum(struct api_call *call, uint64_t offset, uint64_t n);
 /* Adds a header to the response; does nothing after a failure. */
 void call_header(struct api_call *call, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Links to the next page: the same request with `next`, "name=value", in place of the parameters
+ * whose names are in `dropped`, with a blank between. */
+void call_next(struct api_call *call, const char *dropped, const char *next);
 
 /* Of this daemon. */
 const struct api_limits *call_limits(const struct api_call *call);

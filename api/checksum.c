@@ -20,8 +20,7 @@ static const struct {
 };
 enum { MD5 = CHECKSUMS - 1 };
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 static bool refuse(struct problem *problem, const char *header, const char *value, const char *what)
 {
@@ -153,8 +152,7 @@ bool checksum_begin(const struct http_request *request, struct checksum *checksu
 	return true;
 }
 
-/* ---- compute
- * ------------------------------------------------------------------------------------------- */
+/* ---- compute ---- */
 
 void checksum_add(struct checksum *checksum, const void *bytes, size_t len)
 {

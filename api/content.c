@@ -67,8 +67,7 @@ enum service_code content_read(const struct content *content, uint64_t off, void
 	return code;
 }
 
-/* ---- as a stream
- * --------------------------------------------------------------------------------------- */
+/* ---- as a stream ---- */
 
 static enum http_read stream_read(void *ctx, uint64_t off, void *buf, size_t len, bool nowait)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "feature.h"
 #include "fields.h"
 #include "labels.h"
 #include "number.h"
@@ -90,27 +91,6 @@ static void parse_uuid(struct fields *fields, struct draft *draft)
 	    strcmp(draft->uuid, "00000000-0000-0000-0000-000000000000") == 0)
 		fields_error(fields, "uuid", CODE_INVALID_VALUE, "'%.40s' is not a UUID", text);
 	draft->spec.uuid = draft->uuid;
-}
-
-static void parse_feature(struct fields *fields, const json_t *name, struct service_create *spec)
-{
-	if (json_is_string(name) && strcmp(json_string_value(name), "temporary") == 0)
-		spec->temporary = true;
-	else
-		fields_error(fields, "features", CODE_INVALID_VALUE, "there is only \"temporary\"");
-}
-
-static void parse_features(struct fields *fields, struct service_create *spec)
-{
-	json_t *member = fields_get(fields, "features");
-	size_t n = json_array_size(member);
-
-	if (member && json_typeof(member) == JSON_STRING)
-		parse_feature(fields, member, spec);
-	else if (member && json_typeof(member) != JSON_ARRAY)
-		fields_error(fields, "features", CODE_INVALID_VALUE, "must be an array of strings");
-	for (size_t i = 0; i < n; i++)
-		parse_feature(fields, json_array_get(member, i), spec);
 }
 
 static void parse_layout(struct fields *fields, struct service_create *spec)
@@ -206,11 +186,9 @@ static json_t *created_json(const struct service_created *created)
 static enum api_step answer(struct api_call *call, unsigned status,
 			    const struct service_created *created)
 {
-	const struct service_image *image = &created->image;
 	enum api_step step = call_json(call, status, created_json(created));
 
-	call_header(call, "Location", "/v1/images/%s", image->id);
-	call_header(call, "ETag", "\"m%llu\"", (unsigned long long)image->meta_version);
+	image_locate(call, &created->image);
 	return step;
 }
 
@@ -257,7 +235,7 @@ static void parse_common(struct fields *fields, struct draft *draft)
 	parse_name(fields, spec);
 	parse_size(fields, spec);
 	parse_uuid(fields, draft);
-	parse_features(fields, spec);
+	(void)feature_parse(fields, &spec->temporary);
 	parse_layout(fields, spec);
 	parse_origin(fields, spec);
 	parse_pool(fields, spec);
@@ -277,8 +255,7 @@ static bool parse(struct api_call *call, struct draft *draft, bool named)
 		fields_error(&fields, "name", CODE_INVALID_VALUE, "is in the path already");
 	parse_common(&fields, draft);
 	parse_preallocation(&fields, &draft->spec);
-	if (fields_get(&fields, "new_uuid"))
-		fields_error(&fields, "new_uuid", CODE_NOT_SUPPORTED, "is not supported yet");
+	fields_later(&fields, "new_uuid");
 	fields_finish(&fields);
 	return call->problem.code == CODE_NONE;
 }
@@ -294,8 +271,7 @@ enum api_step create_image(struct api_call *call)
 	return create(call, &draft.spec, true);
 }
 
-/* ---- PUT
- * ---------------------------------------------------------------------------------------------- */
+/* ---- PUT ---- */
 
 static bool same_labels(const struct service_create *spec, const struct service_image *image)
 {
@@ -332,6 +308,9 @@ static const char *difference(const json_t *body, const struct service_create *s
 		{"block_size", spec->block_size == image->block_size},
 		{"saved_state", spec->saved_state == image->saved_state},
 		{"features", spec->temporary == image->temporary},
+		{"creator_application",
+		 spec->creator_application[0] == '\0' ||
+			 strcmp(spec->creator_application, image->creator_application) == 0},
 		{"timestamp", spec->vhd_timestamp == image->vhd_timestamp},
 		{"pool", spec->pool && strcmp(spec->pool, image->pool) == 0},
 		{"description", spec->description && strcmp(spec->description, description) == 0},
@@ -350,9 +329,9 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 {
 	const struct service_created created = {.image = *image};
 	const char *field = difference(call->body, spec, image);
-	char etag[32];
+	char etag[IMAGE_ETAG];
 
-	(void)snprintf(etag, sizeof etag, "m%llu", (unsigned long long)image->meta_version);
+	image_etag(image, etag);
 	if (!call_etag(call, etag))
 		return API_REPLY;
 	/* Nobody knows yet whether it comes to an end. */
@@ -360,8 +339,8 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 		return call_fail(call, CODE_IMAGE_BUSY, "'%s' is being created", image->name);
 	if (field)
 		return call_fail(call, CODE_NAME_EXISTS,
-				 "'%s' exists, and its %s is not the one of the request",
-				 image->name, field);
+				 "'%s' exists, but differs from the request in its %s", image->name,
+				 field);
 	return answer(call, 200, &created);
 }
 

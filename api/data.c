@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 unsigned data_flags(const struct api_call *call)
 {
@@ -67,6 +68,17 @@ bool data_inside(struct api_call *call, uint64_t offset, uint64_t length)
 	(void)snprintf(call->problem.content_range, sizeof call->problem.content_range,
 		       "bytes */%" PRIu64, size);
 	return false;
+}
+
+void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t end)
+{
+	int first = (int)strcspn(names, " ");
+	char text[80];
+
+	(void)snprintf(text, sizeof text, "%.*s=%" PRIu64 "&%s=%" PRIu64, first, names, next,
+		       names + first + 1, end - next);
+	if (next < end)
+		call_next(call, names, text);
 }
 
 enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors)

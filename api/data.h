@@ -21,6 +21,9 @@ bool data_inside(struct api_call *call, uint64_t offset, uint64_t length);
 void data_cache(struct api_call *call, const struct service_data_info *info);
 /* Of an answer about content, made by `step`: its ETag, and how long caches may keep it. */
 enum api_step data_tagged(struct api_call *call, enum api_step step, const char *etag);
+/* Links to what is left of a span, [next, end), if there is any. The parameters are the two words
+ * of `names`: where it begins, and how long it is. */
+void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t end);
 /* Answers 416 in sectors. */
 enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors);
 

@@ -14,8 +14,7 @@ static unsigned flags(const struct api_call *call)
 	return call->nowait ? SERVICE_NOWAIT : 0;
 }
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 static unsigned word(struct api_call *call, const char *text, size_t len)
 {
@@ -56,8 +55,7 @@ bool embed_parse(struct api_call *call, unsigned *ret_what)
 	return call->problem.code == CODE_NONE;
 }
 
-/* ---- chain and parent
- * ---------------------------------------------------------------------------------- */
+/* ---- chain and parent ---- */
 
 static enum service_code add_chain(struct api_call *call, unsigned what, json_t *item,
 				   const char *id)
@@ -77,8 +75,7 @@ static enum service_code add_chain(struct api_call *call, unsigned what, json_t 
 	return SERVICE_OK;
 }
 
-/* ---- children
- * ------------------------------------------------------------------------------------------ */
+/* ---- children ---- */
 
 static bool start_children(json_t *items)
 {

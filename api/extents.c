@@ -18,8 +18,7 @@ struct span {
 	bool flags;    /* whose data it is does not matter */
 };
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 /* Is the parameter the second of two words? */
 static bool second(struct api_call *call, const char *name, const char *const words[2])
@@ -30,6 +29,13 @@ static bool second(struct api_call *call, const char *name, const char *const wo
 		problem_parameter(&call->problem, name, CODE_INVALID_VALUE,
 				  "'%.60s' is neither %s nor %s", text, words[0], words[1]);
 	return text && strcmp(text, words[1]) == 0;
+}
+
+static void aligned(struct api_call *call, const char *name, uint64_t value)
+{
+	if (value % 512 != 0)
+		problem_parameter(&call->problem, name, CODE_INVALID_VALUE,
+				  "%" PRIu64 " is not a multiple of 512", value);
 }
 
 static bool parse_span(struct api_call *call, struct span *span)
@@ -43,16 +49,15 @@ static bool parse_span(struct api_call *call, struct span *span)
 	query_limit(&call->query, "limit", call_limits(call)->page, &span->limit, &call->problem);
 	if (span->length == 0)
 		problem_parameter(&call->problem, "length", CODE_INVALID_VALUE, "must not be 0");
-	if (span->start % 512 != 0)
-		problem_parameter(&call->problem, "start", CODE_INVALID_VALUE,
-				  "%" PRIu64 " is not a multiple of 512", span->start);
+	aligned(call, "start", span->start);
+	if (query_get(&call->query, "length"))
+		aligned(call, "length", span->length);
 	span->top_only = second(call, "layers", layers);
 	span->flags = second(call, "detail", details);
 	return call->problem.code == CODE_NONE;
 }
 
-/* ---- merge
- * --------------------------------------------------------------------------------------------- */
+/* ---- merge ---- */
 
 /* May they be one extent? */
 static bool alike(const struct span *span, const struct service_extent *a,
@@ -99,8 +104,7 @@ static void merge(const struct span *span, struct service_extent_list *list)
 	list->n = n;
 }
 
-/* ---- answer
- * -------------------------------------------------------------------------------------------- */
+/* ---- answer ---- */
 
 static void put_extent(struct api_call *call, struct put *put, const struct span *span,
 		       const struct service_extent *extent)
@@ -134,6 +138,7 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
 	uint64_t next = last ? last->start + last->length : span->start;
 	struct put put = {.tree = false};
+	enum api_step step;
 
 	put_open(&put, NULL, '{');
 	put_number(&put, "virtual_size", size);
@@ -149,7 +154,9 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 		put_null(&put, "next_start");
 	put_string(&put, "etag", etag);
 	put_close(&put, '}');
-	return data_tagged(call, call_put(call, 200, &put), etag);
+	step = call_put(call, 200, &put);
+	data_next(call, "start length", next, span->start + span->length);
+	return data_tagged(call, step, etag);
 }
 
 static enum api_step run(struct api_call *call, const struct span *span,
@@ -188,7 +195,7 @@ enum api_step extents_get(struct api_call *call)
 		span.length = size - span.start;
 	extents = malloc((size_t)span.limit * sizeof *extents);
 	if (!extents)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	list = (struct service_extent_list){.extents = extents, .max = (size_t)span.limit};
 	return run(call, &span, &list, state.etag);
 }

@@ -8,6 +8,8 @@
 
 #include "number.h"
 
+enum { POINTER = 80 };
+
 json_t *fields_get(struct fields *fields, const char *name)
 {
 	assert(fields->n_seen < FIELDS_MAX);
@@ -15,13 +17,28 @@ json_t *fields_get(struct fields *fields, const char *name)
 	return json_object_get(fields->object, name);
 }
 
+/* RFC 6901; cut where there is no more room. */
+static void point(const struct fields *fields, const char *name, char ret_pointer[POINTER])
+{
+	size_t len = (size_t)snprintf(ret_pointer, POINTER, "%s/", fields->path);
+
+	for (; *name != '\0' && len + 2 < POINTER; name++) {
+		bool escaped = *name == '~' || *name == '/';
+
+		if (escaped)
+			ret_pointer[len++] = '~';
+		ret_pointer[len++] = (char)(escaped ? '0' + (*name == '/') : *name);
+	}
+	ret_pointer[len] = '\0';
+}
+
 void fields_error(struct fields *fields, const char *name, enum code code, const char *format, ...)
 {
-	char pointer[80];
+	char pointer[POINTER];
 	char detail[200];
 	va_list args;
 
-	(void)snprintf(pointer, sizeof pointer, "%s/%s", fields->path, name);
+	point(fields, name, pointer);
 	va_start(args, format);
 	(void)vsnprintf(detail, sizeof detail, format, args);
 	va_end(args);
@@ -90,6 +107,12 @@ void fields_choice(struct fields *fields, const char *name, const char *const *w
 		(void)snprintf(list + len, sizeof list - len, "%s%s", i > 0 ? ", " : "", words[i]);
 	}
 	fields_error(fields, name, CODE_INVALID_VALUE, "must be one of: %s", list);
+}
+
+void fields_later(struct fields *fields, const char *name)
+{
+	if (fields_get(fields, name))
+		fields_error(fields, name, CODE_NOT_SUPPORTED, "is not supported yet");
 }
 
 static bool seen(const struct fields *fields, const char *name)

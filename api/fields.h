@@ -39,6 +39,9 @@ bool fields_size(struct fields *fields, const char *name, uint64_t *value);
 void fields_choice(struct fields *fields, const char *name, const char *const *words, size_t n,
 		   unsigned *value);
 
+/* A member of a later version: refused when it is there, as it would be ignored. */
+void fields_later(struct fields *fields, const char *name);
+
 /* Members that no getter asked for. */
 void fields_finish(struct fields *fields);
 

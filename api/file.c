@@ -5,12 +5,12 @@
 
 #include "call.h"
 #include "handlers.h"
+#include "number.h"
 #include "out.h"
 #include "scope.h"
 #include "view.h"
 
-/* ---- fields
- * -------------------------------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 /* Text unless JSON is asked for: what is wanted in a script is the value. False: problem set. */
 static bool wants_json(struct api_call *call, bool *ret_json)
@@ -21,7 +21,8 @@ static bool wants_json(struct api_call *call, bool *ret_json)
 	*ret_json = format ? strcmp(format, "json") == 0 : accept && strcasestr(accept, "json");
 	if (!format || *ret_json || strcmp(format, "text") == 0)
 		return true;
-	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE, "must be json or text");
+	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
+			  "'%.60s' is neither json nor text", format);
 	return false;
 }
 
@@ -30,6 +31,7 @@ static enum api_step answer_fields(struct api_call *call, const struct service_f
 {
 	struct out out = out_object();
 	struct buf buf = {0};
+	enum api_step step;
 
 	for (size_t i = 0; i < fields->n; i++) {
 		if (!call->arg[0])
@@ -38,12 +40,15 @@ static enum api_step answer_fields(struct api_call *call, const struct service_f
 		buf_append(&buf, "\n", 1);
 		out_text(&out, fields->items[i].name, fields->items[i].text);
 	}
-	if (!json) {
+	if (json) {
+		buf_fini(&buf);
+		step = call_json(call, 200, out_take(&out));
+	} else {
 		json_decref(out_take(&out));
-		return call_text(call, 200, "text/plain; charset=utf-8", &buf);
+		step = call_text(call, 200, "text/plain; charset=utf-8", &buf);
 	}
-	buf_fini(&buf);
-	return call_json(call, 200, out_take(&out));
+	call_header(call, "Vary", "Accept");
+	return step;
 }
 
 enum api_step file_fields(struct api_call *call)
@@ -59,8 +64,7 @@ enum api_step file_fields(struct api_call *call)
 	return code == SERVICE_OK ? answer_fields(call, &fields, json) : call_refused(call, code);
 }
 
-/* ---- layout
- * -------------------------------------------------------------------------------------------- */
+/* ---- layout ---- */
 
 static json_t *region_json(const struct service_region *region)
 {
@@ -84,6 +88,8 @@ static enum api_step answer_layout(struct api_call *call, const struct view *vie
 	static const char columns[] = "offset length kind index bitmap_length present";
 	struct out items = out_array();
 	struct out rest = out_object();
+	char next[6 + NUMBER_TEXT] = "start=";
+	enum api_step step;
 
 	for (size_t i = 0; i < list->n; i++)
 		out_add(&items, region_json(&list->regions[i]));
@@ -91,7 +97,11 @@ static enum api_step answer_layout(struct api_call *call, const struct view *vie
 		out_number(&rest, "next", start + list->n);
 	else
 		out_json(&rest, "next", json_null());
-	return view_list(call, view, out_take(&items), out_take(&rest), columns);
+	step = view_list(call, view, out_take(&items), out_take(&rest), columns);
+	(void)number_text(start + list->n, next + 6);
+	if (list->more)
+		call_next(call, "start", next);
+	return step;
 }
 
 enum api_step file_layout(struct api_call *call)
@@ -112,7 +122,7 @@ enum api_step file_layout(struct api_call *call)
 		return API_REPLY;
 	regions = malloc((size_t)limit * sizeof *regions);
 	if (!regions)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	list = (struct service_region_list){.regions = regions, .max = (size_t)limit};
 	code = service_image_layout(call->api->service, call->ref, start, &list, &call->err);
 	return code == SERVICE_OK ? answer_layout(call, &view, start, &list)

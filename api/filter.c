@@ -51,8 +51,7 @@ static bool fits(const char *pattern, size_t len, const char *text)
 	return pattern == end;
 }
 
-/* ---- terms
- * --------------------------------------------------------------------------------------------- */
+/* ---- terms ---- */
 
 static bool name_is(const struct filter_term *term, const struct service_image *image)
 {
@@ -165,8 +164,7 @@ static bool number_is(const struct filter_term *term, const struct service_image
 	return strcmp(term->op, "ne") == 0;
 }
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 static void parse_numbers(struct filter_term *term, const char *name, struct problem *problem)
 {

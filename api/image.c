@@ -71,6 +71,20 @@ void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG])
 	(void)number_text(image->meta_version, ret_etag + 1);
 }
 
+void image_tag(struct api_call *call, const struct service_image *image)
+{
+	char etag[IMAGE_ETAG];
+
+	image_etag(image, etag);
+	call_header(call, "ETag", "\"%s\"", etag);
+}
+
+void image_locate(struct api_call *call, const struct service_image *image)
+{
+	call_header(call, "Location", "/v1/images/%s", image->id);
+	image_tag(call, image);
+}
+
 static void relative_member(struct put *put, const char *name, const struct service_name *relative)
 {
 	if (relative->id[0] == '\0') {

@@ -22,6 +22,9 @@ bool image_writable(const struct service_image *image);
 /* Of its metadata, without quotes. */
 enum { IMAGE_ETAG = 1 + NUMBER_TEXT };
 void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG]);
+/* The header ETag; and Location before it, of what is new. */
+void image_tag(struct api_call *call, const struct service_image *image);
+void image_locate(struct api_call *call, const struct service_image *image);
 const char *image_state_name(enum service_state state);
 const char *image_kind_name(enum service_kind kind);
 

@@ -28,24 +28,33 @@ static enum api_step answer_image(struct api_call *call, const struct view *view
 	return call_put(call, 200, &put);
 }
 
-/* The image alone says nothing of what is embedded: the ETag is that of the whole catalog. */
-static enum api_step answer_embedded(struct api_call *call, const struct view *view, unsigned what,
-				     const struct service_image *image)
+/* The image alone says nothing of what is embedded: the ETag is that of the whole catalog, from
+ * before anything is looked at. */
+static enum service_code catalog_etag(struct api_call *call, char ret_etag[32])
 {
 	CLEANUP(service_images_fini) struct service_images any = {0};
-	CLEANUP(json_putp) json_t *items = json_array();
 	const struct service_list want = {.limit = 1};
-	const char *const ids[] = {image->id};
 	enum service_code code =
 		service_image_list(call->api->service, &want, flags(call), &any, &call->err);
-	enum api_step step;
-	char etag[32];
 
-	(void)snprintf(etag, sizeof etag, "c%" PRIu64, any.revision);
+	(void)snprintf(ret_etag, 32, "c%" PRIu64, any.revision);
+	return code;
+}
+
+static enum api_step answer_embedded(struct api_call *call, const struct view *view, unsigned what,
+				     const char *etag)
+{
+	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+	CLEANUP(json_putp) json_t *items = json_array();
+	const char *const ids[] = {image.id};
+	enum service_code code =
+		service_image_get(call->api->service, call->ref, flags(call), &image, &call->err);
+	enum api_step step;
+
 	if (code == SERVICE_OK && !call_etag_weak(call, etag))
 		return API_REPLY;
 	if (code == SERVICE_OK &&
-	    json_array_append_new(items, view_pick(view, image_json(image))) != 0)
+	    json_array_append_new(items, view_pick(view, image_json(&image))) != 0)
 		code = SERVICE_INTERNAL;
 	if (code == SERVICE_OK)
 		code = embed_into(call, what, items, ids);
@@ -54,6 +63,15 @@ static enum api_step answer_embedded(struct api_call *call, const struct view *v
 	step = call_json(call, 200, json_incref(json_array_get(items, 0)));
 	call_header(call, "ETag", "W/\"%s\"", etag);
 	return step;
+}
+
+static enum api_step get_embedded(struct api_call *call, const struct view *view, unsigned what)
+{
+	char etag[32];
+	enum service_code code = catalog_etag(call, etag);
+
+	return code == SERVICE_OK ? answer_embedded(call, view, what, etag)
+				  : call_refused(call, code);
 }
 
 enum api_step images_get(struct api_call *call)
@@ -67,16 +85,16 @@ enum api_step images_get(struct api_call *call)
 
 	if (!embed_parse(call, &embed) || !view_parse(call, image_sample, &view))
 		return API_REPLY;
+	if (embed)
+		return get_embedded(call, &view, embed);
 	code = service_image_get(call->api->service, call->ref, flags(call), &image, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	if (embed)
-		return answer_embedded(call, &view, embed, &image);
 	image_etag(&image, etag);
 	if (!call_etag(call, etag))
 		return API_REPLY;
 	step = answer_image(call, &view, &image);
-	call_header(call, "ETag", "\"%s\"", etag);
+	image_tag(call, &image);
 	return step;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool labels_ok(const char *key, const json_t *value)
+static bool label_ok(const char *key, const json_t *value)
 {
 	static const char chars[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
@@ -15,6 +15,24 @@ bool labels_ok(const char *key, const json_t *value)
 	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
 }
 
+bool labels_check(struct fields *fields, json_t *object, bool removals)
+{
+	struct fields labels = {.problem = fields->problem, .path = "/labels"};
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object) || json_object_size(object) > SERVICE_LABELS_MAX)
+		fields_error(fields, "labels", CODE_INVALID_VALUE,
+			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
+	json_object_foreach (object, key, value) {
+		if (!label_ok(key, value) && !(removals && json_is_null(value)))
+			fields_error(&labels, key, CODE_INVALID_VALUE,
+				     "must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up "
+				     "to 255 bytes");
+	}
+	return fields->problem->code == CODE_NONE;
+}
+
 struct service_label *labels_parse(struct fields *fields, size_t *ret_n)
 {
 	json_t *object = fields_get(fields, "labels");
@@ -22,13 +40,8 @@ struct service_label *labels_parse(struct fields *fields, size_t *ret_n)
 	const char *key;
 	json_t *value;
 
-	if (!object)
+	if (!object || !labels_check(fields, object, false))
 		return NULL;
-	if (json_typeof(object) != JSON_OBJECT || json_object_size(object) > SERVICE_LABELS_MAX) {
-		fields_error(fields, "labels", CODE_INVALID_VALUE,
-			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
-		return NULL;
-	}
 	labels = calloc(json_object_size(object) + 1, sizeof *labels);
 	if (!labels) {
 		problem_set(fields->problem, CODE_INTERNAL, "no memory");
@@ -37,13 +50,6 @@ struct service_label *labels_parse(struct fields *fields, size_t *ret_n)
 	json_object_foreach (object, key, value) {
 		struct service_label *label = &labels[(*ret_n)++];
 
-		if (!labels_ok(key, value)) {
-			fields_error(
-				fields, "labels", CODE_INVALID_VALUE,
-				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
-				key);
-			continue;
-		}
 		(void)snprintf(label->key, sizeof label->key, "%s", key);
 		(void)snprintf(label->value, sizeof label->value, "%s", json_string_value(value));
 	}

@@ -8,8 +8,9 @@
 #include "fields.h"
 #include "service.h"
 
-/* May an image have this label? */
-bool labels_ok(const char *key, const json_t *value);
+/* Is it an object of labels that an image may have, or, with `removals`, null for some? False: a
+ * problem is set. */
+bool labels_check(struct fields *fields, json_t *object, bool removals);
 
 /* The member "labels", on the heap; NULL: there are none, or the problem is set. */
 struct service_label *labels_parse(struct fields *fields, size_t *ret_n);

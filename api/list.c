@@ -54,8 +54,7 @@ static void list_fini(struct list *list)
 	view_fini(&list->view);
 }
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 /* Lists with whole images in them are short, and have no columns. */
 static bool parse_embed(struct api_call *call, struct list *list)
@@ -91,7 +90,8 @@ static bool parse(struct api_call *call, struct list *list)
 		return false;
 	if (!order_parse(sort, &list->order)) {
 		problem_parameter(&call->problem, "sort", CODE_INVALID_VALUE,
-				  "'%.80s' is not up to %d of the fields that can be sorted by",
+				  "'%.40s' is not up to %d of " ORDER_FIELDS
+				  ", with '-' in front for descending",
 				  sort, ORDER_KEYS);
 		return false;
 	}
@@ -102,8 +102,7 @@ static bool parse(struct api_call *call, struct list *list)
 	return call->problem.code == CODE_NONE;
 }
 
-/* ---- collect
- * ------------------------------------------------------------------------------------------- */
+/* ---- collect ---- */
 
 /* Where the place belongs among what was found. */
 static size_t position(const struct list *list, const struct order_place *place)
@@ -205,27 +204,7 @@ static enum service_code collect(struct api_call *call, struct list *list)
 	return code;
 }
 
-/* ---- answer
- * -------------------------------------------------------------------------------------------- */
-
-/* The same request with another cursor. */
-static void put_link(struct api_call *call, const char *next)
-{
-	const char *raw = call->request->query ? call->request->query : "";
-	CLEANUP(buf_fini) struct buf buf = {0};
-
-	buf_printf(&buf, "<%s?", call->request->path);
-	while (*raw != '\0') {
-		size_t len = strcspn(raw, "&");
-
-		if (len > 0 && strncmp(raw, "cursor=", 7) != 0)
-			buf_printf(&buf, "%.*s&", (int)len, raw);
-		raw += len + (raw[len] == '&');
-	}
-	buf_printf(&buf, "cursor=%s>; rel=\"next\"", next);
-	if (!buf.failed && buf.len < CALL_HEADER)
-		call_header(call, "Link", "%s", buf.data);
-}
+/* ---- answer ---- */
 
 static json_t *rest_json(const struct list *list, const char *next)
 {
@@ -266,7 +245,8 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 {
 	struct view view = list->view;
 	size_t n = list->n > list->limit ? list->limit : list->n;
-	char next[ORDER_CURSOR] = "";
+	char link[7 + ORDER_CURSOR] = "cursor=";
+	char *next = link + 7;
 	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view) || list->embed};
 	enum api_step step;
 	char etag[32];
@@ -274,8 +254,10 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
 	(void)snprintf(etag, sizeof etag, "c%" PRIu64, list->revision);
-	if (!call_etag_weak(call, etag))
+	if (!call_etag_weak(call, etag)) {
+		call_header(call, "Vary", "Accept"); /* of 304 */
 		return API_REPLY;
+	}
 	put_open(&items, NULL, '[');
 	for (size_t i = 0; i < n; i++)
 		image_put(&items, &list->items[i]->image);
@@ -286,7 +268,7 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	step = view_list_put(call, &view, &items, rest_json(list, next), columns);
 	call_header(call, "ETag", "W/\"%s\"", etag);
 	if (*next)
-		put_link(call, next);
+		call_next(call, "cursor", link);
 	return step;
 }
 
@@ -296,7 +278,7 @@ static enum api_step run(struct api_call *call, struct list *list)
 
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
-	return list->failed ? call_fail(call, CODE_INTERNAL, "no memory") : answer(call, list);
+	return list->failed ? call_no_memory(call) : answer(call, list);
 }
 
 enum api_step list_images(struct api_call *call)

@@ -1,5 +1,6 @@
 /* lookup.c - where scattered sectors live, in the order in which they are asked for. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "data.h"
 #include "fields.h"
@@ -30,16 +31,20 @@ static bool parse_sector(struct api_call *call, json_t *list, size_t i, uint64_t
 {
 	uint64_t sectors = service_data_info(call->data)->size / SECTOR;
 	const json_t *number = json_array_get(list, i);
+	char pointer[40];
 
+	(void)snprintf(pointer, sizeof pointer, "/sectors/%zu", i);
 	if (!json_is_integer(number) || json_integer_value(number) < 0) {
-		(void)call_fail(call, CODE_INVALID_VALUE,
-				"/sectors/%zu: must be the number of a sector", i);
+		problem_field(&call->problem, pointer, CODE_INVALID_VALUE,
+			      "must be the number of a sector");
 		return false;
 	}
 	*ret_sector = (uint64_t)json_integer_value(number);
 	if (*ret_sector < sectors)
 		return true;
 	(void)data_beyond_sectors(call, *ret_sector, sectors);
+	problem_field(&call->problem, pointer, CODE_RANGE_NOT_SATISFIABLE,
+		      "is beyond the last one");
 	return false;
 }
 

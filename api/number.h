@@ -25,11 +25,11 @@ enum { NUMBER_TEXT = 21, NUMBER_TIME = 32 };
 char *number_text(uint64_t value, char ret_text[NUMBER_TEXT]);
 /* RFC 3339 in UTC with milliseconds. */
 void number_time(int64_t unix_ms, char ret_text[NUMBER_TIME]);
-/* "2026-11-22T06:00:00Z", fraction allowed and dropped; from 2000 on: seconds since then, as VHD
- * counts. */
 /* A moment: so long ago ("90", "30s", "5m", "2h", "7d", before `now_ms`), or a time of RFC 3339 in
  * UTC from 2000 on. */
 bool number_moment(const char *text, int64_t now_ms, int64_t *ret_ms);
+/* "2026-11-22T06:00:00Z", fraction allowed and dropped; from 2000 on: seconds since then, as VHD
+ * counts. */
 bool number_vhd_time(const char *text, uint32_t *ret_seconds);
 void number_vhd_time_text(uint32_t seconds, char ret_text[NUMBER_TIME]);
 

@@ -100,7 +100,7 @@ static bool parse_value(const struct fact *fact, const char *text, size_t len,
 	if (len >= sizeof value->text)
 		return false;
 	memcpy(value->text, text, len);
-	return gate_name(value->text);
+	return len == 0 || gate_name(value->text); /* an image may lie in no pool */
 }
 
 bool order_cursor_parse(const struct order *order, uint32_t hash, const char *text,

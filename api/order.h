@@ -14,6 +14,11 @@ enum {
 	ORDER_CURSOR = 16 + ORDER_KEYS * SERVICE_NAME + SERVICE_ID, /* text with NUL */
 };
 
+/* In words. */
+#define ORDER_FIELDS                                                                         \
+	"name pool kind state virtual_size usage.file usage.allocated depth children_count " \
+	"created_at updated_at"
+
 struct order {
 	struct order_key {
 		const struct fact *fact;

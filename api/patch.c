@@ -40,8 +40,7 @@ static void ops_fini(struct ops *ops)
 	free(ops->items);
 }
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 /* A place in bytes or in sectors. True: in sectors. */
 static bool parse_offset(struct fields *fields, struct op *op)
@@ -139,7 +138,7 @@ static bool make_room(struct api_call *call, struct ops *ops, size_t n)
 {
 	ops->items = calloc(n, sizeof *ops->items);
 	if (!ops->items)
-		(void)call_fail(call, CODE_INTERNAL, "no memory");
+		(void)call_no_memory(call);
 	return ops->items != NULL;
 }
 
@@ -184,9 +183,7 @@ static bool parse(struct api_call *call, struct ops *ops)
 	return call->problem.code == CODE_NONE;
 }
 
-/* ---- do
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- do ---- */
 
 static enum service_code run_op(struct api_call *call, const struct op *op)
 {
@@ -231,6 +228,15 @@ static enum api_step patch_answer(struct api_call *call)
 	return step;
 }
 
+/* Which of them is it? */
+static void name_op(struct api_call *call, size_t i)
+{
+	char pointer[32];
+
+	(void)snprintf(pointer, sizeof pointer, "/ops/%zu", i);
+	problem_field(&call->problem, pointer, call->problem.code, "passes the end of the disk");
+}
+
 static bool all_inside(struct api_call *call, const struct ops *ops)
 {
 	if (call->octets.at > 0 &&
@@ -238,9 +244,13 @@ static bool all_inside(struct api_call *call, const struct ops *ops)
 				service_data_info(call->data)->size, &call->problem))
 		return false;
 	for (size_t i = 0; i < ops->n; i++) {
-		if (ops->items[i].kind != FLUSH &&
-		    !data_inside(call, ops->items[i].offset, ops->items[i].length))
-			return false;
+		const struct op *op = &ops->items[i];
+
+		if (op->kind == FLUSH || data_inside(call, op->offset, op->length))
+			continue;
+		if (json_object_get(call->body, "ops"))
+			name_op(call, i);
+		return false;
 	}
 	return true;
 }
@@ -258,7 +268,7 @@ static enum service_code run_ops(struct api_call *call, const struct ops *ops)
 		if (code != SERVICE_OK)
 			break;
 		if (json_array_append_new(call->results, op_json(op)) != 0)
-			(void)call_fail(call, CODE_INTERNAL, "no memory");
+			(void)call_no_memory(call);
 	}
 	return code;
 }

@@ -24,8 +24,7 @@ static bool is_type(const struct api_call *call, const char *type)
 	return value && len == strlen(type) && strncasecmp(value, type, len) == 0;
 }
 
-/* ---- message/byterange
- * --------------------------------------------------------------------------------- */
+/* ---- message/byterange ---- */
 
 struct part {
 	const char *at;
@@ -138,12 +137,11 @@ static bool take_part(struct api_call *call)
 	call->octets.at = call->collected.len - part.left;
 	call->body = json_object();
 	if (!call->body)
-		(void)call_fail(call, CODE_INTERNAL, "no memory");
+		(void)call_no_memory(call);
 	return call->body != NULL;
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 /* curl says "form" whatever it sends, so JSON is what begins like it. */
 static bool is_json(const struct api_call *call)

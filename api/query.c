@@ -2,6 +2,8 @@
 #include "query.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,24 @@ static bool decode(char *text)
 	return true;
 }
 
+/* Answers false. */
+__attribute__((format(printf, 4, 5))) static bool
+wrong(const struct query *query, const char *name, struct problem *problem, const char *format, ...)
+{
+	char detail[120], pointer[120];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	(void)snprintf(pointer, sizeof pointer, "/%s", name);
+	if (query->form)
+		problem_field(problem, pointer, CODE_INVALID_VALUE, "%s", detail);
+	else
+		problem_parameter(problem, name, CODE_INVALID_VALUE, "%s", detail);
+	return false;
+}
+
 /* One "name=value", which it takes apart. */
 static bool add_pair(struct query *query, char *pair, struct problem *problem)
 {
@@ -48,21 +68,15 @@ static bool add_pair(struct query *query, char *pair, struct problem *problem)
 
 	if (value)
 		*value++ = '\0';
-	if (!decode(pair) || !decode(value ? value : empty)) {
-		problem_set(problem, CODE_INVALID_VALUE, "%s: a bad escape or a control character",
-			    pair);
-		return false;
-	}
-	if (!value) {
-		problem_parameter(problem, pair, CODE_INVALID_VALUE, "has no value; write %s=VALUE",
-				  pair);
-		return false;
-	}
+	if (!decode(pair) || !decode(value ? value : empty))
+		return wrong(query, pair, problem, "has a bad escape or a control character");
+	if (!value)
+		return wrong(query, pair, problem, "has no value; write %.60s=VALUE", pair);
+	if (*pair == '\0')
+		return wrong(query, pair, problem, "'=%.60s' has no name", value);
 	/* Labels are told apart by what follows. */
-	if (strcmp(pair, "label") != 0 && query_get(query, pair)) {
-		problem_parameter(problem, pair, CODE_INVALID_VALUE, "comes more than once");
-		return false;
-	}
+	if (strcmp(pair, "label") != 0 && query_get(query, pair))
+		return wrong(query, pair, problem, "comes more than once");
 	if (query->n == QUERY_MAX) {
 		problem_set(problem, CODE_INVALID_VALUE, "more than %d values", QUERY_MAX);
 		return false;

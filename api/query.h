@@ -15,6 +15,7 @@ struct query {
 	struct http_field items[QUERY_MAX];
 	size_t n;
 	char *text; /* heap; the items point into it */
+	bool form;  /* of a body: what is wrong is a field */
 };
 
 /* `raw` NULL is empty. False: problem set (a bad escape, a NUL, a name without '=', one that comes

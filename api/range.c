@@ -119,13 +119,14 @@ bool range_parse(const char *header, uint64_t size, uint64_t max, struct range_s
 	if (!header || strncasecmp(header, unit, strlen(unit)) != 0)
 		return true;
 	at = skip_blanks(header + strlen(unit));
-	if (*at != '=') /* a unit that only begins like ours */
-		return true;
+	if (*at != '=') /* a unit that only begins like ours, or ours and no ranges */
+		return at == header + strlen(unit) && *at != '\0' ? true
+								  : malformed(problem, header);
 	do {
 		struct range range;
 
 		at = skip_blanks(at + 1);
-		if (*at == ',' && seen > 0) /* an empty element of the list */
+		if ((*at == ',' || *at == '\0') && seen > 0) /* an empty element of the list */
 			continue;
 		if (!take_range(&at, size, &range))
 			return malformed(problem, header);

@@ -155,8 +155,7 @@ static enum service_code look_ahead(struct api_call *call, const struct window *
 	return code;
 }
 
-/* ---- the body
- * ------------------------------------------------------------------------------------------ */
+/* ---- the body ---- */
 
 /* Between the parts of several ranges; an id of a request is made of what a boundary may have. */
 #define BOUNDARY "vhdd-%s"
@@ -190,7 +189,7 @@ static enum api_step send_stream(struct api_call *call, unsigned status, struct 
 	if (call_empty(call, status) != API_REPLY || !call->response)
 		return API_REPLY;
 	if (!content_stream(content, &body))
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	call->data = NULL;
 	http_response_stream(call->response, &body);
 	return API_REPLY;
@@ -204,7 +203,7 @@ static enum api_step send_small(struct api_call *call, unsigned status,
 	enum service_code code;
 
 	if (!body)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	code = content_read(content, 0, body, len, data_flags(call), &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);

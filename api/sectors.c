@@ -17,8 +17,7 @@
 enum { SECTOR = 512 };
 #define SCAN_MAX (UINT64_C(64) << 20) /* sectors of one request */
 
-/* ---- one sector
- * ---------------------------------------------------------------------------------------- */
+/* ---- one sector ---- */
 
 /* What a level answered. */
 static void put_step(struct put *put, const struct service_step *step)
@@ -164,8 +163,7 @@ void sectors_put_place(struct api_call *call, struct put *put, const struct serv
 	put_number(put, "physical_sector", run->physical_sector);
 }
 
-/* ---- runs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- runs ---- */
 
 struct span {
 	uint64_t start, count, limit;
@@ -204,15 +202,19 @@ static enum api_step answer_text(struct api_call *call, const struct service_run
 	return call_text(call, 200, "text/plain; charset=utf-8", &buf);
 }
 
+static uint64_t next_sector(const struct span *span, const struct service_run_list *list)
+{
+	const struct service_run *last = list->n > 0 ? &list->runs[list->n - 1] : NULL;
+
+	return last ? last->sector + last->count : span->start;
+}
+
 static enum api_step answer_json(struct api_call *call, const struct span *span,
 				 const struct service_run_list *list, const char *etag)
 {
-	const struct service_run *last = list->n > 0 ? &list->runs[list->n - 1] : NULL;
-	uint64_t next = last ? last->sector + last->count : span->start;
-	uint64_t end = service_data_info(call->data)->size / SECTOR;
+	uint64_t next = next_sector(span, list);
 	struct put put = {.tree = false};
 
-	end = span->count < end - span->start ? span->start + span->count : end;
 	put_open(&put, NULL, '{');
 	put_string(&put, "image", service_data_info(call->data)->name);
 	put_number(&put, "start", span->start);
@@ -221,7 +223,7 @@ static enum api_step answer_json(struct api_call *call, const struct span *span,
 	for (size_t i = 0; i < list->n; i++)
 		put_run(call, &put, &list->runs[i]);
 	put_close(&put, ']');
-	if (next < end)
+	if (next < span->start + span->count)
 		put_number(&put, "next_sector", next);
 	else
 		put_null(&put, "next_sector");
@@ -251,17 +253,17 @@ static enum api_step answer_runs(struct api_call *call, const struct span *span,
 				 struct service_run_list *list, const char *etag)
 {
 	uint64_t scan = span->count < SCAN_MAX ? span->count : SCAN_MAX;
-	uint64_t left = service_data_info(call->data)->size / SECTOR - span->start;
-	enum service_code code;
+	enum service_code code = service_data_runs(call->data, span->start, scan, data_flags(call),
+						   list, &call->err);
+	enum api_step step;
 
-	code = service_data_runs(call->data, span->start, scan < left ? scan : left,
-				 data_flags(call), list, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	assert(list->runs); /* filled, not replaced */
-	return data_tagged(
-		call, span->text ? answer_text(call, list) : answer_json(call, span, list, etag),
-		etag);
+	step = span->text ? answer_text(call, list) : answer_json(call, span, list, etag);
+	data_next(call, "start count", next_sector(span, list), span->start + span->count);
+	call_header(call, "Vary", "Accept");
+	return data_tagged(call, step, etag);
 }
 
 enum api_step sectors_runs(struct api_call *call)
@@ -275,14 +277,18 @@ enum api_step sectors_runs(struct api_call *call)
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	if (!data_begin(call, &state, &step))
+	if (!data_begin(call, &state, &step)) {
+		call_header(call, "Vary", "Accept"); /* of 304 */
 		return step;
+	}
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (span.start >= sectors)
 		return data_beyond_sectors(call, span.start, sectors);
+	if (span.count > sectors - span.start)
+		span.count = sectors - span.start;
 	runs = malloc((size_t)span.limit * sizeof *runs);
 	if (!runs)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	list = (struct service_run_list){.runs = runs, .max = (size_t)span.limit};
 	return answer_runs(call, &span, &list, state.etag);
 }

@@ -1,8 +1,8 @@
 /* update.c - changes of what is told of an image: PATCH by merge patch, freeze and thaw. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "call.h"
+#include "feature.h"
 #include "fields.h"
 #include "handlers.h"
 #include "image.h"
@@ -38,39 +38,11 @@ static void parse_labels(struct fields *fields, struct service_update *update,
 	update->clear_labels = json_is_null(object);
 	if (!object || update->clear_labels)
 		return;
-	if (!json_is_object(object) || json_object_size(object) > SERVICE_LABELS_MAX) {
-		fields_error(fields, "labels", CODE_INVALID_VALUE,
-			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
+	if (!labels_check(fields, object, true))
 		return;
-	}
 	json_object_foreach (object, key, value) {
-		if (!json_is_null(value) && !labels_ok(key, value))
-			fields_error(
-				fields, "labels", CODE_INVALID_VALUE,
-				"'%.70s' is not a key of up to 63 bytes with a string of up to 255",
-				key);
 		changes[update->n_labels++] = (struct service_label_change){
 			.key = key, .value = json_string_value(value)};
-	}
-}
-
-/* The list as it shall be; there is only one feature. */
-static void parse_features(struct fields *fields, struct service_update *update)
-{
-	json_t *list = fields_get(fields, "features");
-
-	if (!list)
-		return;
-	update->has_temporary = true;
-	update->temporary = json_array_size(list) > 0;
-	if (!json_is_array(list))
-		fields_error(fields, "features", CODE_INVALID_VALUE, "must be an array of strings");
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *name = json_string_value(json_array_get(list, i));
-
-		if (!name || strcmp(name, "temporary") != 0)
-			fields_error(fields, "features", CODE_INVALID_VALUE,
-				     "there is only \"temporary\"");
 	}
 }
 
@@ -89,7 +61,7 @@ static enum api_step answer(struct api_call *call, struct service_image *image)
 {
 	enum api_step step = call_json(call, 200, image_json(image));
 
-	call_header(call, "ETag", "\"m%" PRIu64 "\"", image->meta_version);
+	image_tag(call, image);
 	service_image_fini(image);
 	return step;
 }
@@ -119,8 +91,9 @@ enum api_step update_image(struct api_call *call)
 	parse_labels(&fields, &update, changes);
 	update.has_saved_state = json_object_get(call->body, "saved_state") != NULL;
 	fields_bool(&fields, "saved_state", &update.saved_state);
-	parse_features(&fields, &update);
+	update.has_temporary = feature_parse(&fields, &update.temporary);
 	parse_frozen(&fields, &update);
+	fields_later(&fields, "store_note");
 	fields_finish(&fields);
 	return call->problem.code == CODE_NONE ? apply(call, &update) : API_REPLY;
 }
@@ -153,10 +126,15 @@ enum api_step update_recover(struct api_call *call)
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
 	struct service_image image = {.id = ""};
 	enum service_code code;
+	uint64_t seen;
 
 	fields_finish(&fields);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
-	code = service_image_recover(call->api->service, call->ref, &image, &call->err);
+	code = image_guard(call, &seen);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	if (code == SERVICE_OK)
+		code = service_image_recover(call->api->service, call->ref, &image, &call->err);
 	return code == SERVICE_OK ? answer(call, &image) : call_refused(call, code);
 }

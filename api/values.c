@@ -7,16 +7,37 @@
 
 #include "scope.h"
 
+enum { NAME = 80 };
+
+/* The first name of a pointer, which moves behind it (RFC 6901). False: it is longer than any. */
+static bool next_name(const char **pointer, char name[NAME])
+{
+	size_t len = 0;
+	const char *at = *pointer + 1;
+
+	for (; *at != '\0' && *at != '/'; at++) {
+		if (len + 1 == NAME)
+			return false;
+		if (at[0] == '~' && (at[1] == '0' || at[1] == '1'))
+			name[len++] = *++at == '0' ? '~' : '/';
+		else
+			name[len++] = *at;
+	}
+	name[len] = '\0';
+	*pointer = at;
+	return true;
+}
+
 /* The member that a pointer like "/ops/3/base64" names; NULL: it is not there. */
 static const json_t *member(const json_t *body, const char *pointer)
 {
-	while (body && *pointer == '/') {
-		const char *name = pointer + 1;
-		size_t len = strcspn(name, "/");
+	char name[NAME];
 
+	while (body && *pointer == '/') {
+		if (!next_name(&pointer, name))
+			return NULL;
 		body = json_is_array(body) ? json_array_get(body, strtoul(name, NULL, 10))
-					   : json_object_getn(body, name, len);
-		pointer = name + len;
+					   : json_object_get(body, name);
 	}
 	return body;
 }

@@ -16,8 +16,7 @@ void view_fini(struct view *view)
 	view->n = 0;
 }
 
-/* ---- parse
- * --------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 static enum view_format by_accept(const char *accept)
 {
@@ -44,7 +43,7 @@ bool view_parse_format(struct api_call *call, struct view *ret_view)
 		}
 	}
 	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
-			  "must be json, ndjson, text or csv");
+			  "'%.60s' is none of json, ndjson, text and csv", format);
 	return false;
 }
 
@@ -96,7 +95,7 @@ bool view_parse(struct api_call *call, json_t *(*make_sample)(void), struct view
 	}
 	if (fields && (!sample || !view.text)) {
 		free(view.text);
-		(void)call_fail(call, CODE_INTERNAL, "no memory");
+		(void)call_no_memory(call);
 		return false;
 	}
 	for (rest = view.text; rest;) {
@@ -109,8 +108,7 @@ bool view_parse(struct api_call *call, json_t *(*make_sample)(void), struct view
 	return true;
 }
 
-/* ---- pick
- * ---------------------------------------------------------------------------------------------- */
+/* ---- pick ---- */
 
 /* Copies one member of the path, with the objects around it. Where there is nothing below, as below
  * the parent of a root, what is above is copied. */
@@ -151,8 +149,7 @@ json_t *view_pick(const struct view *view, json_t *object)
 	return STEAL(picked);
 }
 
-/* ---- lists
- * --------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 static bool pick_all(const struct view *view, json_t *items)
 {
@@ -172,7 +169,7 @@ static enum api_step answer_json(struct api_call *call, const struct view *view,
 
 	if (!body || !pick_all(view, items) || json_object_set(body, "items", items) != 0 ||
 	    json_object_update(body, rest) != 0)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	return call_json(call, 200, STEAL(body));
 }
 
@@ -198,7 +195,7 @@ static enum api_step answer_lines(struct api_call *call, const struct view *view
 	for (size_t i = 0; ok && i < n; i++)
 		ok = put_line(&buf, json_array_get(items, i));
 	if (!ok || !put_line(&buf, end))
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	return call_text(call, 200, "application/x-ndjson", &buf);
 }
 
@@ -218,7 +215,7 @@ static enum api_step answer_table(struct api_call *call, const struct view *view
 		columns += len + strspn(columns + len, " ");
 	}
 	if (!table_fill(&table, items))
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	(csv ? table_csv : table_text)(&table, &buf);
 	return call_text(call, 200, csv ? "text/csv; charset=utf-8" : "text/plain; charset=utf-8",
 			 &buf);
@@ -231,7 +228,7 @@ static enum api_step answer_text(struct api_call *call, const struct buf *items,
 	struct buf buf = {0};
 
 	if (!members || items->failed)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	buf_append(&buf, "{\"items\":", 9);
 	buf_append(&buf, items->data, items->len);
 	buf_append(&buf, ",", json_object_size(rest) > 0);
@@ -254,7 +251,7 @@ enum api_step view_list_put(struct api_call *call, const struct view *view, stru
 	if (items->tree)
 		return view_list(call, view, put_take(items), STEAL(held), columns);
 	if (!held)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	step = answer_text(call, &items->text, held);
 	call_header(call, "Vary", "Accept");
 	return step;
@@ -268,7 +265,7 @@ enum api_step view_list(struct api_call *call, const struct view *view, json_t *
 	enum api_step step = API_REPLY;
 
 	if (!held_items || !held_rest)
-		return call_fail(call, CODE_INTERNAL, "no memory");
+		return call_no_memory(call);
 	switch (view->format) {
 	case VIEW_JSON: step = answer_json(call, view, held_items, held_rest); break;
 	case VIEW_NDJSON: step = answer_lines(call, view, held_items, held_rest); break;

@@ -179,8 +179,7 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 	return true;
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static enum api_step write_answer(struct api_call *call)
 {
@@ -276,7 +275,8 @@ enum api_step write_flush(struct api_call *call)
 	enum api_step step;
 
 	if (!op || strcmp(op, "flush") != 0) {
-		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE, "must be flush");
+		problem_parameter(&call->problem, "op", CODE_INVALID_VALUE,
+				  "is required, and must be flush");
 		return API_REPLY;
 	}
 	return data_begin(call, &state, &step) ? call_flush(call, flush_answer) : step;

@@ -34,8 +34,7 @@ void writes_end(struct api_call *call, bool cut)
 	write->number = 0;
 }
 
-/* ---- the list
- * ------------------------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 static json_t *upload_json(const struct service_upload *upload)
 {

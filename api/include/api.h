@@ -1,34 +1,31 @@
 /* api.h - from the head of a request to its response, one `struct api_call` per request.
  *
  * A call is a small state machine. server/httpd.c owns sockets and threads and asks the call what
- *comes next:
+ * comes next: api_call_new(), api_call_begin(), and then what the step says, until it is API_REPLY.
  *
- *	call = api_call_new(api, request);
- *	step = api_call_begin(call);
- *
- *	step         what server/ does                                                      gives
- *	-----------  ---------------------------------------------------------------------
- *----------------- API_REPLY    api_call_response(), send it, api_call_free() the end API_TRY
- *api_call_run(call, true) here, on the polling thread: never blocks      REPLY RUN WAIT UPLOAD
- *	API_RUN      api_call_run(call, false) on a worker, connection suspended             REPLY
- *WAIT UPLOAD API_COLLECT  let the client send (100 Continue), hand pieces to api_call_collect()
- *(same step) as they come, at the end api_call_collected(): memory only, any thread  REPLY RUN
- *	API_UPLOAD   let the client send, hand pieces to api_call_write() on a worker, in    (same
- *step) order; at the end api_call_written() on a worker                        REPLY WAIT API_WAIT
- *suspend, then api_call_wait(call, wake, ctx). When wake() is called:    REPLY
+ * - API_REPLY: api_call_response(), send it, api_call_free().
+ * - API_TRY: api_call_run(call, true) here, on the polling thread, which never blocks. Next is
+ *   REPLY, RUN, WAIT or UPLOAD.
+ * - API_RUN: api_call_run(call, false) on a worker, the connection suspended. Next is REPLY, WAIT
+ *   or UPLOAD.
+ * - API_COLLECT: let the client send (100 Continue), hand pieces to api_call_collect() as they
+ *   come, at the end api_call_collected(): memory only, any thread. Next is REPLY, TRY or RUN.
+ * - API_UPLOAD: let the client send, hand pieces to api_call_write() on a worker, in order; at the
+ *   end api_call_written() on a worker. Next is REPLY or WAIT.
+ * - API_WAIT: suspend, then api_call_wait(call, wake, ctx). When wake() is called: REPLY.
  *
  * So everything that decides about an upload is decided by api_call_run before its body is read,
- *small bodies are collected before the handler runs, and who waits for a flush holds no thread. A
- *call is used by one thread at a time; server/ orders hand-overs (queue and resume do). The request
- *must outlive the call.
+ * small bodies are collected before the handler runs, and who waits for a flush holds no thread. A
+ * call is used by one thread at a time; server/ orders hand-overs (queue and resume do). The
+ * request must outlive the call.
  *
  * Step REPLY before the body was read (API_REPLY from begin or run while api_call_body() is not
- *NONE): send the response at once. It has `close` set unless the body is small enough to be read
- *and dropped.
+ * NONE): send the response at once. It has `close` set unless the body is small enough to be read
+ * and dropped.
  *
  * Late failures: once api_call_collect or api_call_write answered false, the outcome is settled.
- *server/ drops what still comes, at most API_DRAIN_MAX bytes, then goes on with api_call_collected
- * / api_call_written, which reply with the failure; beyond that bound it cuts the connection. */
+ * server/ drops what still comes, at most API_DRAIN_MAX bytes, then goes on with api_call_collected
+ * or api_call_written, which reply with the failure; beyond that bound it cuts the connection. */
 #ifndef API_H
 #define API_H
 

@@ -127,8 +127,7 @@ struct service_ready {
 /* Never blocks: the outcomes of the last commit and the last looks at the pools. */
 void service_ready(struct service *service, struct service_ready *ret_ready);
 
-/* ---- images
- * -------------------------------------------------------------------------------------------- */
+/* ---- images ---- */
 
 enum service_kind { SERVICE_DYNAMIC, SERVICE_FIXED, SERVICE_DIFFERENCING };
 enum service_state {
@@ -342,8 +341,7 @@ enum service_code service_image_update(struct service *service, const char *ref,
 enum service_code service_image_recover(struct service *service, const char *ref,
 					struct service_image *ret_image, struct service_error *err);
 
-/* ---- the file of an image
- * ------------------------------------------------------------------------------- */
+/* ---- the file of an image ---- */
 
 struct service_field {
 	const char *name; /* lives for ever */
@@ -381,8 +379,7 @@ enum service_code service_image_layout(struct service *service, const char *ref,
 				       struct service_region_list *ret_list,
 				       struct service_error *err);
 
-/* ---- pools
- * --------------------------------------------------------------------------------------------- */
+/* ---- pools ---- */
 
 struct service_pool {
 	char name[SERVICE_NAME];

@@ -5,8 +5,7 @@
 
 #include "service.h"
 
-/* ---- data
- * ---------------------------------------------------------------------------------------------- */
+/* ---- data ---- */
 
 /* An image opened for one request. While it lives the files of the chain stay open, the image is
  * not deleted and, when opened for writing, gets no child. */
@@ -83,8 +82,7 @@ void service_data_unlock(struct service_data *data);
 typedef void service_done_fn(void *ctx, enum service_code code);
 void service_data_flush(struct service_data *data, service_done_fn *done, void *ctx);
 
-/* ---- what became of uploads
- * --------------------------------------------------------------------------- */
+/* ---- what became of uploads ---- */
 
 enum { SERVICE_UPLOADS = 32, SERVICE_REQUEST = 65, SERVICE_OUTCOME = 40 };
 struct service_upload {
@@ -108,8 +106,7 @@ enum service_code service_image_uploads(struct service *service, const char *ref
 					struct service_upload ret_list[SERVICE_UPLOADS],
 					size_t *ret_n, struct service_error *err);
 
-/* ---- digests
- * ------------------------------------------------------------------------------------------- */
+/* ---- digests ---- */
 
 enum { SERVICE_DIGEST_MAX = 64 };
 enum service_digest_kind { SERVICE_SHA_256, SERVICE_SHA_512, SERVICE_MD5 };
@@ -120,8 +117,7 @@ void service_digest_add(struct service_digest *digest, const void *bytes, size_t
 /* The end of it, in any case. */
 void service_digest_end(struct service_digest *digest, uint8_t ret_sum[SERVICE_DIGEST_MAX]);
 
-/* ---- where sectors live
- * -------------------------------------------------------------------------------- */
+/* ---- where sectors live ---- */
 
 enum service_where {
 	SERVICE_ZERO,

@@ -32,6 +32,9 @@ for name in dry_run=1 wait=5; do
 	done
 	later "${name%=*}" "$disk/data?$name" -X PATCH -d op=zero -d offset=0 -d length=512
 done
+later ignore_policy '/v1/images?ignore_policy=1' -d name=new -d parent=disk
+later ignore_policy '/v1/images/new?ignore_policy=1' -X PUT -d parent=disk
+later ignore_policy "$disk/snapshots?ignore_policy=1" -d name=new
 later merge "$disk?merge=down" -X DELETE
 later recursive "$disk?recursive=1&confirm=disk" -X DELETE
 later confirm "$disk?confirm=disk" -X DELETE
@@ -52,19 +55,21 @@ done
 later Transfer-Encoding $disk/data -X PUT -d data -H 'Transfer-Encoding: gzip, chunked'
 
 # ---- fields
-field() { # POINTER JSON
-	later "$1: " /v1/images -d "$2"
+field() { # POINTER JSON [PATH CURL-OPTION...]
+	later "$1: " "${@:3}" -d "$2"
 	jq -e --arg pointer "$1" '.errors[0] | .pointer == $pointer and .code == "not-supported"' "$body" >/dev/null ||
 		fail "$2: $(jq -c .errors "$body")"
 }
-field /preallocation '{"name":"new","kind":"fixed","size":"1M","preallocation":"full"}'
-field /kind '{"name":"new","kind":"raw","size":"1M"}'
-field /new_uuid '{"name":"new","size":"1M","new_uuid":true}'
-field /source/image '{"name":"new","source":{"image":"disk"}}'
-field /source/mode '{"name":"new","source":{"path":"/x.vhd","mode":"copy"}}'
+field /preallocation '{"name":"new","kind":"fixed","size":"1M","preallocation":"full"}' /v1/images
+field /kind '{"name":"new","kind":"raw","size":"1M"}' /v1/images
+field /new_uuid '{"name":"new","size":"1M","new_uuid":true}' /v1/images
+field /source/image '{"name":"new","source":{"image":"disk"}}' /v1/images
+field /source/mode '{"name":"new","source":{"path":"/x.vhd","mode":"copy"}}' /v1/images
 for level in full deep; do
-	field /source/check "{\"name\":\"new\",\"source\":{\"path\":\"/x.vhd\",\"check\":\"$level\"}}"
+	field /source/check "{\"name\":\"new\",\"source\":{\"path\":\"/x.vhd\",\"check\":\"$level\"}}" /v1/images
 done
+
+field /store_note '{"store_note":"x"}' $disk -X PATCH
 
 # ---- all answers are final, which is what this asks for
 expect 201 /v1/images -d name=kept -d size=1M -H 'Prefer: wait=30'

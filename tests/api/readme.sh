@@ -49,6 +49,10 @@ check '.status == 409 and .code == "image-has-children" and .children == ["web-1
 types
 expect_problem 404 image-not-found /v1/images/web-1
 [ "$(find "$state" -name '*.vhd' | wc -l)" -eq 1 ] || fail "$line: the file is still there"
+types
+types
+expect_problem 404 image-not-found /v1/images/base
+prints '.image.name == "found" and [.adopted[].name] == ["found"] and .image.virtual_size == 10737418240'
 
 ! IFS= read -r line <&3 || fail "nothing is known of: $line"
 finish

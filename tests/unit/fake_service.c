@@ -28,6 +28,22 @@ void fake_free(struct service *service)
 	free(service);
 }
 
+int fake_pair(void **state)
+{
+	struct service *service = fake_new();
+
+	fake_add(service, "base", 65536, NULL);
+	fake_add(service, "web-1", 65536, "base");
+	*state = service;
+	return 0;
+}
+
+int fake_teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
 static struct fake_image *find(struct service *service, const char *ref)
 {
 	for (int i = 0; i < service->n; i++) {
@@ -77,8 +93,7 @@ void fake_flush(struct service *service)
 	done(service->done_ctx, service->flushed);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static enum service_code refuse(struct service_error *err, enum service_code code, const char *text)
 {
@@ -151,7 +166,8 @@ static void describe(const struct service *service, const struct fake_image *fro
 					    .vhd_timestamp = 60};
 	(void)snprintf(ret_image->id, sizeof ret_image->id, "%s", from->id);
 	(void)snprintf(ret_image->name, sizeof ret_image->name, "%s", from->name);
-	(void)snprintf(ret_image->pool, sizeof ret_image->pool, "default");
+	(void)snprintf(ret_image->pool, sizeof ret_image->pool, "%s",
+		       from->poolless ? "" : "default");
 	(void)snprintf(ret_image->file, sizeof ret_image->file, "%s.vhd", from->id);
 	(void)snprintf(ret_image->creator_application, 5, "win ");
 	(void)snprintf(ret_image->creator_host_os, 5, "Wi2k");
@@ -248,6 +264,7 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 	if (!image)
 		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
 	describe(service, image, ret_image);
+	service->commits += service->race;
 	if (image->kind == SERVICE_DIFFERENCING && !add_details(ret_image)) {
 		service_image_fini(ret_image);
 		return refuse(err, SERVICE_INTERNAL, "no memory");
@@ -271,7 +288,7 @@ enum service_code service_image_list(struct service *service, const struct servi
 				     struct service_error *err)
 {
 	enum service_code code = busy(service, flags, err);
-	struct service_images images = {.revision = 881};
+	struct service_images images = {.revision = 881 + service->commits};
 
 	if (code != SERVICE_OK)
 		return code;
@@ -384,8 +401,7 @@ enum service_code service_image_update(struct service *service, const char *ref,
 	return SERVICE_OK;
 }
 
-/* ---- data
- * ---------------------------------------------------------------------------------------------- */
+/* ---- data ---- */
 
 enum service_code service_data_open(struct service *service, const char *ref,
 				    enum service_mode mode, unsigned flags,
@@ -593,8 +609,7 @@ void service_data_flush(struct service_data *data, service_done_fn *done, void *
 		fake_flush(data->service);
 }
 
-/* ---- sectors
- * ------------------------------------------------------------------------------------------- */
+/* ---- sectors ---- */
 
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
 				      struct service_location *ret_location,
@@ -690,8 +705,7 @@ enum service_code service_data_extents(struct service_data *data, uint64_t start
 	return code;
 }
 
-/* ---- file, pools
- * --------------------------------------------------------------------------------------- */
+/* ---- file, pools ---- */
 
 enum service_code service_image_recover(struct service *service, const char *ref,
 					struct service_image *ret_image, struct service_error *err)

@@ -23,6 +23,7 @@ struct fake_image {
 	uint8_t bytes[FAKE_SECTORS * 512];
 	bool gone;
 	int64_t updated_at;
+	bool poolless;
 	bool frozen;      /* by request */
 	uint64_t changes; /* of what is told of it */
 };
@@ -49,7 +50,9 @@ struct service {
 	char update_texts[2 + 4][64]; /* name, description, labels as "key=value" or "key" */
 	struct service_adopt adopt;   /* of the last adoption, without its strings */
 	char adopt_texts[3][64];      /* path, name, last folder */
-	bool race;                    /* somebody changes everything just before we do */
+	bool race;                    /* somebody changes everything just before we do, and just
+					 after we have looked at an image */
+	unsigned commits;             /* of such changes after a look */
 	bool locked;
 	service_done_fn *done;
 	void *done_ctx;
@@ -57,6 +60,9 @@ struct service {
 
 struct service *fake_new(void);
 void fake_free(struct service *service); /* checks that what was opened is closed */
+/* What most tests begin and end with: "base", and "web-1" on top of it, of 64 KiB. */
+int fake_pair(void **state);
+int fake_teardown(void **state);
 /* An image named `name`; a parent makes it differencing. */
 struct fake_image *fake_add(struct service *service, const char *name, uint64_t size,
 			    const char *parent);

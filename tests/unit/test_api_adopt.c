@@ -14,12 +14,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 static void adopts_a_chain(void **state)
 {
 	struct service *service = *state;
@@ -142,11 +136,12 @@ static void says_what_the_daemon_cannot_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(adopts_a_chain, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_a_form, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_what_kind_a_file_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_sources, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_what_the_daemon_cannot_do, setup, teardown),
+		cmocka_unit_test_setup_teardown(adopts_a_chain, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(takes_a_form, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_what_kind_a_file_is, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_sources, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_what_the_daemon_cannot_do, setup,
+						fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,22 +6,6 @@
 #include "api_client.h"
 #include "test.h"
 
-static int setup(void **state)
-{
-	struct service *service = fake_new();
-
-	fake_add(service, "base", 65536, NULL);
-	fake_add(service, "web-1", 65536, "base");
-	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 static void refuses_what_the_head_tells(void **state)
 {
 	static const struct {
@@ -51,6 +35,17 @@ static void refuses_what_the_head_tells(void **state)
 		 404,
 		 "image-not-found",
 		 "no image can have this name: '*'"},
+		{{"GET", "/v1/images/"
+			 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+		 404,
+		 "image-not-found",
+		 "no name of an image has more than 127 characters"},
+		{{"GET", "/v1/images?=x"}, 400, "invalid-value", ": '=x' has no name"},
+		{{"GET", "/v1/images/web-1", "If-Match: a\nIf-Match: b"},
+		 400,
+		 "invalid-value",
+		 "the header If-Match comes more than once"},
 		{{"GET", "/v1?x=1"}, 400, "unknown-parameter", "x: is not known here"},
 		{{"GET", "/v1/images?embed=jobs"},
 		 501,
@@ -108,6 +103,38 @@ static void refuses_what_the_head_tells(void **state)
 		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
 	}
 	assert_int_equal(((struct service *)*state)->opens, 0);
+}
+
+/* A condition says nothing of what is not there, or is not possible (RFC 9110 section 13.2.1). */
+static void looks_at_conditions_last(void **state)
+{
+	static const struct {
+		struct exchange exchange;
+		unsigned status;
+	} rows[] = {
+		{{"GET", "/v1/images/web-1/chain", "If-Match: \"x\""}, 412},
+		{{"GET", "/v1/images/web-1/chain", "If-Match: *"}, 200},
+		{{"GET", "/v1/images/nobody/chain", "If-Match: \"x\""}, 404},
+		{{"GET", "/v1/images/web-1/chain?x=1", "If-Match: \"x\""}, 400},
+		{{"GET", "/v1/images/web-1/fields/colour", "If-Match: \"x\""}, 404},
+		{{"POST", "/v1/images/nobody/actions/recover", "If-Match: \"x\""}, 404},
+		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"x\""}, 412},
+		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"m17\""}, 200},
+		{{"POST", "/v1/images", "If-Match: \"x\"", "size=512"}, 412},
+		{{"PUT", "/v1/images/base/data", "If-Match: \"x\"", "x"}, 409},
+		{{"PUT", "/v1/images/web-1/data", "If-Match: \"x\"", "x"}, 412},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = rows[i].exchange;
+
+		exchange_send(*state, &exchange);
+		if (exchange.response->status != rows[i].status)
+			print_error("%s %s\n", exchange.method, exchange.target);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		exchange_fini(&exchange);
+	}
+	assert_int_equal(((struct service *)*state)->n, 2);
 }
 
 static void closes_after_bodies_that_it_will_not_read(void **state)
@@ -401,22 +428,28 @@ static void refuses_outside_any_call(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(refuses_what_the_head_tells, setup, teardown),
-		cmocka_unit_test_setup_teardown(closes_after_bodies_that_it_will_not_read, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(goes_through_the_steps, setup, teardown),
-		cmocka_unit_test_setup_teardown(collects_one_megabyte_and_no_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(waits_for_the_flush_and_reports_its_failure, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(has_the_same_headers_everywhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_a_request_id_that_is_harmless, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(answers_options_everywhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(lets_pages_of_allowed_origins_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(allows_what_it_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(speaks_plainly_to_people, setup, teardown),
-		cmocka_unit_test_setup_teardown(tells_what_it_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(explains_every_problem, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_what_the_head_tells, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(looks_at_conditions_last, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(closes_after_bodies_that_it_will_not_read,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(goes_through_the_steps, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(collects_one_megabyte_and_no_more, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(waits_for_the_flush_and_reports_its_failure,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(has_the_same_headers_everywhere, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(takes_a_request_id_that_is_harmless, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(answers_options_everywhere, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(lets_pages_of_allowed_origins_in, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(allows_what_it_names, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(speaks_plainly_to_people, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(tells_what_it_is, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(explains_every_problem, fake_pair, fake_teardown),
 		cmocka_unit_test(refuses_outside_any_call),
 	};
 

@@ -17,12 +17,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 #define DATA "/v1/images/web-1/data"
 
 static void reads_pieces(void **state)
@@ -246,9 +240,7 @@ static void reports_a_small_read_that_fails(void **state)
 	exchange_problem(service, &exchange, 409, "parent-missing", "the parent of 'base' is gone");
 }
 
-/* ---- PUT
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- PUT ---- */
 
 static void writes_where_it_is_told(void **state)
 {
@@ -398,8 +390,7 @@ static void refuses_an_empty_chunked_body(void **state)
 	exchange_problem(*state, &exchange, 400, "invalid-value", "the body is empty");
 }
 
-/* ---- PATCH and flush
- * ----------------------------------------------------------------------------------- */
+/* ---- PATCH and flush ---- */
 
 static void does_operations_in_order(void **state)
 {
@@ -526,6 +517,19 @@ static void refuses_operations(void **state)
 	assert_int_equal(service->writes, 0);
 }
 
+static void names_the_operation_that_passes_the_end(void **state)
+{
+	struct exchange exchange = {"PATCH", DATA,
+				    .body = "{\"ops\":[{\"op\":\"flush\"},"
+					    "{\"op\":\"zero\",\"offset\":65536,\"length\":1}]}"};
+
+	(void)exchange_json(*state, &exchange, 416);
+	assert_string_equal(exchange_text(&exchange, "detail"),
+			    "1 bytes at 65536 pass the end of the disk at 65536");
+	assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/ops/1");
+	exchange_fini(&exchange);
+}
+
 static void says_how_far_it_got(void **state)
 {
 	struct service *service = *state;
@@ -549,7 +553,8 @@ static void flushes_a_frozen_image_too(void **state)
 	assert_true(json_is_true(json_object_get(exchange.json, "flushed")));
 	exchange_fini(&exchange);
 	exchange.target = "/v1/images/base/data";
-	exchange_problem(service, &exchange, 400, "invalid-value", "op: must be flush");
+	exchange_problem(service, &exchange, 400, "invalid-value",
+			 "op: is required, and must be flush");
 }
 
 static void tells_its_capabilities(void **state)
@@ -570,28 +575,36 @@ static void tells_its_capabilities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reads_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(sends_several_ranges, setup, teardown),
-		cmocka_unit_test_setup_teardown(streams_several_large_ranges, setup, teardown),
-		cmocka_unit_test_setup_teardown(describes_what_it_sends, setup, teardown),
-		cmocka_unit_test_setup_teardown(answers_head_without_reading, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_reads, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_when_nothing_has_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(reads_pieces, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(sends_several_ranges, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(streams_several_large_ranges, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(describes_what_it_sends, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(answers_head_without_reading, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_reads, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_when_nothing_has_changed, setup,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(streams_large_reads_and_holds_the_image, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(reports_a_small_read_that_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(writes_where_it_is_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_how_durable_a_write_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_writes_before_the_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_an_empty_chunked_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(does_operations_in_order, setup, teardown),
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(reports_a_small_read_that_fails, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(writes_where_it_is_told, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_how_durable_a_write_is, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_writes_before_the_body, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_an_empty_chunked_body, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(does_operations_in_order, setup, fake_teardown),
 		cmocka_unit_test(leaves_zeroes_out_where_nobody_has_data),
-		cmocka_unit_test_setup_teardown(takes_one_operation_as_a_form, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_operations, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_how_far_it_got, setup, teardown),
-		cmocka_unit_test_setup_teardown(flushes_a_frozen_image_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(tells_its_capabilities, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_one_operation_as_a_form, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_operations, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(names_the_operation_that_passes_the_end, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(says_how_far_it_got, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(flushes_a_frozen_image_too, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(tells_its_capabilities, setup, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,22 +19,6 @@ enum { SIZE = 65536 };
 #define NONE_256 "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
 #define NONE_MD5 "1B2M2Y8AsgTpgAmY7PhCfg=="
 
-static int setup(void **state)
-{
-	struct service *service = fake_new();
-
-	fake_add(service, "base", SIZE, NULL);
-	fake_add(service, "web-1", SIZE, "base");
-	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 static void takes_bodies_that_are_what_they_should_be(void **state)
 {
 	static const char *const rows[] = {
@@ -176,17 +160,18 @@ static void nothing_has_a_digest_too(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(takes_bodies_that_are_what_they_should_be, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(refuses_what_is_no_digest, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_digests_that_it_cannot_compute, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_small_body_that_differs_changes_nothing, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_body_that_was_written_on_the_way_is_told, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(holds_for_every_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_has_a_digest_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_bodies_that_are_what_they_should_be,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_what_is_no_digest, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_digests_that_it_cannot_compute, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(a_small_body_that_differs_changes_nothing,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(a_body_that_was_written_on_the_way_is_told,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(holds_for_every_body, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(nothing_has_a_digest_too, fake_pair, fake_teardown),
 	};
 
 	return cmocka_run_group_tests_name("api/checksum", tests, NULL, NULL);

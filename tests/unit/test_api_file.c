@@ -13,12 +13,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 #define BASE "/v1/images/base"
 #define END  ",\"next\":null}\n"
 
@@ -76,6 +70,27 @@ static void answers(void **state)
 	}
 }
 
+static void links_to_the_next_page(void **state)
+{
+	static const struct {
+		const char *target, *link;
+	} rows[] = {
+		{BASE "/layout?limit=1&format=csv",
+		 "<" BASE "/layout?limit=1&format=csv&start=1>; rel=\"next\""},
+		{BASE "/layout?start=1&limit=1", "<" BASE "/layout?limit=1&start=2>; rel=\"next\""},
+		{BASE "/layout?start=2&limit=1", ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange_header(&exchange, "Link"), rows[i].link);
+		assert_string_equal(exchange_header(&exchange, "Vary"), "Accept");
+		exchange_fini(&exchange);
+	}
+}
+
 static void refuses(void **state)
 {
 	static const struct {
@@ -85,12 +100,13 @@ static void refuses(void **state)
 	} rows[] = {
 		{"/v1/images/nobody/fields", 404, "image-not-found", "no image is called that"},
 		{BASE "/fields/colour", 404, "field-not-found", "no field is called that"},
-		{BASE "/fields?format=csv", 400, "invalid-value", "format: must be json or text"},
+		{BASE "/fields?format=csv", 400, "invalid-value",
+		 "format: 'csv' is neither json nor text"},
 		{"/v1/images/nobody/layout", 404, "image-not-found", "no image is called that"},
 		{BASE "/layout?limit=10001", 400, "invalid-value",
 		 "limit: '10001' is not a number from 1 to 10000"},
 		{BASE "/layout?format=xml", 400, "invalid-value",
-		 "format: must be json, ndjson, text or csv"},
+		 "format: 'xml' is none of json, ndjson, text and csv"},
 		{"/v1/pools/slow", 404, "pool-not-found", "there is no pool 'slow'"},
 	};
 
@@ -120,9 +136,10 @@ static void recovers_an_image(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(answers, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
-		cmocka_unit_test_setup_teardown(recovers_an_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(links_to_the_next_page, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(recovers_an_image, setup, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,22 +5,6 @@
 #include "api_client.h"
 #include "test.h"
 
-static int setup(void **state)
-{
-	struct service *service = fake_new();
-
-	fake_add(service, "base", 65536, NULL);
-	fake_add(service, "web-1", 65536, "base");
-	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 static void creates_a_dynamic_image(void **state)
 {
 	struct service *service = *state;
@@ -173,9 +157,9 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
 		 "/labels: must be an object of at most 64 strings"},
 		{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
-		 "/labels: 'a b' is not a key of up to 63 bytes with a string of up to 255"},
+		 "/labels/a b: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
-		 "/labels: 'a' is not a key of up to 63 bytes with a string of up to 255"},
+		 "/labels/a: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"source\":{\"image\":\"x\"}}", 501, "not-supported",
 		 "/source/image: is not supported yet"},
 		{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
@@ -200,6 +184,57 @@ static void names_every_bad_field_in_one_answer(void **state)
 	assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/name");
 	assert_string_equal(exchange_text(&exchange, "errors.1.pointer"), "/size");
 	assert_string_equal(exchange_text(&exchange, "errors.2.code"), "unknown-field");
+	exchange_fini(&exchange);
+}
+
+static void points_at_fields_of_any_name(void **state)
+{
+	struct exchange exchange = {"POST", "/v1/images",
+				    .body = "{\"size\":512,\"a/b\":1,\"c~d\":2,"
+					    "\"labels\":{\"k/~\":3}}"};
+
+	(void)exchange_json(*state, &exchange, 400);
+	assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/labels/k~1~0");
+	assert_string_equal(exchange_text(&exchange, "errors.0.value"), "3");
+	assert_string_equal(exchange_text(&exchange, "errors.1.pointer"), "/a~1b");
+	assert_string_equal(exchange_text(&exchange, "errors.1.value"), "1");
+	assert_string_equal(exchange_text(&exchange, "errors.2.pointer"), "/c~0d");
+	assert_string_equal(exchange_text(&exchange, "errors.2.value"), "2");
+	exchange_fini(&exchange);
+}
+
+static void names_the_wrong_field_of_a_form(void **state)
+{
+	static const struct {
+		const char *body, *pointer, *detail;
+	} rows[] = {
+		{"size=1M&size=2M", "/size", "comes more than once"},
+		{"size=%zz", "/size", "has a bad escape or a control character"},
+		{"size", "/size", "has no value; write size=VALUE"},
+		{"size=512&name=%ff", "/name", "is not UTF-8"},
+		{"labels=a&labels.b=c", "/labels.b", "is there as a value, and with parts"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"POST", "/v1/images", .body = rows[i].body};
+
+		(void)exchange_json(*state, &exchange, 400);
+		assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), rows[i].pointer);
+		assert_string_equal(exchange_text(&exchange, "errors.0.detail"), rows[i].detail);
+		exchange_fini(&exchange);
+	}
+}
+
+/* Who changes the image meanwhile makes another ETag. */
+static void tags_what_is_embedded_before_it_looks(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/web-1?embed=parent"};
+
+	service->race = true;
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_header(&exchange, "ETag"), "W/\"c881\"");
+	assert_int_equal(service->commits, 1);
 	exchange_fini(&exchange);
 }
 
@@ -415,23 +450,32 @@ static void removes_only_what_has_no_children(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(creates_a_dynamic_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(creates_from_a_form, setup, teardown),
-		cmocka_unit_test_setup_teardown(creates_a_child_with_everything, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_a_snapshot, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_bad_fields, setup, teardown),
-		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(shows_an_image_by_name_and_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(shows_what_the_file_says, setup, teardown),
-		cmocka_unit_test_setup_teardown(names_every_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(shows_a_frozen_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(honours_etags, setup, teardown),
-		cmocka_unit_test_setup_teardown(lists_page_by_page, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_bad_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(creates_a_dynamic_image, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(creates_from_a_form, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(creates_a_child_with_everything, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(takes_a_snapshot, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_bad_fields, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(points_at_fields_of_any_name, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(names_the_wrong_field_of_a_form, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(tags_what_is_embedded_before_it_looks, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(shows_an_image_by_name_and_id, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(shows_what_the_file_says, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(names_every_state, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(shows_a_frozen_image, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(honours_etags, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_page_by_page, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_bad_pages, fake_pair, fake_teardown),
 		cmocka_unit_test(lists_nothing_as_an_empty_array),
-		cmocka_unit_test_setup_teardown(shows_a_chain_leaf_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(removes_only_what_has_no_children, setup, teardown),
+		cmocka_unit_test_setup_teardown(shows_a_chain_leaf_first, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(removes_only_what_has_no_children, fake_pair,
+						fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,14 +15,9 @@ static int setup(void **state)
 	fake_add(service, "db", 131072, NULL)->kind = SERVICE_FIXED;
 	fake_add(service, "web-1", 65536, "base");
 	fake_add(service, "web-2", 65536, "base")->state = SERVICE_MISSING;
+	service->images[3].poolless = true;
 	fake_add(service, "web-3", 98304, "web-1");
 	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
 	return 0;
 }
 
@@ -75,6 +70,7 @@ static const struct {
 	{"children_count=2", "base"},
 	{"q=EB-", "web-1 web-2 web-3"},
 	{"pool=default,fast&depth=2", "web-3"},
+	{"pool=", "web-2"},
 	{"pool=fast", ""},
 	{"label=role", ""},
 	{"label=!role&label=!env&depth=2", "web-3"},
@@ -236,6 +232,10 @@ static void answers_in_every_format(void **state)
 	}
 }
 
+#define SORTS                                                                                   \
+	"is not up to 4 of name pool kind state virtual_size usage.file usage.allocated depth " \
+	"children_count created_at updated_at, with '-' in front for descending"
+
 static void refuses_lists(void **state)
 {
 	static const struct {
@@ -250,18 +250,16 @@ static void refuses_lists(void **state)
 		 "depth: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1' is not a number like 3, 64K or 10G, "
 		 "or up to 16 of them with commas"},
 		{"/v1/images?writable=2", "invalid-value", "writable: '2' is neither y nor n"},
-		{"/v1/images?sort=colour", "invalid-value",
-		 "sort: 'colour' is not up to 4 of the fields that can be sorted by"},
+		{"/v1/images?sort=colour", "invalid-value", "sort: 'colour' " SORTS},
 		{"/v1/images?sort=name,name,name,name,name", "invalid-value",
-		 "sort: 'name,name,name,name,name' is not up to 4 of the fields that can be sorted by"},
-		{"/v1/images?sort=", "invalid-value",
-		 "sort: '' is not up to 4 of the fields that can be sorted by"},
+		 "sort: 'name,name,name,name,name' " SORTS},
+		{"/v1/images?sort=", "invalid-value", "sort: '' " SORTS},
 		{"/v1/images?fields=id,colour", "invalid-value",
 		 "fields: there is no field 'colour'"},
 		{"/v1/images?fields=", "invalid-value", "fields: there is no field ''"},
 		{"/v1/images?fields=id.x", "invalid-value", "fields: there is no field 'id.x'"},
 		{"/v1/images?format=xml", "invalid-value",
-		 "format: must be json, ndjson, text or csv"},
+		 "format: 'xml' is none of json, ndjson, text and csv"},
 		{"/v1/images/base?fields=labels.", "invalid-value",
 		 "fields: there is no field 'labels.'"},
 		/* a cursor of this list, but for other filters or another order */
@@ -375,14 +373,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(shows_what_all_filters_let_through, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, teardown),
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(lists_children, setup, teardown),
-		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(polls_cheaply, setup, teardown),
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_children, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_lists, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(polls_cheaply, setup, fake_teardown),
 		cmocka_unit_test(compares_labels),
 		cmocka_unit_test(knows_what_has_changed_since),
 	};

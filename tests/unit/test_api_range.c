@@ -34,6 +34,8 @@ static void reads_ranges(void **state)
 		{"bytes=0-511,4608-4700", 2, 0, 512},
 		{"bytes=0-0,-1", 2, 0, 1},
 		{"bytes=0-0,,5-5", 1, 0, 6},
+		{"bytes=0-4,", 1, 0, 5},
+		{"bytes=0-4 , ", 1, 0, 5},
 		{"bytes=0-0,1048576-", 1, 0, 1},
 	};
 
@@ -65,7 +67,9 @@ static void refuses_ranges(void **state)
 		{"bytes=0-4x", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0-4x' cannot be read"},
 		{"bytes=0x0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0x0-4' cannot be read"},
 		{"bytes=+0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes=+0-4' cannot be read"},
-		{"bytes=0-4,", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0-4,' cannot be read"},
+		{"bytes=,", CODE_INVALID_RANGE_HEADER, "Range 'bytes=,' cannot be read"},
+		{"bytes", CODE_INVALID_RANGE_HEADER, "Range 'bytes' cannot be read"},
+		{"bytes 0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes 0-4' cannot be read"},
 		{"bytes=0", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0' cannot be read"},
 		{"bytes=-0", CODE_RANGE_NOT_SATISFIABLE, "the disk ends at byte 1048576"},
 		{"bytes=1048576-", CODE_RANGE_NOT_SATISFIABLE, "the disk ends at byte 1048576"},

@@ -1,4 +1,5 @@
 /* test_api_sectors.c - where sectors live, one by one and run by run. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api_client.h"
@@ -12,12 +13,6 @@ static int setup(void **state)
 	fake_add(service, "web-1", 65536, "base");
 	fake_fill(fake_add(service, "web-2", 65536, "web-1"), 2, 1, 'w');
 	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
 	return 0;
 }
 
@@ -165,6 +160,70 @@ static void draws_runs_for_people(void **state)
 	exchange_fini(&exchange);
 }
 
+static void links_to_what_is_left(void **state)
+{
+	static const struct {
+		const char *target, *link;
+	} rows[] = {
+		{"sectors?limit=1", "sectors?limit=1&start=2&count=126"},
+		{"sectors?format=text&count=5&limit=2",
+		 "sectors?format=text&limit=2&start=3&count=2"},
+		{"sectors?count=4&limit=1&start=1", "sectors?limit=1&start=2&count=3"},
+		{"sectors?count=1", NULL},
+		{"extents?limit=1&length=2K", "extents?limit=1&start=1024&length=1024"},
+		{"extents", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char target[80] = "/v1/images/web-2/", link[120] = "";
+		struct exchange exchange = {"GET", target};
+
+		(void)snprintf(target, sizeof target, "/v1/images/web-2/%s", rows[i].target);
+		if (rows[i].link)
+			(void)snprintf(link, sizeof link, "</v1/images/web-2/%s>; rel=\"next\"",
+				       rows[i].link);
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, 200);
+		assert_string_equal(exchange_header(&exchange, "Link"), link);
+		exchange_fini(&exchange);
+	}
+}
+
+static void says_that_it_looks_at_accept(void **state)
+{
+	static const char *const rows[] = {NULL, "Accept: text/plain", "If-None-Match: \"d12.0\""};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", "/v1/images/web-2/sectors", rows[i]};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, i < 2 ? 200 : 304);
+		assert_string_equal(exchange_header(&exchange, "Vary"), "Accept");
+		exchange_fini(&exchange);
+	}
+}
+
+static void names_the_sector_that_is_wrong(void **state)
+{
+	static const struct {
+		const char *body, *code;
+	} rows[] = {
+		{"{\"sectors\":[0,1,\"x\"]}", "invalid-value"},
+		{"{\"sectors\":[0,1,128]}", "range-not-satisfiable"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"POST", "/v1/images/web-2/sectors",
+					    .body = rows[i].body};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/sectors/2");
+		assert_string_equal(exchange_text(&exchange, "errors.0.code"), rows[i].code);
+		assert_string_equal(exchange_header(&exchange, "X-Error-Code"), rows[i].code);
+		exchange_fini(&exchange);
+	}
+}
+
 #define LIST "/v1/images/web-2/sectors"
 
 static void finds_scattered_sectors_in_order(void **state)
@@ -306,19 +365,26 @@ static void merges_extents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(finds_a_sector_in_the_chain, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_that_nobody_has_a_sector, setup, teardown),
-		cmocka_unit_test_setup_teardown(knows_no_blocks_in_a_fixed_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_sectors, setup, teardown),
-		cmocka_unit_test_setup_teardown(says_where_the_sectors_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(tells_of_a_missing_parent, setup, teardown),
-		cmocka_unit_test_setup_teardown(lists_runs, setup, teardown),
-		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, teardown),
-		cmocka_unit_test_setup_teardown(finds_scattered_sectors_in_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_lists_of_sectors, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits_lists_of_sectors, setup, teardown),
-		cmocka_unit_test_setup_teardown(merges_extents, setup, teardown),
-		cmocka_unit_test_setup_teardown(lists_extents, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_a_sector_in_the_chain, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_that_nobody_has_a_sector, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(knows_no_blocks_in_a_fixed_image, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_sectors, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_where_the_sectors_end, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(tells_of_a_missing_parent, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_runs, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(links_to_what_is_left, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_that_it_looks_at_accept, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(names_the_sector_that_is_wrong, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(finds_scattered_sectors_in_order, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(refuses_lists_of_sectors, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(limits_lists_of_sectors, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(merges_extents, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_extents, setup, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

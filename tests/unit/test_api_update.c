@@ -4,29 +4,13 @@
 #include "api_client.h"
 #include "test.h"
 
-static int setup(void **state)
-{
-	struct service *service = fake_new();
-
-	fake_add(service, "base", 65536, NULL);
-	fake_add(service, "web-1", 65536, "base");
-	*state = service;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fake_free(*state);
-	return 0;
-}
-
 #define WEB "/v1/images/web-1"
 
 static void changes_what_the_body_names(void **state)
 {
 	static const struct {
 		const char *body, *name, *description, *labels[2];
-		bool clear, freeze, has_saved_state, has_temporary;
+		bool clear, freeze, has_saved_state, has_temporary, temporary;
 	} rows[] = {
 		{"{}", "-", "-", {"", ""}, false, false, false, false},
 		{"{\"name\":\"new\"}", "new", "-", {"", ""}, false, false, false, false},
@@ -52,6 +36,8 @@ static void changes_what_the_body_names(void **state)
 		{"frozen=yes", "-", "-", {"", ""}, false, true, false, false},
 		{"{\"saved_state\":false}", "-", "-", {"", ""}, false, false, true, false},
 		{"{\"features\":[]}", "-", "-", {"", ""}, false, false, false, true},
+		{"features=temporary", "-", "-", {"", ""}, false, false, false, true, true},
+		{"features=", "-", "-", {"", ""}, false, false, false, true, false},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -70,6 +56,7 @@ static void changes_what_the_body_names(void **state)
 		assert_int_equal(service->update.freeze, rows[i].freeze);
 		assert_int_equal(service->update.has_saved_state, rows[i].has_saved_state);
 		assert_int_equal(service->update.has_temporary, rows[i].has_temporary);
+		assert_int_equal(service->update.temporary, rows[i].temporary);
 		exchange_fini(&exchange);
 		fake_free(service);
 	}
@@ -91,13 +78,17 @@ static void refuses_changes(void **state)
 		{"{\"labels\":[]}", 400, "invalid-value",
 		 "/labels: must be an object of at most 64 strings"},
 		{"{\"labels\":{\"a\":1}}", 400, "invalid-value",
-		 "/labels: 'a' is not a key of up to 63 bytes with a string of up to 255"},
+		 "/labels/a: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
-		 "/labels: 'a b' is not a key of up to 63 bytes with a string of up to 255"},
+		 "/labels/a b: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"features\":[\"fast\"]}", 400, "invalid-value",
 		 "/features: there is only \"temporary\""},
-		{"{\"features\":\"temporary\"}", 400, "invalid-value",
+		{"{\"features\":\"fast\"}", 400, "invalid-value",
+		 "/features: there is only \"temporary\""},
+		{"{\"features\":{}}", 400, "invalid-value",
 		 "/features: must be an array of strings"},
+		{"{\"store_note\":\"x\"}", 501, "not-supported",
+		 "/store_note: is not supported yet"},
 		{"{\"saved_state\":1}", 400, "invalid-value",
 		 "/saved_state: must be true or false"},
 	};
@@ -128,8 +119,7 @@ static void freezes_and_thaws(void **state)
 	exchange_problem(*state, &exchange, 400, "unknown-field", "/force: is not known here");
 }
 
-/* ---- PUT
- * ---------------------------------------------------------------------------------------------- */
+/* ---- PUT ---- */
 
 static void makes_an_image_once(void **state)
 {
@@ -143,11 +133,15 @@ static void makes_an_image_once(void **state)
 		{"/v1/images/new", NULL, "size=64K&kind=dynamic&pool=default&description=", 200,
 		 NULL},
 		{"/v1/images/new", NULL, "{\"size\":\"1M\"}", 409,
-		 "'new' exists, and its size is not the one of the request"},
+		 "'new' exists, but differs from the request in its size"},
 		{"/v1/images/new", NULL, "{\"size\":\"64K\",\"kind\":\"fixed\"}", 409,
-		 "'new' exists, and its kind is not the one of the request"},
+		 "'new' exists, but differs from the request in its kind"},
 		{"/v1/images/new", NULL, "{\"size\":\"64K\",\"labels\":{\"a\":\"b\"}}", 409,
-		 "'new' exists, and its labels is not the one of the request"},
+		 "'new' exists, but differs from the request in its labels"},
+		{"/v1/images/new", NULL, "{\"size\":\"64K\",\"creator_application\":\"tap\"}", 409,
+		 "'new' exists, but differs from the request in its creator_application"},
+		{"/v1/images/new", NULL, "{\"size\":\"64K\",\"creator_application\":\"win\"}", 200,
+		 NULL},
 		{"/v1/images/new", "If-None-Match: *", "{\"size\":\"64K\"}", 412,
 		 "If-None-Match names *, and the ETag is \"m17\""},
 		{"/v1/images/new", "If-Match: \"m17\"", "{\"size\":\"64K\"}", 200, NULL},
@@ -158,7 +152,7 @@ static void makes_an_image_once(void **state)
 		{"/v1/images/newer", "If-None-Match: *", "{\"size\":\"64K\"}", 201, NULL},
 		{WEB, NULL, "{\"parent\":\"base\"}", 200, NULL},
 		{WEB, NULL, "{\"parent\":\"new\"}", 409,
-		 "'web-1' exists, and its parent is not the one of the request"},
+		 "'web-1' exists, but differs from the request in its parent"},
 		{WEB, NULL, "{\"parent\":\"base\",\"labels\":{\"role\":\"web\"}}", 200, NULL},
 		{"/v1/images/other", NULL, "{\"size\":512,\"name\":\"x\"}", 400,
 		 "/name: is in the path already"},
@@ -177,8 +171,7 @@ static void makes_an_image_once(void **state)
 	}
 }
 
-/* ---- preconditions
- * ------------------------------------------------------------------------------------ */
+/* ---- preconditions ---- */
 
 static void compares_before_it_changes(void **state)
 {
@@ -300,13 +293,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_what_the_body_names),
-		cmocka_unit_test_setup_teardown(refuses_changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(freezes_and_thaws, setup, teardown),
-		cmocka_unit_test_setup_teardown(makes_an_image_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(compares_before_it_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(refuses_changes, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(freezes_and_thaws, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(makes_an_image_once, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(compares_before_it_changes, fake_pair,
+						fake_teardown),
 		cmocka_unit_test(loses_a_race_honestly),
-		cmocka_unit_test_setup_teardown(compares_and_writes, setup, teardown),
-		cmocka_unit_test_setup_teardown(compares_small_bodies_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(compares_and_writes, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(compares_small_bodies_only, fake_pair,
+						fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,395 @@
+/* api.c - the state machine of one request: what is decided when, and in which order. */
+#include "api.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "accept.h"
+#include "body.h"
+#include "call.h"
+#include "cors.h"
+#include "number.h"
+#include "scope.h"
+#include "values.h"
+#include "writes.h"
+
+static const char id_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+/* ---- begin ---- */
+
+struct api_call *api_call_new(const struct api *api, const struct http_request *request)
+{
+	struct api_call *call = calloc(1, sizeof *call);
+	const char *id = http_header(request, "X-Request-Id");
+
+	if (!call)
+		return NULL;
+	call->api = api;
+	call->request = request;
+	if (!id || *id == '\0' || strlen(id) >= CALL_ID || strspn(id, id_chars) != strlen(id))
+		id = request->id;
+	memcpy(call->id, id, strnlen(id, CALL_ID - 1));
+	return call;
+}
+
+void api_call_free(struct api_call *call)
+{
+	if (!call)
+		return;
+	writes_end(call, true);
+	service_data_close(call->data);
+	json_decref(call->body);
+	json_decref(call->results);
+	buf_fini(&call->collected);
+	checksum_fini(&call->checksum);
+	query_fini(&call->query);
+	http_response_free(call->response);
+	free(call);
+}
+
+static bool safe(const struct http_request *request)
+{
+	return request->method == HTTP_GET || request->method == HTTP_HEAD ||
+	       request->method == HTTP_OPTIONS;
+}
+
+/* What has no ETag has none that a request could name. Of a GET it matters only when the answer
+ * would be a success (RFC 9110 section 13.2.1). */
+static bool untagged_ok(struct api_call *call)
+{
+	if (call->route->tagged || !call_compares(call))
+		return true;
+	(void)call_fail(call, CODE_PRECONDITION_FAILED, "If-Match names %s, but there is no ETag",
+			http_header(call->request, "If-Match"));
+	return false;
+}
+
+/* What a later stage would honour is refused, never ignored; nor is the second of two lines of
+ * which only the first would be read. */
+static bool headers_ok(struct api_call *call)
+{
+	static const char *const once[] = {
+		"Content-Encoding",  "Content-Type",  "Expect",   "If-Match",
+		"If-Modified-Since", "If-None-Match", "If-Range", "Range"};
+	static const char *const always[] = {"Lease", "Idempotency-Key"};
+	static const char *const changing[] = {"If-Unmodified-Since", "Repr-Digest"};
+	const struct http_request *request = call->request;
+	const char *coding = http_header(request, "Content-Encoding");
+	const char *expect = http_header(request, "Expect");
+	const char *later = NULL;
+
+	for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+		if (http_header_count(request, once[i]) > 1)
+			(void)call_fail(call, CODE_INVALID_VALUE,
+					"the header %s comes more than once", once[i]);
+	}
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		later = http_header(request, always[i]) ? always[i] : later;
+	for (size_t i = 0; i < sizeof changing / sizeof *changing && !safe(request); i++)
+		later = http_header(request, changing[i]) ? changing[i] : later;
+	if (later)
+		(void)call_fail(call, CODE_NOT_SUPPORTED, "the header %s is not supported yet",
+				later);
+	if (coding && strcasecmp(coding, "identity") != 0)
+		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding '%s'", coding);
+	if (expect && strcasecmp(expect, "100-continue") != 0)
+		(void)call_fail(call, CODE_EXPECTATION_FAILED, "Expect '%s'", expect);
+	return call->problem.code == CODE_NONE &&
+	       (safe(request) || checksum_begin(request, &call->checksum, &call->problem));
+}
+
+static bool parameters_ok(struct api_call *call)
+{
+	const char *raw = call->request->query;
+
+	if (!query_parse(&call->query, raw, raw ? strlen(raw) : 0, &call->problem))
+		return false;
+	for (size_t i = 0; i < call->query.n; i++) {
+		const char *name = call->query.items[i].name;
+
+		if (routes_listed(call->route->parameters, name))
+			continue;
+		if (routes_listed(call->route->later, name))
+			problem_parameter(&call->problem, name, CODE_NOT_SUPPORTED,
+					  "is not supported yet");
+		else
+			problem_parameter(&call->problem, name, CODE_UNKNOWN_PARAMETER,
+					  "is not known here");
+	}
+	return call->problem.code == CODE_NONE;
+}
+
+static enum api_step too_large(struct api_call *call)
+{
+	return call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes",
+			 call_limits(call)->body);
+}
+
+static bool body_ok(struct api_call *call)
+{
+	const struct gate *gate = &call->gate;
+	enum route_body want = call->route->body;
+
+	if (want == ROUTE_NO_BODY && gate->body != HTTP_BODY_NONE)
+		(void)call_fail(call, CODE_INVALID_VALUE, "%s takes no body here",
+				http_method_name(call->request->method));
+	else if (want == ROUTE_NO_BODY)
+		(void)call_checksum(call, 0, 0);
+	if (want == ROUTE_COLLECT && gate->length > call_limits(call)->body)
+		(void)too_large(call);
+	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && !gate->has_length)
+		(void)call_fail(call, CODE_LENGTH_REQUIRED, "neither Content-Length nor chunked");
+	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && gate->has_length)
+		(void)call_fail(call, CODE_INVALID_VALUE, "the body is empty");
+	return call->problem.code == CODE_NONE;
+}
+
+/* What cannot be the name of an image names none. Only OPTIONS speaks of all images at once. */
+static bool ref_ok(struct api_call *call)
+{
+	char uuid[37];
+
+	if (!strstr(call->route->path, "{ref}") || gate_name(call->ref) ||
+	    number_uuid(call->ref, uuid) ||
+	    (strcmp(call->ref, "*") == 0 && call->request->method == HTTP_OPTIONS))
+		return true;
+	if (call->ref[0] == '\0')
+		(void)call_fail(call, CODE_IMAGE_NOT_FOUND,
+				"no name of an image has more than %d characters",
+				SERVICE_NAME - 1);
+	else
+		(void)call_fail(call, CODE_IMAGE_NOT_FOUND, "no image can have this name: '%s'",
+				call->ref);
+	return false;
+}
+
+/* Everything that can be told from the head alone, in the order of what matters first. False: it is
+ * refused, or answered already. */
+static bool admitted(struct api_call *call, char allow[64])
+{
+	const struct http_request *request = call->request;
+	struct problem *problem = &call->problem;
+
+	if (!gate_framing(request, call_limits(call), &call->gate, problem) ||
+	    !gate_host(request, call->api->hosts, problem) || !gate_path(request, problem))
+		return false;
+	if (request->method == HTTP_UNKNOWN) {
+		problem_set(problem, CODE_METHOD_UNKNOWN,
+			    "the method of this request is not known");
+		return false;
+	}
+	if (cors_preflight(call))
+		return false;
+	call->route = routes_find(call, allow);
+	if (!call->route)
+		return false;
+	if (!safe(request) && !gate_origin(request, call->api->origins, problem))
+		return false;
+	return ref_ok(call) && headers_ok(call) && (safe(request) || untagged_ok(call)) &&
+	       parameters_ok(call) && body_ok(call) &&
+	       (!call->route->prepare || call->route->prepare(call));
+}
+
+static enum api_step run_step(const struct api_call *call)
+{
+	return call->route->kind == ROUTE_WORK ? API_RUN : API_TRY;
+}
+
+enum api_step api_call_begin(struct api_call *call)
+{
+	char allow[64] = "";
+
+	if (!admitted(call, allow)) {
+		if (call->problem.code == CODE_NONE && !call->response &&
+		    call_empty(call, 204) == API_REPLY)
+			call_header(call, "Allow", "%s", allow); /* OPTIONS */
+		return API_REPLY;
+	}
+	if (call->route->kind == ROUTE_PURE)
+		return call->route->handle(call);
+	if (call->route->body == ROUTE_COLLECT && call->gate.body != HTTP_BODY_NONE)
+		return API_COLLECT;
+	if (call->route->body == ROUTE_COLLECT)
+		return api_call_collected(call);
+	return run_step(call);
+}
+
+/* ---- body and run ---- */
+
+enum api_step api_call_run(struct api_call *call, bool nowait)
+{
+	call->nowait = nowait;
+	return call->route->handle(call);
+}
+
+bool api_call_collect(struct api_call *call, const void *piece, size_t len)
+{
+	if (call->problem.code != CODE_NONE)
+		return false;
+	if (len > call_limits(call)->body - call->collected.len) {
+		(void)too_large(call);
+		return false;
+	}
+	buf_append(&call->collected, piece, len);
+	if (call->collected.failed)
+		(void)call_no_memory(call);
+	return call->problem.code == CODE_NONE;
+}
+
+enum api_step api_call_collected(struct api_call *call)
+{
+	call->consumed = true;
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
+	checksum_add(&call->checksum, call->collected.data, call->collected.len);
+	if (!call_checksum(call, 0, 0))
+		return API_REPLY;
+	if (call->route->parse)
+		return call->route->parse(call) ? run_step(call) : API_REPLY;
+	call->body = body_parse(call->collected.data, call->collected.len,
+				(unsigned)call_limits(call)->json_depth, &call->problem);
+	buf_fini(&call->collected);
+	return call->body ? run_step(call) : API_REPLY;
+}
+
+bool api_call_write(struct api_call *call, const void *piece, size_t len)
+{
+	return call->problem.code == CODE_NONE && call->route->piece(call, piece, len);
+}
+
+enum api_step api_call_written(struct api_call *call)
+{
+	call->consumed = true;
+	return call->problem.code != CODE_NONE ? API_REPLY : call->route->end(call);
+}
+
+static void durable(void *ctx, enum service_code code)
+{
+	struct api_call *call = ctx;
+
+	call->flushed = code;
+	call->wake(call->wake_ctx);
+}
+
+void api_call_wait(struct api_call *call, void (*wake)(void *ctx), void *ctx)
+{
+	call->wake = wake;
+	call->wake_ctx = ctx;
+	service_data_flush(call->data, durable, call);
+}
+
+/* ---- response ---- */
+
+/* After the flush: its failure, or what the handler has to say. */
+static void finish(struct api_call *call)
+{
+	route_fn *answer = STEAL(call->finish);
+
+	if (call->flushed != SERVICE_OK)
+		(void)call_refused(call, call->flushed);
+	else
+		(void)answer(call);
+}
+
+static struct http_response *make_response(struct api_call *call)
+{
+	bool text = problem_wants_text(http_header(call->request, "Accept"));
+
+	if (call->problem.code == CODE_NONE && !call->response)
+		(void)call_fail(call, CODE_INTERNAL, "no answer");
+	if (call->problem.code == CODE_NONE)
+		accept_check(call);
+	if (call->problem.code == CODE_NONE && call->route && safe(call->request))
+		(void)untagged_ok(call);
+	if (call->problem.code == CODE_NONE)
+		return STEAL(call->response);
+	values_fill(&call->problem, &call->query, call->body);
+	/* For the correction, when the daemon did not say which image it is about. */
+	if (call->problem.service.image.name[0] == '\0' && gate_name(call->ref))
+		memcpy(call->problem.service.image.name, call->ref, SERVICE_NAME);
+	return problem_response(&call->problem, call->id, text);
+}
+
+/* Does reading the rest of the body to keep the connection cost more than a new connection? */
+static bool must_close(const struct api_call *call)
+{
+	return !call->consumed &&
+	       (call->gate.body == HTTP_BODY_CHUNKED || call->gate.length > CALL_KEEP_MAX);
+}
+
+static bool common_headers(struct http_response *response, const char *id)
+{
+	return http_response_add(response, "X-Request-Id", id) &&
+	       http_response_add(response, "X-Content-Type-Options", "nosniff") &&
+	       (http_response_get(response, "Cache-Control") ||
+		http_response_add(response, "Cache-Control", "no-store"));
+}
+
+struct http_response *api_call_response(struct api_call *call)
+{
+	struct http_response *response;
+
+	if (call->finish)
+		finish(call);
+	writes_end(call, false);
+	response = make_response(call);
+	if (!response)
+		return NULL;
+	if (!common_headers(response, call->id) ||
+	    !cors_headers(call->api, call->request, response)) {
+		http_response_free(response);
+		return NULL;
+	}
+	response->close |= must_close(call);
+	return response;
+}
+
+struct http_response *api_refuse(const struct api *api, const struct http_request *request,
+				 enum service_code code)
+{
+	CLEANUP(freep) struct problem *problem = calloc(1, sizeof *problem);
+	struct http_response *response = NULL;
+
+	if (!problem)
+		return NULL;
+	problem_set(problem, codes_of_service(code), "%s",
+		    codes_info(codes_of_service(code))->title);
+	problem->close = true;
+	response = problem_response(problem, request->id,
+				    problem_wants_text(http_header(request, "Accept")));
+	if (response &&
+	    (!common_headers(response, request->id) || !cors_headers(api, request, response))) {
+		http_response_free(response);
+		response = NULL;
+	}
+	return response;
+}
+
+/* ---- about the call ---- */
+
+enum http_body api_call_body(const struct api_call *call)
+{
+	return call->gate.body;
+}
+
+uint64_t api_call_body_length(const struct api_call *call)
+{
+	return call->gate.length;
+}
+
+const char *api_call_route(const struct api_call *call)
+{
+	return call->route ? call->route->path : "-";
+}
+
+const char *api_call_id(const struct api_call *call)
+{
+	return call->id;
+}
+
+const char *api_call_code(const struct api_call *call)
+{
+	return call->problem.code == CODE_NONE ? NULL : codes_info(call->problem.code)->name;
+}
