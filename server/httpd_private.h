@@ -115,6 +115,7 @@ struct httpd_request {
 	enum httpd_phase phase;
 	enum api_step step;
 	bool begun;
+	bool waited;                /* was suspended once */
 	bool has_body;              /* the client announced one */
 	struct http_response *made; /* of the call; its short stream has to be read by a worker */
 	struct MHD_Response *response; /* ready to be queued */

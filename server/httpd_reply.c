@@ -157,20 +157,34 @@ static enum http_read flatten(struct http_response *response, bool nowait)
 	return result;
 }
 
-static struct MHD_Response *from_buffer(struct http_response *from)
+/* The library sends the head together with a buffer, and sees that this was all when it comes by
+ * again, unless it has read the request a moment ago; a client that has its answer and leaves in
+ * the meantime would seem to be cut off. A vector is sent after the head, and its end is seen at
+ * once. One of a single part would be made a buffer. */
+static struct MHD_Response *from_memory(const struct httpd_request *request, char *body,
+					size_t length, bool fixed)
+{
+	if (length > 1 && request->waited)
+		return MHD_create_response_from_iovec(
+			(struct MHD_IoVec[]){{body, 1}, {body + 1, length - 1}}, 2,
+			fixed ? NULL : free, body);
+	return MHD_create_response_from_buffer(
+		length, body, fixed ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+}
+
+static struct MHD_Response *from_body(const struct httpd_request *request,
+				      struct http_response *from)
 {
 	struct MHD_Response *response;
-	void *fixed;
+	char *fixed;
 
 	if (from->fixed_body) {
 		memcpy(&fixed, &from->fixed_body, sizeof fixed);
-		return MHD_create_response_from_buffer(from->body_length, fixed,
-						       MHD_RESPMEM_PERSISTENT);
+		return from_memory(request, fixed, from->body_length, true);
 	}
 	if (!from->body)
-		return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-	response = MHD_create_response_from_buffer(from->body_length, from->body,
-						   MHD_RESPMEM_MUST_FREE);
+		return from_memory(request, NULL, 0, true);
+	response = from_memory(request, from->body, from->body_length, false);
 	if (response)
 		from->body = NULL;
 	return response;
@@ -198,7 +212,7 @@ static void convert(struct httpd_request *request, struct http_response *from)
 	if (from && from->stream.read)
 		response = from_stream(request, &from->stream);
 	else
-		response = from ? from_buffer(from) : NULL;
+		response = from ? from_body(request, from) : NULL;
 	if (response && !add_headers(request, response, from)) {
 		MHD_destroy_response(response);
 		response = NULL;

@@ -92,6 +92,7 @@ bool httpd_request_suspend(struct httpd_request *request)
 		(void)atomic_fetch_sub(&httpd->suspended, 1);
 		return false;
 	}
+	request->waited = true;
 	httpd_watch_pause(request->peer);
 	MHD_suspend_connection(request->connection);
 	return true;

@@ -43,6 +43,37 @@ curl -sS -o "$body" "http://127.0.0.1:$port/nowhere"
 lines 1 /nowhere >/dev/null
 line '.status == 404 and .code == "route-not-found" and .route == "-" and (.peer | startswith("127.0.0.1:"))'
 
+# ---- who leaves as soon as all has come is not cut off; who leaves before is
+leave() { # COUNT BYTES METHOD PATH: sends it, reads so much of the body, -1 for all, and is gone
+	python3 - "$socket" "$@" <<-'END'
+		import socket, sys
+		path, count, wanted, method, target = sys.argv[1:]
+		for _ in range(int(count)):
+		    with socket.socket(socket.AF_UNIX) as peer:
+		        peer.connect(path)
+		        peer.sendall(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+		        answer = b""
+		        while b"\r\n\r\n" not in answer:
+		            answer += peer.recv(4096)
+		        head, _, body = answer.partition(b"\r\n\r\n")
+		        size = int(next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Length:"))[15:])
+		        while len(body) < (size if wanted == "-1" else int(wanted)):
+		            body += peer.recv(4096)
+	END
+}
+for request in 'GET /v1/images' 'POST /v1/images/disk/data?op=flush' 'GET /v1/images/disk'; do
+	: >"$work/log"
+	# shellcheck disable=SC2086 # two words
+	leave 300 -1 $request
+	path=${request#* }
+	lines 300 "${path%\?*}" >/dev/null
+	! grep -q '"cut"' "$work/lines" || fail "$request: $(grep -c '"cut"' "$work/lines") of 300 are cut"
+done
+: >"$work/log"
+leave 1 1 GET /v1/images/disk/data
+lines 1 /v1/images/disk/data >/dev/null
+line '.cut == 1 and .status == 200 and .sent < 1048576'
+
 # ---- every byte
 python3 "$here/log.py" "$socket" "$work/log" JSON || fail "the log in JSON"
 stop_vhdd
