@@ -349,6 +349,15 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 
 /* ---- delete ---- */
 
+static int may_go(const struct catalog_node *node, uint64_t version, struct catalog_error *err)
+{
+	if (version && version != node->image.version)
+		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
+	if (node->image.children)
+		return catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
+	return 0;
+}
+
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err)
 {
@@ -360,11 +369,8 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], ui
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
-	if (version && version != node->image.version)
-		r = catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
-	else if (node->image.children)
-		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
-	else
+	r = may_go(node, version, err);
+	if (r == 0)
 		r = catalog_sql_begin_closing(catalog, err);
 	if (r == 0) {
 		stmt = use_id(catalog, SQL_IMAGE_DELETING, id);
@@ -414,7 +420,8 @@ static int forget_rows(struct catalog *catalog, const struct catalog_node *node,
 	return r;
 }
 
-int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err)
+int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
+		   struct catalog_error *err)
 {
 	struct catalog_turn turn;
 	struct catalog_node *node = enter(catalog, id, &turn, err);
@@ -423,9 +430,8 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct c
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
-	if (node->image.children)
-		r = catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
-	else
+	r = may_go(node, version, err);
+	if (r == 0)
 		r = forget_rows(catalog, node, now, err);
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);

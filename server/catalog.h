@@ -235,14 +235,14 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
  * of the row. */
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err);
-/* The row goes, in any state; refused while it has children. The last child takes the seal of its
- * parent along. */
-int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], struct catalog_error *err);
-/* Name, description, labels, `frozen`, and the saved state and temporary bit that its file has,
- * become those of `image`, whose version must be that of the row. One that becomes frozen is clean:
- * it has been flushed. */
-int catalog_update(struct catalog *catalog, const struct catalog_image *image,
+/* The row goes, in any state; refused as above. The last child takes the seal of its parent along.
+ */
+int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 		   struct catalog_error *err);
+/* Name, description, labels, `frozen`, and the saved state and temporary bit that its file has,
+ * become those of `image`, whose version must be that of the row, and is the next one then. One
+ * that becomes frozen is clean: it has been flushed. */
+int catalog_update(struct catalog *catalog, struct catalog_image *image, struct catalog_error *err);
 /* Before the first write after an open: `dirty`, a new generation, and no seal. */
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err);

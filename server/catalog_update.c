@@ -105,8 +105,7 @@ static int change(struct catalog *catalog, const struct catalog_image *row,
 	return r;
 }
 
-int catalog_update(struct catalog *catalog, const struct catalog_image *image,
-		   struct catalog_error *err)
+int catalog_update(struct catalog *catalog, struct catalog_image *image, struct catalog_error *err)
 {
 	struct catalog_image row = *image;
 	struct catalog_turn turn = {.name = image->name};
@@ -118,6 +117,11 @@ int catalog_update(struct catalog *catalog, const struct catalog_image *image,
 	r = may_update(catalog, image, err);
 	if (r == 0)
 		r = change(catalog, &row, err);
+	if (r == 0) {
+		image->dirty = catalog_index_find(&catalog->index, image->id)->image.dirty;
+		image->version = row.version;
+		image->updated_at = row.updated_at;
+	}
 	catalog_turn_leave(catalog, &turn);
 	return r;
 }

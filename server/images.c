@@ -324,6 +324,9 @@ void images_release(struct image *image)
 void images_install(struct image *image, struct vhd *disk)
 {
 	images_open_install(image, disk);
+	lock(image->images);
+	image->pins++;
+	unlock(image->images);
 	images_release(image);
 }
 
@@ -349,21 +352,25 @@ static void unseal(struct image *image)
 	ended(image);
 }
 
-static int wait_for_writers(struct image *image, struct vhd_error *err)
+static int wait_for_others(struct image *image, enum images_seal_mode mode, struct vhd_error *err)
 {
 	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+	bool in_time = true;
 
-	while (image->writers) {
-		if (!wait_changed(image->images, &deadline) && image->writers)
-			return fail(err, VHD_E_BUSY, "the parent is being written");
+	while (image->writers || image->alone || (mode == IMAGES_ALONE && image->granted)) {
+		if (!in_time)
+			return fail(err, VHD_E_BUSY, "others are changing the image");
+		in_time = wait_changed(image->images, &deadline);
 	}
 	if (image->failed)
 		return fail(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+	image->granted++;
+	image->alone = mode == IMAGES_ALONE;
 	return 0;
 }
 
-int images_seal(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,
-		struct vhd_error *err)
+int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_seal_mode mode,
+		struct image **ret_image, struct vhd_error *err)
 {
 	struct image *image;
 	int r;
@@ -373,7 +380,7 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 	if (r == 0) {
 		image->pins++;
 		image->seals++;
-		r = wait_for_writers(image, err);
+		r = wait_for_others(image, mode, err);
 		if (r < 0)
 			unseal(image);
 		else
@@ -402,6 +409,8 @@ void images_unseal(struct image *image)
 	/* Frozen or not, the next write thaws it and begins a new generation. */
 	image->frozen = image->frozen || image->writable;
 	image->written = false;
+	image->granted--;
+	image->alone = false;
 	unseal(image);
 	unlock(images);
 }

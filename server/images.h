@@ -83,8 +83,8 @@ void images_flush(struct image *image, struct images_waiter *waiter);
 /* Nobody else has it or gets it, and it may be closed or not there at all yet. */
 int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,
 		struct vhd_error *err);
-/* Ends of a hold: as it was; with the disk of a new image, which is taken over; or gone, its disk
- * closed without a flush. */
+/* Ends of a hold: as it was; with the disk of a new image, which is taken over, and a pin for
+ * reading; or gone, its disk closed without a flush. */
 void images_release(struct image *image);
 void images_install(struct image *image, struct vhd *disk);
 void images_discard(struct image *image);
@@ -95,10 +95,11 @@ int images_close(struct image *image, struct vhd_error *err);
  * One that has not failed is left alone. */
 int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 
-/* Opens and pins a parent for a child; no writer is left. `froze`: it could be written until now.
- */
-int images_seal(struct images *images, const uint8_t id[IDS_SIZE], struct image **ret_image,
-		struct vhd_error *err);
+/* Opens and pins a parent for a child; no writer is left. IMAGES_ALONE: nor anybody else who has
+ * sealed it, for its file is about to change once more. */
+enum images_seal_mode { IMAGES_SHARED, IMAGES_ALONE };
+int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_seal_mode mode,
+		struct image **ret_image, struct vhd_error *err);
 void images_unseal(struct image *image);
 bool images_was_writable(const struct image *image); /* of a sealed one */
 

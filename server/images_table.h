@@ -24,7 +24,9 @@ struct image {
 	uint64_t blocks;  /* allocated when it was opened */
 	uint64_t generation;
 	unsigned pins, writers, seals;
+	unsigned granted; /* of the seals, the ones that wait for nobody any more */
 	bool held;
+	bool alone;    /* its one seal is IMAGES_ALONE */
 	bool writable; /* opened with VHD_WRITE */
 	bool broken;   /* opened while its chain missed a parent */
 	bool frozen;   /* a child was made since; thaw it before it is written */

@@ -53,7 +53,8 @@ static enum service_code take_parent(struct adoption *adoption)
 	code = service_health_chain(service, adoption->parent_id, 0, adoption->err);
 	if (code != SERVICE_OK)
 		return code;
-	if (images_seal(service->images, adoption->parent_id, &adoption->parent, &why) < 0 ||
+	if (images_seal(service->images, adoption->parent_id, IMAGES_SHARED, &adoption->parent,
+			&why) < 0 ||
 	    seal_parent(adoption, &mtime, &why) < 0)
 		return service_codes_image(service, adoption->parent_id, &why, adoption->err);
 	ids_format(adoption->parent_id, name);

@@ -173,7 +173,7 @@ static enum service_code take(struct creation *creation, struct service_error *e
 			code = service_orphan_refuse(creation->service, row->parent_id, err);
 		if (code != SERVICE_OK)
 			return code;
-		if (images_seal(images, row->parent_id, &creation->parent, &why) < 0)
+		if (images_seal(images, row->parent_id, IMAGES_SHARED, &creation->parent, &why) < 0)
 			return service_codes_image(creation->service, row->parent_id, &why, err);
 		creation->parent_was_writable = images_was_writable(creation->parent);
 	}
@@ -198,7 +198,8 @@ static enum service_code intend(struct creation *creation, struct service_error 
 	}
 	/* It was what it should be when this began, and is no more. */
 	if (why.code == CATALOG_E_CHANGED)
-		return plan_parent(creation, err);
+		return service_update_check(creation->service, creation->row.parent_id,
+					    creation->row.parent_version, err);
 	code = service_codes_catalog(&why, err);
 	if (code == SERVICE_NAME_EXISTS &&
 	    catalog_id_of(creation->service->catalog, creation->row.name, id, NULL) == 0)
@@ -350,7 +351,8 @@ static void seal_itself(const struct creation *creation)
 		reconcile_image(&service->reconcile, creation->row.id);
 }
 
-/* Gives back all that a creation has taken, and undoes it unless it came to its end. */
+/* Gives back all that a creation has taken but a pin of the new image, and undoes it unless it came
+ * to its end. */
 static void end(struct creation *creation)
 {
 	struct vhd_error why;
@@ -364,8 +366,9 @@ static void end(struct creation *creation)
 		/* The row goes only when the files are gone. */
 		if (creation->inserted && pool_undo_new(creation->pool, creation->row.id, &why) < 0)
 			try_again(creation, why.text);
-		else if (creation->inserted && catalog_forget(creation->service->catalog,
-							      creation->row.id, &catalog_why) < 0)
+		else if (creation->inserted &&
+			 catalog_forget(creation->service->catalog, creation->row.id, 0,
+					&catalog_why) < 0)
 			try_again(creation, catalog_why.text);
 		if (creation->held)
 			images_release(creation->held);
@@ -405,8 +408,11 @@ enum service_code service_image_create(struct service *service, const struct ser
 		code = publish(&creation, err);
 	ids_format(creation.row.id, id);
 	end(&creation);
+	CRASH_POINT("create.answering");
 	if (code == SERVICE_OK)
 		code = service_image_get(service, id, 0, &created.image, err);
+	if (creation.published)
+		images_unpin(creation.held, IMAGES_READ);
 	if (code != SERVICE_OK)
 		return code;
 	created.froze_parent = creation.parent_was_writable;

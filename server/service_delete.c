@@ -19,29 +19,27 @@ static int settle(struct service *service, const uint8_t id[IDS_SIZE], struct vh
 	return pool_settle_for_good(&place.folder, id, err);
 }
 
+static enum service_code refused(struct service *service, const uint8_t id[IDS_SIZE],
+				 uint64_t version, const struct catalog_error *why,
+				 struct service_error *err)
+{
+	return why->code == CATALOG_E_CHANGED ? service_update_check(service, id, version, err)
+					      : service_codes_catalog(why, err);
+}
+
 /* Closed as it should be, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
-				const uint8_t id[IDS_SIZE], struct service_error *err)
+				const uint8_t id[IDS_SIZE], uint64_t version,
+				struct service_error *err)
 {
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
 
 	if (images_close(image, &why) < 0 || settle(service, id, &why) < 0)
 		return service_codes_vhd(&why, err);
-	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
-		return service_codes_catalog(&catalog_why, err);
+	if (catalog_forget(service->catalog, id, version, &catalog_why) < 0)
+		return refused(service, id, version, &catalog_why, err);
 	return SERVICE_OK;
-}
-
-static enum service_code compare(struct service *service, const uint8_t id[IDS_SIZE],
-				 uint64_t version, struct service_error *err)
-{
-	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	struct catalog_error why;
-
-	if (catalog_get(service->catalog, id, &row, &why) < 0)
-		return service_codes_catalog(&why, err);
-	return service_update_compare(&row, version, err);
 }
 
 /* Its file may be there still, in a folder that nobody has mounted. */
@@ -77,16 +75,14 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 		return code;
 	/* From here on the image is gone for clients; what fails is tried again. */
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)
-		return catalog_why.code == CATALOG_E_CHANGED
-			       ? compare(service, id, version, err)
-			       : service_codes_catalog(&catalog_why, err);
+		return refused(service, id, version, &catalog_why, err);
 	/* Its first name is still there when it could not be removed after the creation. */
 	if (!place.adopted && pool_settle(&place.folder, id, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (place_remove(&place, &why) < 0)
 		return service_codes_vhd(&why, err);
 	CRASH_POINT("delete.removed");
-	if (catalog_forget(service->catalog, id, &catalog_why) < 0)
+	if (catalog_forget(service->catalog, id, 0, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	return SERVICE_OK;
 }
@@ -133,10 +129,10 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 	/* A child may have come while this waited. */
 	code = refuse_parent(service, id, err);
 	if (code == SERVICE_OK && how->version)
-		code = compare(service, id, how->version, err);
+		code = service_update_check(service, id, how->version, err);
 	if (code == SERVICE_OK)
 		code = how->keep_file || is_linked(service, id)
-			       ? forget(service, image, id, err)
+			       ? forget(service, image, id, how->version, err)
 			       : remove_file(service, id, how->version, err);
 	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING)
 		service_unfinished_add(service->unfinished, id);

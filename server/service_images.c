@@ -222,11 +222,25 @@ static int fill_locators(struct service *service, const uint8_t id[IDS_SIZE], un
 	return r;
 }
 
+enum service_code service_images_tell(struct service *service, const struct catalog_image *row,
+				      unsigned flags, struct service_image *ret_image,
+				      struct service_error *err)
+{
+	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
+	enum service_code code = service_images_fill(service, row, ret_image, err);
+
+	if (code == SERVICE_OK &&
+	    fill_locators(service, row->id, nowait, ret_image) == VHD_E_AGAIN) {
+		service_image_fini(ret_image);
+		code = SERVICE_AGAIN;
+	}
+	return code;
+}
+
 enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
 				    struct service_image *ret_image, struct service_error *err)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
 	struct catalog_error why;
 	uint8_t id[IDS_SIZE];
 	enum service_code code = service_find(service, ref, id, err);
@@ -237,12 +251,7 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 		return service_codes_catalog(&why, err);
 	if (row.state == CATALOG_DELETING) /* since it was found */
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
-	code = service_images_fill(service, &row, ret_image, err);
-	if (code == SERVICE_OK && fill_locators(service, id, nowait, ret_image) == VHD_E_AGAIN) {
-		service_image_fini(ret_image);
-		code = SERVICE_AGAIN;
-	}
-	return code;
+	return service_images_tell(service, &row, flags, ret_image, err);
 }
 
 static enum service_code fill_all(struct service *service, const struct catalog_images *rows,

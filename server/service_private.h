@@ -50,11 +50,18 @@ enum service_code service_find(struct service *service, const char *ref, uint8_t
 /* service_images.c */
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err);
+/* The same, and what only its file says: of an image that can be opened. SERVICE_NOWAIT:
+ * SERVICE_AGAIN. */
+enum service_code service_images_tell(struct service *service, const struct catalog_image *row,
+				      unsigned flags, struct service_image *ret_image,
+				      struct service_error *err);
 /* `frozen`: the content cannot change before the image is thawed. */
 void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG]);
 /* service_update.c: is the row of the version that was asked for? 0 = any. */
 enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
 					 struct service_error *err);
+enum service_code service_update_check(struct service *service, const uint8_t id[IDS_SIZE],
+				       uint64_t version, struct service_error *err);
 /* service_health.c. Whether the image and its ancestors may be served: looks again at what was
  * found. */
 enum service_code service_health_chain(struct service *service, const uint8_t id[IDS_SIZE],

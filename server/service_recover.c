@@ -18,7 +18,7 @@ static int forget(struct service *service, const struct catalog_image *image, st
 {
 	struct catalog_error why;
 
-	if (catalog_forget(service->catalog, image->id, &why) == 0)
+	if (catalog_forget(service->catalog, image->id, 0, &why) == 0)
 		return 0;
 	err->code = VHD_E_IO;
 	(void)snprintf(err->text, sizeof err->text, "%s", why.text);

@@ -25,6 +25,17 @@ enum service_code service_update_compare(const struct catalog_image *row, uint64
 	return code;
 }
 
+enum service_code service_update_check(struct service *service, const uint8_t id[IDS_SIZE],
+				       uint64_t version, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct catalog_error why;
+
+	if (catalog_get(service->catalog, id, &row, &why) < 0)
+		return service_codes_catalog(&why, err);
+	return service_update_compare(&row, version, err);
+}
+
 /* ---- the row as it shall be ---- */
 
 static struct catalog_label *find_label(struct catalog_image *row, const char *key)
@@ -129,6 +140,7 @@ struct change {
 	bool footer;         /* fields of the footer change too: the lock of the footers is held */
 	struct image *image; /* then it is pinned for writing, or sealed */
 	struct vhd_footer before;
+	struct catalog_image row; /* as it was committed */
 };
 
 static enum service_code change_row(const struct change *change, struct catalog_image *row,
@@ -155,21 +167,22 @@ static enum service_code change_row(const struct change *change, struct catalog_
 
 /* ---- the row ---- */
 
-static enum service_code commit(const struct change *change, struct service_error *err)
+static enum service_code commit(struct change *change, struct service_error *err)
 {
 	struct catalog *catalog = change->service->catalog;
 	struct catalog_error why = {.code = CATALOG_E_CHANGED};
 
 	for (int i = 0; i < TRIES && why.code == CATALOG_E_CHANGED; i++) {
-		CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+		struct catalog_image *row = &change->row;
 		enum service_code code;
 
-		if (catalog_get(catalog, change->id, &row, &why) < 0)
+		catalog_image_fini(row);
+		if (catalog_get(catalog, change->id, row, &why) < 0)
 			return service_codes_catalog(&why, err);
-		code = change_row(change, &row, err);
+		code = change_row(change, row, err);
 		if (code != SERVICE_OK)
 			return code;
-		if (catalog_update(catalog, &row, &why) == 0)
+		if (catalog_update(catalog, row, &why) == 0)
 			return SERVICE_OK;
 	}
 	if (why.code == CATALOG_E_CHANGED)
@@ -178,7 +191,7 @@ static enum service_code commit(const struct change *change, struct service_erro
 }
 
 /* No writer is left, and what they wrote is durable, before the catalog says that it is frozen. */
-static enum service_code freeze_and_commit(const struct change *change, struct image *image,
+static enum service_code freeze_and_commit(struct change *change, struct image *image,
 					   struct service_error *err)
 {
 	struct vhd_error why = {0};
@@ -282,7 +295,8 @@ static int seal(const struct change *change, bool footer, struct image **ret_ima
 		return r;
 	if (footer)
 		images_unpin(image, IMAGES_WRITE);
-	return images_seal(images, change->id, ret_image, err);
+	return images_seal(images, change->id, footer ? IMAGES_ALONE : IMAGES_SHARED, ret_image,
+			   err);
 }
 
 static enum service_code update_frozen(struct change *change, bool footer,
@@ -304,33 +318,40 @@ static enum service_code update_frozen(struct change *change, bool footer,
 	return code;
 }
 
+static enum service_code update_image(struct change *change, struct service_error *err)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	const struct service_update *update = change->update;
+	struct catalog_error why;
+	bool footer;
+	enum service_code code = SERVICE_OK;
+
+	if (catalog_get(change->service->catalog, change->id, &row, &why) < 0)
+		return service_codes_catalog(&why, err);
+	footer = changes_footer(&row, update) && !row.frozen && !row.children;
+	if (footer)
+		code = service_health_chain(change->service, change->id, 0, err);
+	if (code != SERVICE_OK)
+		return code;
+	if (update->freeze && !row.frozen)
+		return update_frozen(change, footer, err);
+	return footer ? update_footer(change, err) : commit(change, err);
+}
+
+/* The answer is what was committed, whatever others have made of it since. */
 enum service_code service_image_update(struct service *service, const char *ref,
 				       const struct service_update *update,
 				       struct service_image *ret_image, struct service_error *err)
 {
-	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	struct catalog_error why;
 	uint8_t id[IDS_SIZE];
 	struct change change = {.service = service, .id = id, .update = update};
-	char text[IDS_TEXT];
-	bool footer;
 	enum service_code code = service_find(service, ref, id, err);
 
-	if (code != SERVICE_OK)
-		return code;
-	if (catalog_get(service->catalog, id, &row, &why) < 0)
-		return service_codes_catalog(&why, err);
-	footer = changes_footer(&row, update) && !row.frozen && !row.children;
-	if (footer)
-		code = service_health_chain(service, id, 0, err);
-	if (code != SERVICE_OK)
-		return code;
-	if (update->freeze && !row.frozen)
-		code = update_frozen(&change, footer, err);
-	else
-		code = footer ? update_footer(&change, err) : commit(&change, err);
-	if (code != SERVICE_OK)
-		return code;
-	ids_format(id, text);
-	return service_image_get(service, text, 0, ret_image, err);
+	if (code == SERVICE_OK)
+		code = update_image(&change, err);
+	CRASH_POINT("update.answering");
+	if (code == SERVICE_OK)
+		code = service_images_tell(service, &change.row, 0, ret_image, err);
+	catalog_image_fini(&change.row);
+	return code;
 }

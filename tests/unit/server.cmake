@@ -16,3 +16,5 @@ endforeach()
 # Ten thousand images, also where two sanitized builds share a processor.
 set_tests_properties(unit.test_server_scale PROPERTIES TIMEOUT 300)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
+# Operations that meet at crash points.
+vhd_unit_test(test_server_meet test_server_meet.c LIBS vhdd_server vhd_api vhdd_server vhd)

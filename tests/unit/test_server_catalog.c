@@ -173,9 +173,9 @@ static void refuses(void **state)
 	assert_int_equal(insert(world, 3, 9), CATALOG_E_PARENT);
 	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), 0, &world->err),
 			 CATALOG_E_HAS_CHILDREN);
-	assert_int_equal(catalog_forget(world->catalog, id_of(1), &world->err),
+	assert_int_equal(catalog_forget(world->catalog, id_of(1), 0, &world->err),
 			 CATALOG_E_HAS_CHILDREN);
-	assert_int_equal(catalog_forget(world->catalog, id_of(9), &world->err),
+	assert_int_equal(catalog_forget(world->catalog, id_of(9), 0, &world->err),
 			 CATALOG_E_NOT_FOUND);
 	/* Not ready yet, and then no more. */
 	assert_int_equal(insert(world, 4, 1), 0);
@@ -212,7 +212,7 @@ static void guards_parents_and_deletions_by_their_version(void **state)
 	(void)strcpy(image.name, "image-3");
 	assert_int_equal(catalog_insert(world->catalog, &image, &world->err), CATALOG_E_CHANGED);
 	assert_string_equal(world->err.text, "the parent has changed since");
-	assert_int_equal(catalog_forget(world->catalog, id_of(2), &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
 	assert_int_equal(
 		catalog_begin_delete(world->catalog, id_of(1), image.parent_version, &world->err),
 		CATALOG_E_CHANGED);
@@ -249,7 +249,7 @@ static void frees_a_name_with_the_deletion(void **state)
 	world = reopen(state);
 	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err), 0);
 	assert_memory_equal(id, id_of(2), IDS_SIZE);
-	assert_int_equal(catalog_forget(world->catalog, id_of(1), &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id_of(1), 0, &world->err), 0);
 }
 
 static void counts_generations(void **state)
@@ -270,7 +270,7 @@ static void counts_generations(void **state)
 	assert_int_equal(generation, 2);
 	/* A child makes its parent clean: freezing has flushed it. A failed child does not. */
 	assert_int_equal(insert(world, 2, 1), 0);
-	assert_int_equal(catalog_forget(world->catalog, id_of(2), &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
 	assert_true(catalog_brief(world->catalog, id_of(1), &brief) && brief.dirty);
 	assert_int_equal(create(world, 2, 1), 0);
 	assert_true(catalog_brief(world->catalog, id_of(1), &brief) && !brief.dirty);
@@ -390,7 +390,11 @@ static void changes_what_is_told_of_an_image(void **state)
 	row.frozen = true;
 	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
 	check_changed(world);
+	/* The row is told as it has become. */
+	assert_int_equal(row.version, version_of(world, 1));
+	assert_false(row.dirty);
 	/* It is not the row that was looked at any more. */
+	row.version--;
 	assert_int_equal(catalog_update(world->catalog, &row, &world->err), CATALOG_E_CHANGED);
 	catalog_image_fini(&row);
 	check_changed(reopen(state));

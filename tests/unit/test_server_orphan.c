@@ -142,7 +142,8 @@ static void waits_for_its_parent(void **state)
 		reopen(world);
 	}
 	pool_world_id(1, id);
-	assert_int_equal(catalog_forget(world->catalog, id, &world->err), CATALOG_E_HAS_CHILDREN);
+	assert_int_equal(catalog_forget(world->catalog, id, 0, &world->err),
+			 CATALOG_E_HAS_CHILDREN);
 }
 
 static void has_no_child_by_one_that_is_not_ready(void **state)
@@ -162,7 +163,7 @@ static void has_no_child_by_one_that_is_not_ready(void **state)
 	assert_int_equal(adopt(world, 3, 2), CATALOG_E_PARENT);
 	/* It fails. */
 	pool_world_id(1, id);
-	assert_int_equal(catalog_forget(world->catalog, id, &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id, 0, &world->err), 0);
 	expect(world, 2, 1, 1, 1);
 	assert_int_equal(create(world, 1, 0), 0);
 	assert_int_equal(finish(world, 1), 0);

@@ -447,7 +447,7 @@ static void takes_a_disguised_disk_for_what_it_was(void **state)
 	pool_world_rows(world, &fixed, 1);
 	disguise(pool_world_file(world, 3), pool_world_file(world, 2));
 	assert_string_equal(finding_of(world, 3), "");
-	catalog_forget(world->catalog, place_of(world, 3).id, NULL);
+	catalog_forget(world->catalog, place_of(world, 3).id, 0, NULL);
 	adopt(world, &fixed, "fixed.vhd", false);
 	disguise(in_root(world, "fixed.vhd"), pool_world_file(world, 2));
 	assert_string_equal(finding_of(world, 3), "");

@@ -1,0 +1,274 @@
+/* test_server_meet.c - two operations that meet at the worst moment, which is a point where a crash
+ * may be tried: what is done there, others do between two steps of the first one. */
+#include "service.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "crash_point.h"
+#include "service_main.h"
+#include "test.h"
+
+struct meeting {
+	char folder[64];
+	struct config config;
+	struct service *service;
+	struct service_error err;
+	const char *point; /* where `other` runs, once */
+	void (*other)(struct meeting *meeting);
+	enum service_code code; /* of what it did */
+};
+
+static struct meeting *now; /* the one that goes on; tests run one after the other */
+
+static void at_point(const char *name)
+{
+	void (*other)(struct meeting * meeting) = now->other;
+
+	if (!other || strcmp(name, now->point) != 0)
+		return;
+	now->other = NULL;
+	other(now);
+}
+
+static int set_up(void **state)
+{
+	struct meeting *meeting = calloc(1, sizeof *meeting);
+	char why[SERVICE_WHY];
+
+	assert_non_null(meeting);
+	(void)strcpy(meeting->folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/vhdd-meet-XXXXXX"
+								    : "/tmp/vhdd-meet-XXXXXX");
+	assert_non_null(mkdtemp(meeting->folder));
+	config_init(&meeting->config);
+	assert_int_equal(
+		service_main_open(meeting->folder, &meeting->config, NULL, &meeting->service, why),
+		0);
+	now = meeting;
+	vhd_at_crash_point = at_point;
+	*state = meeting;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct meeting *meeting = *state;
+	char command[128];
+
+	vhd_at_crash_point = NULL;
+	service_main_close(meeting->service);
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", meeting->folder);
+	assert_int_equal(system(command), 0);
+	free(meeting);
+	return 0;
+}
+
+static void meet(struct meeting *meeting, const char *point, void (*other)(struct meeting *))
+{
+	meeting->point = point;
+	meeting->other = other;
+}
+
+static enum service_code create(struct meeting *meeting, const char *name, const char *parent,
+				struct service_error *err)
+{
+	const struct service_create spec = {.name = name,
+					    .parent = parent,
+					    .kind = parent ? SERVICE_DIFFERENCING : SERVICE_DYNAMIC,
+					    .size = parent ? 0 : 1 << 20};
+	struct service_created created;
+	enum service_code code = service_image_create(meeting->service, &spec, &created, err);
+
+	if (code == SERVICE_OK) {
+		assert_string_equal(created.image.name, name);
+		service_image_fini(&created.image);
+	}
+	return code;
+}
+
+static uint64_t version_of(struct meeting *meeting, const char *name)
+{
+	struct service_image image;
+	uint64_t version;
+
+	assert_int_equal(service_image_get(meeting->service, name, 0, &image, &meeting->err), 0);
+	version = image.meta_version;
+	service_image_fini(&image);
+	return version;
+}
+
+static enum service_code rename_image(struct meeting *meeting, const char *name, const char *to,
+				      struct service_error *err)
+{
+	const struct service_update update = {.name = to};
+	struct service_image image;
+	enum service_code code = service_image_update(meeting->service, name, &update, &image, err);
+
+	if (code == SERVICE_OK) {
+		assert_string_equal(image.name, to);
+		service_image_fini(&image);
+	}
+	return code;
+}
+
+/* In a thread of its own: the first one may hold what this waits for. */
+static void *delete_disk(void *ctx)
+{
+	struct meeting *meeting = ctx;
+	struct service_error err;
+
+	meeting->code = service_image_delete(meeting->service, "disk",
+					     &(struct service_delete){.version = 0}, &err);
+	return NULL;
+}
+
+static void deleted(struct meeting *meeting)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, delete_disk, meeting), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void a_creation_is_told_before_the_image_can_go(void **state)
+{
+	struct meeting *meeting = *state;
+
+	meet(meeting, "create.answering", deleted);
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	(void)delete_disk(meeting);
+	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
+static void a_change_is_told_as_it_was_when_the_image_has_gone(void **state)
+{
+	struct meeting *meeting = *state;
+
+	assert_int_equal(create(meeting, "before", NULL, &meeting->err), SERVICE_OK);
+	meet(meeting, "update.answering", deleted);
+	assert_int_equal(rename_image(meeting, "before", "disk", &meeting->err), SERVICE_OK);
+	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
+static void renamed(struct meeting *meeting)
+{
+	struct service_error err;
+
+	meeting->code = rename_image(meeting, "disk", "other", &err);
+}
+
+static void an_image_that_changed_is_not_forgotten(void **state)
+{
+	struct meeting *meeting = *state;
+	struct service_delete how = {.keep_file = true};
+	char etag[SERVICE_ETAG];
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	how.version = version_of(meeting, "disk");
+	meet(meeting, "close.dropped", renamed);
+	assert_int_equal(service_image_delete(meeting->service, "disk", &how, &meeting->err),
+			 SERVICE_CHANGED);
+	assert_int_equal(meeting->code, SERVICE_OK);
+	assert_string_equal(meeting->err.text, "'other' has changed.");
+	(void)snprintf(etag, sizeof etag, "m%llu",
+		       (unsigned long long)version_of(meeting, "other"));
+	assert_string_equal(meeting->err.etag, etag);
+}
+
+/* ---- a parent whose footer changes ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool sealed, ended, put_back; /* guarded by `lock` */
+static pthread_t snapshot_thread;
+
+static void set(bool *what)
+{
+	(void)pthread_mutex_lock(&lock);
+	*what = true;
+	(void)pthread_cond_broadcast(&changed);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(const bool *one, const bool *other)
+{
+	(void)pthread_mutex_lock(&lock);
+	while (!*one && !*other)
+		(void)pthread_cond_wait(&changed, &lock);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+/* The parent has its seal: nobody may change its file now. */
+static void seal_taken(struct meeting *meeting)
+{
+	(void)meeting;
+	set(&sealed);
+	wait_for(&put_back, &put_back);
+}
+
+static void *make_child(void *ctx)
+{
+	struct meeting *meeting = ctx;
+	struct service_error err;
+
+	meeting->code = create(meeting, "child", "disk", &err);
+	set(&ended);
+	return NULL;
+}
+
+static void snapshot_begins(struct meeting *meeting)
+{
+	meet(meeting, "create.sealed", seal_taken);
+	assert_int_equal(pthread_create(&snapshot_thread, NULL, make_child, meeting), 0);
+	wait_for(&sealed, &ended);
+}
+
+/* A change that freezes an image and sets its saved state had the file of a parent back as it was,
+ * although its seal had been taken already. */
+static void a_parent_does_not_change_once_it_is_sealed(void **state)
+{
+	struct meeting *meeting = *state;
+	const struct service_update update = {
+		.freeze = true, .has_saved_state = true, .saved_state = true};
+	struct service_image image = {0};
+	struct service_data *data;
+	enum service_code code;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	meet(meeting, "update.footer-set", snapshot_begins);
+	code = service_image_update(meeting->service, "disk", &update, &image, &meeting->err);
+	set(&put_back);
+	assert_int_equal(pthread_join(snapshot_thread, NULL), 0);
+	service_image_fini(&image);
+	if (meeting->code == SERVICE_IMAGE_BUSY)
+		meeting->code = create(meeting, "child", "disk", &meeting->err);
+	assert_int_equal(meeting->code, SERVICE_OK);
+	service_main_close(meeting->service);
+	meeting->service = NULL;
+	assert_int_equal(service_main_open(meeting->folder, &meeting->config, NULL,
+					   &meeting->service, (char[SERVICE_WHY]){""}),
+			 0);
+	assert_int_equal(
+		service_data_open(meeting->service, "child", SERVICE_READ, 0, &data, &meeting->err),
+		SERVICE_OK);
+	service_data_close(data);
+	assert_int_equal(code, SERVICE_OK);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_creation_is_told_before_the_image_can_go),
+		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
+		CASE(an_image_that_changed_is_not_forgotten),
+		CASE(a_parent_does_not_change_once_it_is_sealed),
+	};
+
+	return cmocka_run_group_tests_name("server/meet", tests, NULL, NULL);
+}
