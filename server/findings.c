@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-enum { BUCKETS = 1024, MOST = 10000 };
+enum { BUCKETS = 1024, MOST_FILES = 10000 };
 
 static const struct {
 	const char *name;
@@ -46,7 +46,7 @@ struct item {
 struct findings {
 	atomic_size_t serious;
 	pthread_mutex_t lock; /* guards what follows, and changes of `serious` */
-	size_t all;
+	size_t all, files;
 	struct item *buckets[BUCKETS];
 };
 
@@ -127,7 +127,7 @@ static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
 static void put(struct findings *findings, const struct finding *finding)
 {
 	struct item **at = bucket(findings, finding->id);
-	struct item *item = findings->all < MOST ? calloc(1, sizeof *item) : NULL;
+	struct item *item = calloc(1, sizeof *item);
 
 	if (!item)
 		return;
@@ -137,6 +137,14 @@ static void put(struct findings *findings, const struct finding *finding)
 	findings->all++;
 	if (is_serious(finding))
 		findings->serious++;
+}
+
+/* Those that are in the table are taken from it one by one. */
+static void forget_files(struct findings *findings)
+{
+	if (findings->files > MOST_FILES)
+		findings->all -= findings->files - MOST_FILES;
+	findings->files = 0;
 }
 
 static bool is_among(const struct item *list, const struct finding *finding)
@@ -163,6 +171,8 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 	struct item *old;
 
 	(void)pthread_mutex_lock(&findings->lock);
+	if (ids_is_zero(id))
+		forget_files(findings);
 	old = take(findings, id);
 	for (size_t i = n; i > 0; i--)
 		put(findings, &items[i - 1]); /* the first ends up first */
@@ -179,7 +189,10 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 void findings_add(struct findings *findings, const struct finding *finding)
 {
 	(void)pthread_mutex_lock(&findings->lock);
-	put(findings, finding);
+	if (findings->files++ < MOST_FILES)
+		put(findings, finding);
+	else
+		findings->all++;
 	(void)pthread_mutex_unlock(&findings->lock);
 	tell(finding);
 }

@@ -1,5 +1,5 @@
 # What server/ does without a socket.
-foreach(name catalog config log_line options pool pulse)
+foreach(name catalog config findings log_line options pool pulse)
 	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api PkgConfig::sqlite3)
 endforeach()
 

@@ -1,0 +1,81 @@
+/* test_server_findings.c - however much is found, no image that must not be served is forgotten. */
+#include "findings.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "test.h"
+
+enum { MOST = 10000 };
+
+static const uint8_t file[IDS_SIZE], image[IDS_SIZE] = {1};
+
+static int set_up(void **state)
+{
+	*state = findings_new();
+	return *state ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	findings_free(*state);
+	return 0;
+}
+
+static void add_files(struct findings *findings, size_t n)
+{
+	const struct finding finding = {.kind = FINDING_FOREIGN_FILE, .text = "is no image"};
+
+	for (size_t i = 0; i < n; i++)
+		findings_add(findings, &finding);
+}
+
+static void expect_count(struct findings *findings, size_t all, size_t serious)
+{
+	struct findings_count count;
+
+	(void)findings_list(findings, NULL, 0, &count);
+	assert_int_equal(count.all, all);
+	assert_int_equal(count.serious, serious);
+}
+
+static void beside_countless_files_images_have_their_findings(void **state)
+{
+	struct findings *findings = *state;
+	struct finding wrong = {.kind = FINDING_WRONG_ID, .text = "is another image"}, found;
+
+	memcpy(wrong.id, image, IDS_SIZE);
+	add_files(findings, MOST);
+	findings_set(findings, image, &wrong, 1);
+	assert_true(findings_serious(findings, image, &found));
+	assert_int_equal(found.kind, FINDING_WRONG_ID);
+	expect_count(findings, MOST + 1, 1);
+}
+
+static void files_beyond_the_most_are_counted(void **state)
+{
+	struct findings *findings = *state;
+	static struct finding items[MOST + 2];
+
+	add_files(findings, MOST + 2);
+	expect_count(findings, MOST + 2, 0);
+	assert_int_equal(findings_list(findings, items, MOST + 2, &(struct findings_count){0}),
+			 MOST);
+	findings_set(findings, file, NULL, 0);
+	expect_count(findings, 0, 0);
+	add_files(findings, 1);
+	expect_count(findings, 1, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(beside_countless_files_images_have_their_findings),
+		CASE(files_beyond_the_most_are_counted),
+	};
+
+	log_start(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests_name("server/findings", tests, NULL, NULL);
+}
