@@ -244,7 +244,7 @@ static int add_label(struct catalog_image *image, struct binding *from)
 	struct catalog_label *label;
 
 	if (image->n_labels == CATALOG_LABELS_MAX)
-		return CATALOG_E_FAILED;
+		return CATALOG_E_DAMAGED;
 	if (!image->labels)
 		image->labels = calloc(CATALOG_LABELS_MAX, sizeof *image->labels);
 	if (!image->labels)
@@ -267,6 +267,9 @@ static int get_labels(struct catalog *catalog, struct catalog_image *image,
 
 		r = add_label(image, &from);
 	}
+	if (r == CATALOG_E_DAMAGED)
+		(void)catalog_sql_fail(err, r, "catalog: damaged: '%s' has more than %d labels",
+				       image->name, CATALOG_LABELS_MAX);
 	if (r == 0 && result != SQLITE_DONE)
 		r = catalog_sql_error(catalog, "labels", err);
 	(void)sqlite3_reset(stmt);
@@ -310,7 +313,7 @@ static int check_all_came(struct catalog *catalog, struct catalog_error *err)
 	rows = sqlite3_column_int64(stmt, 0);
 	(void)sqlite3_reset(stmt);
 	if ((uint64_t)rows != catalog->index.n)
-		return catalog_sql_fail(err, CATALOG_E_FAILED,
+		return catalog_sql_fail(err, CATALOG_E_DAMAGED,
 					"catalog: damaged: %zu of %lld images have their parents",
 					catalog->index.n, (long long)rows);
 	return 0;

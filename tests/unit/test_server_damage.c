@@ -3,6 +3,7 @@
 #include "catalog.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,10 +121,58 @@ static void is_refused_or_right(void **state)
 	pool_world_free(world);
 }
 
+/* What no page says that it is wrong. */
+static const struct wrong {
+	const char *sql, *text;
+} wrongs[] = {
+	{"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 65)"
+	 "INSERT INTO label SELECT id, 'key' || i, '' FROM image, n WHERE name = 'image-1'",
+	 "catalog: damaged: 'image-1' has more than 64 labels"},
+	{"PRAGMA foreign_keys = OFF; DELETE FROM image WHERE name = 'image-1'",
+	 "catalog: damaged: 0 of 1 images have their parents"},
+	{"PRAGMA foreign_keys = OFF; DROP TRIGGER image_reparent;"
+	 "UPDATE image SET kind = 2, parent_id = (SELECT id FROM image WHERE name = 'image-2')"
+	 "WHERE name = 'image-1'",
+	 "catalog: damaged: 0 of 2 images have their parents"},
+};
+
+static void change(const char *path, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void says_what_is_wrong_with_rows(void **state)
+{
+	static const struct pool_image family[] = {{.number = 1, .type = VHD_DYNAMIC},
+						   {.number = 2, .parent = 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+		struct pool_world *world = pool_world_new();
+		struct catalog *catalog = NULL;
+
+		pool_world_write(world, &family[0]);
+		pool_world_write(world, &family[1]);
+		pool_world_rows(world, family, 2);
+		pool_world_close(world);
+		change(world->path, wrongs[i].sql);
+		assert_int_equal(catalog_open(world->path, 1024, &catalog, &world->err),
+				 CATALOG_E_DAMAGED);
+		assert_int_equal(world->err.code, CATALOG_E_DAMAGED);
+		assert_string_equal(world->err.text, wrongs[i].text);
+		pool_world_free(world);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_refused_or_right),
+		cmocka_unit_test(says_what_is_wrong_with_rows),
 	};
 
 	return cmocka_run_group_tests_name("server/damage", tests, NULL, NULL);
