@@ -323,8 +323,10 @@ static int close_one(struct image *image)
 	(void)pthread_mutex_unlock(&images->lock);
 	r = images_close(image, &err);
 	(void)pthread_mutex_lock(&images->lock);
-	if (r < 0)
+	if (r < 0) {
 		note_failure(image, &err);
+		image->used_ms = clock_monotonic_ms(); /* it is another one's turn */
+	}
 	(void)pthread_mutex_unlock(&images->lock);
 	images_release(image);
 	(void)pthread_mutex_lock(&images->lock);

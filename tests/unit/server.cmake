@@ -18,3 +18,6 @@ set_tests_properties(unit.test_server_scale PROPERTIES TIMEOUT 300)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
 # Operations that meet at crash points.
 vhd_unit_test(test_server_meet test_server_meet.c LIBS vhdd_server vhd_api vhdd_server vhd)
+# A disk that does not take what is flushed.
+vhd_unit_test(test_server_images test_server_images.c LIBS vhdd_server vhd_api vhdd_server vhd)
+target_link_options(test_server_images PRIVATE -Wl,--wrap=vhd_flush)
