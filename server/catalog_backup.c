@@ -41,6 +41,8 @@ int catalog_backup_write(struct catalog *catalog, struct catalog_error *err)
 	sqlite3_free(sql);
 	if (r == 0 && pool_backup_keep(catalog->path) < 0)
 		r = fail_sys(err);
+	if (r < 0)
+		pool_backup_give_up(catalog->path);
 	return r;
 }
 

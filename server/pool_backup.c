@@ -60,6 +60,13 @@ int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
 	return unlink(ret_path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+void pool_backup_give_up(const char *catalog_path)
+{
+	char path[POOL_BACKUP_PATH];
+
+	(void)pool_backup_begin(catalog_path, path);
+}
+
 static bool is_backup(const char *name, const char *of)
 {
 	size_t n = strlen(of), length = strlen(name);

@@ -11,6 +11,8 @@ enum { POOL_BACKUP_PATH = 1200 + 64, POOL_BACKUPS = 7 };
  * errno.
  */
 int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
+/* It has failed: what is there of it takes room that others may lack. */
+void pool_backup_give_up(const char *catalog_path);
 /* The backup is complete: it is made durable and gets its name; old ones go. */
 int pool_backup_keep(const char *catalog_path);
 

@@ -2,10 +2,12 @@
  * agree. */
 #include "catalog.h"
 
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -447,6 +449,24 @@ static void refuses_other_databases(void **state)
 	}
 }
 
+static void a_backup_that_fails_leaves_the_room_to_others(void **state)
+{
+	const struct rlimit small = {.rlim_cur = 16384, .rlim_max = RLIM_INFINITY};
+	struct world *world = *state;
+	struct rlimit before;
+	char path[sizeof world->path + 8];
+
+	(void)snprintf(path, sizeof path, "%s.new", world->path);
+	assert_int_equal(create(world, 1, 0), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_true(catalog_backup(world->catalog, &world->err) < 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(create(world, 2, 0), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -465,6 +485,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(refuses_changes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_other_databases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_backup_that_fails_leaves_the_room_to_others,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("server/catalog", tests, NULL, NULL);
