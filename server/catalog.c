@@ -80,9 +80,8 @@ void catalog_close(struct catalog *catalog)
 
 /* ---- what all changes share ---- */
 
-/* Takes a turn with the image and its parent. NULL: there is none, and no turn is taken. */
-static struct catalog_node *enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
-				  struct catalog_turn *turn, struct catalog_error *err)
+struct catalog_node *catalog_enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+				   struct catalog_turn *turn, struct catalog_error *err)
 {
 	struct catalog_node *node;
 
@@ -96,15 +95,6 @@ static struct catalog_node *enter(struct catalog *catalog, const uint8_t id[IDS_
 	return node;
 }
 
-static sqlite3_stmt *use_id(struct catalog *catalog, enum catalog_statement statement,
-			    const uint8_t id[IDS_SIZE])
-{
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, statement);
-
-	(void)sqlite3_bind_blob(stmt, 1, id, IDS_SIZE, SQLITE_STATIC);
-	return stmt;
-}
-
 int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
 			 struct catalog_error *err)
 {
@@ -112,7 +102,7 @@ int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *par
 
 	if (!parent)
 		return 0;
-	stmt = use_id(catalog, SQL_IMAGE_TOUCH, parent->image.id);
+	stmt = catalog_sql_use_id(catalog, SQL_IMAGE_TOUCH, parent->image.id);
 	(void)sqlite3_bind_int64(stmt, 2, now);
 	return catalog_sql_run(catalog, stmt, err);
 }
@@ -120,7 +110,7 @@ int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *par
 int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		     const struct catalog_seal *seal, struct catalog_error *err)
 {
-	sqlite3_stmt *stmt = use_id(catalog, SQL_IMAGE_SEAL, id);
+	sqlite3_stmt *stmt = catalog_sql_use_id(catalog, SQL_IMAGE_SEAL, id);
 
 	if (seal) {
 		(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)seal->file_bytes);
@@ -143,7 +133,7 @@ static void sealed(struct catalog_node *parent, const struct catalog_seal *seal)
 	parent->image.usage.file_bytes = seal->file_bytes;
 }
 
-static void touched(struct catalog_node *parent, int64_t now)
+void catalog_touched(struct catalog_node *parent, int64_t now)
 {
 	if (!parent)
 		return;
@@ -155,7 +145,7 @@ static void touched(struct catalog_node *parent, int64_t now)
 void catalog_parent_sealed(struct catalog_node *parent, const struct catalog_seal *seal,
 			   int64_t now)
 {
-	touched(parent, now);
+	catalog_touched(parent, now);
 	sealed(parent, seal);
 }
 
@@ -234,7 +224,7 @@ static int insert(struct catalog *catalog, const struct catalog_image *row,
 	(void)pthread_mutex_lock(&catalog->memory);
 	if (r == 0) {
 		catalog_index_show(&catalog->index, node);
-		touched(parent, row->updated_at);
+		catalog_touched(parent, row->updated_at);
 	} else {
 		catalog_index_cancel(&catalog->index, node);
 	}
@@ -271,7 +261,7 @@ static int finish_rows(struct catalog *catalog, struct catalog_node *node,
 
 	if (r < 0)
 		return r;
-	stmt = use_id(catalog, SQL_IMAGE_FINISH, row->id);
+	stmt = catalog_sql_use_id(catalog, SQL_IMAGE_FINISH, row->id);
 	catalog_row_bind_facts(stmt, &row->vhd, &row->usage);
 	(void)sqlite3_bind_int64(stmt, 17, row->updated_at);
 	r = catalog_sql_run(catalog, stmt, err);
@@ -295,7 +285,7 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 {
 	struct catalog_image row;
 	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
+	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
@@ -323,7 +313,7 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		 const struct catalog_seal *seal, struct catalog_error *err)
 {
 	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
+	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
@@ -347,118 +337,20 @@ int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	return r;
 }
 
-/* ---- delete ---- */
-
-static int may_go(const struct catalog_node *node, uint64_t version, struct catalog_error *err)
-{
-	if (version && version != node->image.version)
-		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
-	if (node->image.children)
-		return catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
-	return 0;
-}
-
-int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
-			 struct catalog_error *err)
-{
-	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
-	sqlite3_stmt *stmt;
-	int64_t now = catalog_sql_now();
-	int r;
-
-	if (!node)
-		return CATALOG_E_NOT_FOUND;
-	r = may_go(node, version, err);
-	if (r == 0)
-		r = catalog_sql_begin_closing(catalog, err);
-	if (r == 0) {
-		stmt = use_id(catalog, SQL_IMAGE_DELETING, id);
-		(void)sqlite3_bind_int64(stmt, 2, now);
-		r = catalog_sql_run(catalog, stmt, err);
-		if (r == 0)
-			r = catalog_sql_event(catalog, "image.deleted", id, err);
-		CRASH_POINT("catalog.deleting.commit");
-		r = catalog_sql_end(catalog, r, err);
-		CRASH_POINT("catalog.deleting.committed");
-	}
-	if (r == 0) {
-		(void)pthread_mutex_lock(&catalog->memory);
-		node->image.state = CATALOG_DELETING;
-		node->image.version++;
-		node->image.updated_at = now;
-		catalog_index_unname(&catalog->index, node);
-		(void)pthread_mutex_unlock(&catalog->memory);
-	}
-	catalog_turn_leave(catalog, &turn);
-	return r;
-}
-
-static bool is_last_child(const struct catalog_node *node)
-{
-	return node->parent && node->parent->image.children == 1;
-}
-
-static int forget_rows(struct catalog *catalog, const struct catalog_node *node, int64_t now,
-		       struct catalog_error *err)
-{
-	int r = catalog_sql_begin_closing(catalog, err);
-
-	if (r < 0)
-		return r;
-	r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_FORGET, node->image.id), err);
-	if (r == 0)
-		r = catalog_touch_parent(catalog, node->parent, now, err);
-	if (r == 0 && is_last_child(node))
-		r = catalog_sql_run(catalog,
-				    use_id(catalog, SQL_IMAGE_UNSEAL, node->parent->image.id), err);
-	if (r == 0 && node->image.state == CATALOG_READY)
-		r = catalog_sql_event(catalog, "image.deleted", node->image.id, err);
-	CRASH_POINT("catalog.forget.commit");
-	r = catalog_sql_end(catalog, r, err);
-	CRASH_POINT("catalog.forget.committed");
-	return r;
-}
-
-int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
-		   struct catalog_error *err)
-{
-	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
-	int64_t now = catalog_sql_now();
-	int r;
-
-	if (!node)
-		return CATALOG_E_NOT_FOUND;
-	r = may_go(node, version, err);
-	if (r == 0)
-		r = forget_rows(catalog, node, now, err);
-	if (r == 0) {
-		(void)pthread_mutex_lock(&catalog->memory);
-		touched(node->parent, now);
-		if (is_last_child(node))
-			node->parent->image.sealed = false;
-		catalog_index_remove(&catalog->index, node);
-		(void)pthread_mutex_unlock(&catalog->memory);
-	}
-	catalog_turn_leave(catalog, &turn);
-	return r;
-}
-
 /* ---- dirty and clean ---- */
 
 int catalog_mark_dirty(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       uint64_t *ret_generation, struct catalog_error *err)
 {
 	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
+	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
 	int r;
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
 	r = catalog_sql_begin(catalog, err);
 	if (r == 0) {
-		r = catalog_sql_run(catalog, use_id(catalog, SQL_IMAGE_DIRTY, id), err);
+		r = catalog_sql_run(catalog, catalog_sql_use_id(catalog, SQL_IMAGE_DIRTY, id), err);
 		CRASH_POINT("catalog.dirty.commit");
 		r = catalog_sql_end(catalog, r, err);
 		CRASH_POINT("catalog.dirty.committed");
@@ -478,7 +370,7 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       const struct catalog_usage *usage, struct catalog_error *err)
 {
 	struct catalog_turn turn;
-	struct catalog_node *node = enter(catalog, id, &turn, err);
+	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
 	sqlite3_stmt *stmt;
 	int r;
 
@@ -486,7 +378,7 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		return CATALOG_E_NOT_FOUND;
 	r = catalog_sql_begin_closing(catalog, err);
 	if (r == 0) {
-		stmt = use_id(catalog, SQL_IMAGE_CLEAN, id);
+		stmt = catalog_sql_use_id(catalog, SQL_IMAGE_CLEAN, id);
 		(void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)usage->file_bytes);
 		(void)sqlite3_bind_int64(stmt, 3, (sqlite3_int64)usage->blocks);
 		(void)sqlite3_bind_int64(stmt, 4, usage->measured_at);

@@ -46,10 +46,9 @@ int catalog_may_find(const struct catalog *catalog, const uint8_t id[IDS_SIZE],
 static int find_row(struct catalog *catalog, const uint8_t orphan[IDS_SIZE], int64_t now,
 		    struct catalog_error *err)
 {
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_FOUND);
+	sqlite3_stmt *stmt = catalog_sql_use_id(catalog, SQL_IMAGE_FOUND, orphan);
 	int r;
 
-	(void)sqlite3_bind_blob(stmt, 1, orphan, IDS_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(stmt, 2, now);
 	r = catalog_sql_run(catalog, stmt, err);
 	return r < 0 ? r : catalog_sql_event(catalog, "image.updated", orphan, err);

@@ -106,6 +106,21 @@ void catalog_row_bind(sqlite3_stmt *statement, const struct catalog_image *image
 	put_seal(&to, image);
 }
 
+int catalog_row_insert_labels(struct catalog *catalog, const struct catalog_image *image,
+			      struct catalog_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
+		sqlite3_stmt *stmt = catalog_sql_use_id(catalog, SQL_LABEL_INSERT, image->id);
+
+		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
+		r = catalog_sql_run(catalog, stmt, err);
+	}
+	return r;
+}
+
 int catalog_row_insert(struct catalog *catalog, const struct catalog_image *image,
 		       struct catalog_error *err)
 {
@@ -114,14 +129,7 @@ int catalog_row_insert(struct catalog *catalog, const struct catalog_image *imag
 
 	catalog_row_bind(stmt, image);
 	r = catalog_sql_run(catalog, stmt, err);
-	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
-		stmt = catalog_sql_use(catalog, SQL_LABEL_INSERT);
-		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
-		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
-		r = catalog_sql_run(catalog, stmt, err);
-	}
-	return r;
+	return r < 0 ? r : catalog_row_insert_labels(catalog, image, err);
 }
 
 void catalog_row_bind_facts(sqlite3_stmt *statement, const struct catalog_vhd *vhd,
@@ -258,10 +266,9 @@ static int add_label(struct catalog_image *image, struct binding *from)
 static int get_labels(struct catalog *catalog, struct catalog_image *image,
 		      struct catalog_error *err)
 {
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_LABEL_LOAD);
+	sqlite3_stmt *stmt = catalog_sql_use_id(catalog, SQL_LABEL_LOAD, image->id);
 	int result, r = 0;
 
-	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
 	while (r == 0 && (result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct binding from = {stmt, 0};
 

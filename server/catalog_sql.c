@@ -108,6 +108,15 @@ sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement st
 	return stmt;
 }
 
+sqlite3_stmt *catalog_sql_use_id(struct catalog *catalog, enum catalog_statement statement,
+				 const uint8_t id[IDS_SIZE])
+{
+	sqlite3_stmt *stmt = catalog_sql_use(catalog, statement);
+
+	(void)sqlite3_bind_blob(stmt, 1, id, IDS_SIZE, SQLITE_STATIC);
+	return stmt;
+}
+
 int catalog_sql_run(struct catalog *catalog, sqlite3_stmt *statement, struct catalog_error *err)
 {
 	int result = sqlite3_step(statement);

@@ -61,14 +61,16 @@ struct catalog {
 
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What the database said last. */
 /* The errno of the file system that made the last call on `db` fail; 0: none did. */
 int catalog_sql_disk(struct sqlite3 *db);
 int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err);
+/* What the database said last. */
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err);
 
-/* A statement with nothing bound. */
+/* A statement with nothing bound, or with an id as its first parameter, which must live on. */
 struct sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement);
+struct sqlite3_stmt *catalog_sql_use_id(struct catalog *catalog, enum catalog_statement statement,
+					const uint8_t id[IDS_SIZE]);
 /* Runs it to its end; a change of no row is CATALOG_E_STATE. */
 int catalog_sql_run(struct catalog *catalog, struct sqlite3_stmt *statement,
 		    struct catalog_error *err);
@@ -84,13 +86,18 @@ int64_t catalog_sql_now_after(int64_t ms);
 /* Statements without parameters, whose answers are of no interest. */
 int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err);
 
-/* catalog.c, with `writer` held. */
+/* catalog.c. Takes a turn with the image and its parent. NULL: there is none, and no turn is taken.
+ */
+struct catalog_node *catalog_enter(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+				   struct catalog_turn *turn, struct catalog_error *err);
+/* With `writer` held. */
 /* Whether id and name are free. */
 int catalog_may_name(const struct catalog *catalog, const struct catalog_image *image,
 		     struct catalog_error *err);
 /* The row of a parent that got or lost a child; NULL is fine. */
 int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *parent, int64_t now,
 			 struct catalog_error *err);
+void catalog_touched(struct catalog_node *parent, int64_t now); /* the same in memory */
 /* `seal` may be NULL: the parent has one already. */
 int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		     const struct catalog_seal *seal, struct catalog_error *err);
@@ -127,6 +134,8 @@ void catalog_row_bind_facts(struct sqlite3_stmt *statement, const struct catalog
 void catalog_row_bind(struct sqlite3_stmt *statement, const struct catalog_image *image);
 int catalog_row_insert(struct catalog *catalog, const struct catalog_image *image,
 		       struct catalog_error *err); /* with its labels */
+int catalog_row_insert_labels(struct catalog *catalog, const struct catalog_image *image,
+			      struct catalog_error *err);
 int catalog_row_load(struct catalog *catalog,
 		     struct catalog_error *err); /* all rows into the index */
 

@@ -10,9 +10,8 @@
 static int update_row(struct catalog *catalog, const struct catalog_image *image,
 		      struct catalog_error *err)
 {
-	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_IMAGE_UPDATE);
+	sqlite3_stmt *stmt = catalog_sql_use_id(catalog, SQL_IMAGE_UPDATE, image->id);
 
-	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_text(stmt, 2, image->name, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(stmt, 3, image->description ? image->description : "", -1,
 				SQLITE_STATIC);
@@ -27,22 +26,12 @@ static int update_row(struct catalog *catalog, const struct catalog_image *image
 static int replace_labels(struct catalog *catalog, const struct catalog_image *image,
 			  const struct catalog_image *old, struct catalog_error *err)
 {
-	sqlite3_stmt *stmt;
 	int r = 0;
 
-	if (old->n_labels > 0) {
-		stmt = catalog_sql_use(catalog, SQL_LABEL_CLEAR);
-		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
-		r = catalog_sql_run(catalog, stmt, err);
-	}
-	for (size_t i = 0; r == 0 && i < image->n_labels; i++) {
-		stmt = catalog_sql_use(catalog, SQL_LABEL_INSERT);
-		(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
-		(void)sqlite3_bind_text(stmt, 2, image->labels[i].key, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(stmt, 3, image->labels[i].value, -1, SQLITE_STATIC);
-		r = catalog_sql_run(catalog, stmt, err);
-	}
-	return r;
+	if (old->n_labels > 0)
+		r = catalog_sql_run(catalog,
+				    catalog_sql_use_id(catalog, SQL_LABEL_CLEAR, image->id), err);
+	return r < 0 ? r : catalog_row_insert_labels(catalog, image, err);
 }
 
 /* In the turn of the image. */
