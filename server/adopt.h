@@ -1,7 +1,9 @@
-/* adopt.h - what service_adopt.c and adopt_walk.c share: one adoption, from the path of a leaf to
+/* adopt.h - what service_adopt.c and adopt_*.c share: one adoption, from the path of a leaf to
  * the rows of its chain. */
 #ifndef ADOPT_H
 #define ADOPT_H
+
+#include <string.h>
 
 #include "pool_place.h"
 #include "service_private.h"
@@ -45,6 +47,14 @@ struct adoption {
 enum service_code adopt_walk(struct adoption *adoption);
 void adopt_walk_close(struct adoption *adoption); /* the files, and what belongs to them */
 
+/* adopt_file.c. The last component of its path. */
+static inline const char *adopt_name(const struct adopt_file *file)
+{
+	return strrchr(file->found.path, '/') + 1;
+}
+
+/* Locks the file, which was found, and looks at it from all sides. */
+enum service_code adopt_judge(struct adoption *adoption, struct adopt_file *file);
 /* A warning; with `strict` it is that error. */
 enum service_code adopt_warn(struct adoption *adoption, enum service_code code, const char *format,
 			     ...) __attribute__((format(printf, 3, 4)));

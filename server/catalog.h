@@ -196,6 +196,14 @@ struct catalog_orphan {
 };
 bool catalog_orphan_of(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       struct catalog_orphan *ret_orphan);
+/* Up to `max` of the images that miss the one with that id as their parent; returns how many were
+ * filled. */
+struct catalog_waiting {
+	char name[CATALOG_NAME];
+	uint32_t parent_timestamp;
+};
+size_t catalog_waiting(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       struct catalog_waiting *ret_waiting, size_t max);
 /* Names of up to `max` children; returns how many were filled. */
 size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			char ret_names[][CATALOG_NAME], size_t max);

@@ -190,6 +190,23 @@ size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	return n;
 }
 
+size_t catalog_waiting(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+		       struct catalog_waiting *ret_waiting, size_t max)
+{
+	const struct catalog_node *orphan;
+	size_t n = 0;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	for (orphan = catalog->index.first_orphan; orphan && n < max; orphan = orphan->next) {
+		if (!ids_equal(orphan->image.parent_id, id))
+			continue;
+		memcpy(ret_waiting[n].name, orphan->image.name, CATALOG_NAME);
+		ret_waiting[n++].parent_timestamp = orphan->image.vhd.parent_timestamp;
+	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return n;
+}
+
 /* Adds a copy of the image with that id; one that is not in memory is left out. */
 static int append(struct catalog *catalog, struct catalog_images *images,
 		  const uint8_t id[IDS_SIZE])

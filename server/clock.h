@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <time.h>
 
+/* Seconds from 1970 to 2000, when the time of images begins. */
+enum { CLOCK_2000 = 946684800 };
+
 int64_t clock_monotonic_ms(void);
 int64_t clock_wall_ms(void); /* since 1970 */
 

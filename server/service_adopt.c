@@ -1,5 +1,6 @@
 /* service_adopt.c - images out of files that are there already: they are found and judged
- * (adopt_walk.c), and then all of them enter the catalog, or none. No byte of a file is changed. */
+ * (adopt_walk.c, adopt_file.c), and then all of them enter the catalog, or none. No byte of a file
+ * is changed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static enum service_code take_parent(struct adoption *adoption)
 	    seal_parent(adoption, &mtime, &why) < 0)
 		return service_codes_image(service, adoption->parent_id, &why, adoption->err);
 	ids_format(adoption->parent_id, name);
-	return adopt_compare_times(adoption, strrchr(child->found.path, '/') + 1,
+	return adopt_compare_times(adoption, adopt_name(child),
 				   vhd_info(child->disk)->parent_timestamp, name, mtime);
 }
 

@@ -15,8 +15,6 @@
 #include "service_private.h"
 #include "service_unfinished.h"
 
-enum { SECONDS_TO_2000 = 946684800 }; /* from 1970 */
-
 /* One creation, as far as it has come. */
 struct creation {
 	struct service *service;
@@ -55,7 +53,7 @@ void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd)
 
 static uint32_t seconds_of_2000(int64_t seconds_of_1970)
 {
-	int64_t seconds = seconds_of_1970 - SECONDS_TO_2000;
+	int64_t seconds = seconds_of_1970 - CLOCK_2000;
 
 	if (seconds < 0)
 		return 0;

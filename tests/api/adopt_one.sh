@@ -134,7 +134,13 @@ expect 204 /v1/images/windows -X DELETE
 "$VHDTOOL" cat "$srv/mid.vhd" >"$work/mid.raw"
 adopt_one 201 leaf.vhd leaf
 refused 'of .leaf. is not in the catalog' /v1/images/leaf/data
+said=$(stat -c %Y "$srv/mid.vhd")
+touch -d @$((said + 100)) "$srv/mid.vhd"
+expect_problem 409 parent-changed /v1/images \
+	-d "{\"source\":{\"path\":\"$srv/mid.vhd\",\"chain\":false,\"strict\":true}}"
+check '.detail == "parent-changed: mid.vhd was modified 100 s later than leaf says"'
 adopt_one 201 mid.vhd mid
+check '.warnings | length == 2 and .[0] == "parent-changed: mid.vhd was modified 100 s later than leaf says"'
 expect 200 /v1/images/leaf
 check '.state == "ready" and .parent.name == "mid" and .root.name == "mid" and .depth == 2' "its own parent is there"
 expect 200 /v1/images/mid
