@@ -75,6 +75,8 @@ enum service_code service_data_open(struct service *service, const char *ref,
 		return code != SERVICE_OK ? code
 					  : service_codes_image(service, data->id, &why, err);
 	}
+	/* What is frozen now stays so while it is pinned. */
+	(void)catalog_brief(service->catalog, data->id, &row);
 	fill_info(data, &row);
 	*ret_data = STEAL(data);
 	return SERVICE_OK;

@@ -1,5 +1,5 @@
-/* test_server_images.c - image files that are open, on a disk that does not take what is flushed.
- */
+/* test_server_images.c - image files that are open: on a disk that does not take what is flushed,
+ * and while others do something at the moment before one is pinned or held. */
 #include "service.h"
 
 #include <pthread.h>
@@ -25,8 +25,22 @@ enum { STUCK = 2 << 20, OTHER = 1 << 20 };
 
 static atomic_bool full; /* for images of that size */
 
+static atomic_bool failed;      /* the sync of every image has */
+static void (*meanwhile)(void); /* once, before an image is pinned or held */
+static struct world *world_now;
+
 int __real_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err);
 int __wrap_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err);
+void __real_vhd_state(const struct vhd *disk, struct vhd_state *ret_state);
+void __wrap_vhd_state(const struct vhd *disk, struct vhd_state *ret_state);
+int __real_images_pin(struct images *images, const uint8_t *id, enum images_mode mode,
+		      unsigned flags, struct image **ret_image, struct vhd_error *err);
+int __wrap_images_pin(struct images *images, const uint8_t *id, enum images_mode mode,
+		      unsigned flags, struct image **ret_image, struct vhd_error *err);
+int __real_images_hold(struct images *images, const uint8_t *id, struct image **ret_image,
+		       struct vhd_error *err);
+int __wrap_images_hold(struct images *images, const uint8_t *id, struct image **ret_image,
+		       struct vhd_error *err);
 
 /* Like a flush that has written nothing: it may be tried again. */
 int __wrap_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err)
@@ -35,6 +49,35 @@ int __wrap_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err)
 		return __real_vhd_flush(disk, epoch, err);
 	*err = (struct vhd_error){.code = VHD_E_NOSPC, .text = "made to be full"};
 	return VHD_E_NOSPC;
+}
+
+void __wrap_vhd_state(const struct vhd *disk, struct vhd_state *ret_state)
+{
+	__real_vhd_state(disk, ret_state);
+	ret_state->failed = ret_state->failed || failed;
+}
+
+static void do_meanwhile(void)
+{
+	void (*deed)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (deed)
+		deed();
+}
+
+int __wrap_images_pin(struct images *images, const uint8_t *id, enum images_mode mode,
+		      unsigned flags, struct image **ret_image, struct vhd_error *err)
+{
+	do_meanwhile();
+	return __real_images_pin(images, id, mode, flags, ret_image, err);
+}
+
+int __wrap_images_hold(struct images *images, const uint8_t *id, struct image **ret_image,
+		       struct vhd_error *err)
+{
+	do_meanwhile();
+	return __real_images_hold(images, id, ret_image, err);
 }
 
 static int set_up(void **state)
@@ -50,6 +93,7 @@ static int set_up(void **state)
 	world->config.flush_ms = 3600000; /* only closing flushes */
 	assert_int_equal(
 		service_main_open(world->folder, &world->config, NULL, &world->service, why), 0);
+	world_now = world;
 	*state = world;
 	return 0;
 }
@@ -115,12 +159,79 @@ static void one_that_cannot_be_closed_keeps_no_other_open(void **state)
 		(void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
+/* ---- what was known of an image before it was pinned ---- */
+
+static void child_goes(void)
+{
+	assert_int_equal(service_image_delete(world_now->service, "child",
+					      &(struct service_delete){0}, &world_now->err),
+			 SERVICE_OK);
+	write_one(world_now, "disk");
+}
+
+static void content_that_may_change_is_not_told_as_frozen(void **state)
+{
+	struct world *world = *state;
+	const struct service_create child = {
+		.name = "child", .parent = "disk", .kind = SERVICE_DIFFERENCING};
+	struct service_created created;
+	struct service_data_state told;
+	struct service_data *data;
+
+	create(world, "disk", OTHER);
+	assert_int_equal(service_image_create(world->service, &child, &created, &world->err), 0);
+	service_image_fini(&created.image);
+	meanwhile = child_goes;
+	assert_int_equal(
+		service_data_open(world->service, "disk", SERVICE_READ, 0, &data, &world->err), 0);
+	service_data_state(data, &told);
+	assert_false(service_data_info(data)->frozen);
+	assert_int_equal(told.etag[0], 'd');
+	service_data_close(data);
+}
+
+/* ---- two who recover one image ---- */
+
+static void recover(struct world *world)
+{
+	struct service_image image;
+
+	assert_int_equal(service_image_recover(world->service, "disk", &image, &world->err), 0);
+	service_image_fini(&image);
+}
+
+static void other_recovers_and_writes(void)
+{
+	recover(world_now);
+	failed = false;
+	write_one(world_now, "disk");
+}
+
+static void an_image_that_was_recovered_meanwhile_keeps_its_writes(void **state)
+{
+	struct world *world = *state;
+	struct service_data *data;
+	char byte = 0;
+
+	create(world, "disk", OTHER);
+	failed = true;
+	meanwhile = other_recovers_and_writes;
+	recover(world);
+	assert_int_equal(
+		service_data_open(world->service, "disk", SERVICE_READ, 0, &data, &world->err), 0);
+	assert_int_equal(service_data_read(data, &byte, 1, 0, 0, &world->err), 0);
+	assert_int_equal(byte, 'x');
+	service_data_close(data);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(one_that_cannot_be_closed_keeps_no_other_open),
+		CASE(content_that_may_change_is_not_told_as_frozen),
+		CASE(an_image_that_was_recovered_meanwhile_keeps_its_writes),
 	};
 
 	return cmocka_run_group_tests_name("server/images", tests, NULL, NULL);
