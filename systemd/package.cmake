@@ -32,7 +32,11 @@ file(WRITE "${PROJECT_BINARY_DIR}/systemd/conffiles" "/etc/vhdd/vhdd.conf\n")
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME vhdd)
 set(CPACK_PACKAGE_VENDOR vhdd)
-set(CPACK_PACKAGE_CONTACT "vhdd maintainers <vhdd@localhost.localdomain>")
+# Whoever hands the package on says who answers for it; the default reaches nobody (RFC 2606).
+set(VHDD_CONTACT
+	"vhdd maintainers <maintainers@vhdd.invalid>"
+	CACHE STRING "Maintainer of the Debian package: NAME <ADDRESS>")
+set(CPACK_PACKAGE_CONTACT "${VHDD_CONTACT}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "daemon that keeps VHD disk images")
 set(CPACK_PACKAGE_DESCRIPTION
 	"A REST/JSON API creates dynamic disks and differencing snapshots, reads and\nwrites ranges of their sectors, and tells in which file of a chain a sector\nlives. Names, labels and parents are kept in a catalog."
