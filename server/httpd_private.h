@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "httpd.h"
@@ -150,9 +151,17 @@ void httpd_linger_end(struct httpd *httpd, int64_t now_ms);
 struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
 					struct MHD_Connection *connection, const char *uri);
 void httpd_request_free(struct httpd_request *request);
+static inline struct httpd_request *httpd_request_of(struct workers_item *item)
+{
+	return (struct httpd_request *)(void *)((char *)item -
+						offsetof(struct httpd_request, item));
+}
 /* The connection waits; false: the daemon stops and the connection shall be cut. */
 bool httpd_request_suspend(struct httpd_request *request);
 void httpd_request_resume(struct httpd_request *request);
+/* The same when there is no request any more. */
+bool httpd_suspend(struct httpd_connection *peer, struct MHD_Connection *connection);
+void httpd_resume(struct httpd *httpd, struct MHD_Connection *connection);
 
 /* httpd_lines.c: whether the lines of the head, in the library's buffer, can be read in one way
  * only. `version` is the end of the first line. */

@@ -57,30 +57,22 @@ static void fill_block(struct workers_item *item)
 	stream->failed =
 		stream->source.read(stream->source.ctx, stream->block_offset, stream->block,
 				    stream->block_length, false) != HTTP_READ_OK;
-	MHD_resume_connection(stream->connection);
-	(void)atomic_fetch_sub(&httpd->suspended, 1);
+	httpd_resume(httpd, stream->connection);
 }
 
 /* Lets a worker read what could not be read at once. */
 static ssize_t wait_for_block(struct stream *stream, uint64_t offset, size_t length)
 {
-	struct httpd *httpd = stream->httpd;
-
 	if (!stream->block)
 		stream->block = malloc(HTTPD_BLOCK);
 	if (!stream->block)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	stream->block_offset = offset;
 	stream->block_length = length;
-	(void)atomic_fetch_add(&httpd->suspended, 1);
-	if (atomic_load(&httpd->cutting)) {
-		(void)atomic_fetch_sub(&httpd->suspended, 1);
+	if (!httpd_suspend(stream->peer, stream->connection))
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	}
-	httpd_watch_pause(stream->peer);
-	MHD_suspend_connection(stream->connection);
 	stream->item.run = fill_block;
-	workers_add(httpd->workers, &stream->item);
+	workers_add(stream->httpd->workers, &stream->item);
 	return 0;
 }
 

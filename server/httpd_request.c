@@ -82,9 +82,9 @@ void httpd_request_free(struct httpd_request *request)
 	(void)atomic_fetch_sub(&httpd->in_flight, 1);
 }
 
-bool httpd_request_suspend(struct httpd_request *request)
+bool httpd_suspend(struct httpd_connection *peer, struct MHD_Connection *connection)
 {
-	struct httpd *httpd = request->httpd;
+	struct httpd *httpd = peer->httpd;
 
 	/* Counted first: whoever sees `cutting` set and nobody suspended may stop the library. */
 	(void)atomic_fetch_add(&httpd->suspended, 1);
@@ -92,18 +92,28 @@ bool httpd_request_suspend(struct httpd_request *request)
 		(void)atomic_fetch_sub(&httpd->suspended, 1);
 		return false;
 	}
-	request->waited = true;
-	httpd_watch_pause(request->peer);
-	MHD_suspend_connection(request->connection);
+	httpd_watch_pause(peer);
+	MHD_suspend_connection(connection);
 	return true;
+}
+
+void httpd_resume(struct httpd *httpd, struct MHD_Connection *connection)
+{
+	MHD_resume_connection(connection);
+	(void)atomic_fetch_sub(&httpd->suspended, 1);
+}
+
+bool httpd_request_suspend(struct httpd_request *request)
+{
+	request->waited = true;
+	return httpd_suspend(request->peer, request->connection);
 }
 
 void httpd_request_resume(struct httpd_request *request)
 {
 	struct httpd *httpd = request->httpd;
 
-	/* From here on the request may be gone. */
 	httpd_watch_within(request->peer, httpd->config->body_seconds);
-	MHD_resume_connection(request->connection);
-	(void)atomic_fetch_sub(&httpd->suspended, 1);
+	/* From here on the request may be gone. */
+	httpd_resume(httpd, request->connection);
 }

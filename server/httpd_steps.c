@@ -1,15 +1,8 @@
 /* httpd_steps.c - takes a call of api/ from step to step, here or on a worker. */
 #include <microhttpd.h>
-#include <stddef.h>
 
 #include "httpd_private.h"
 #include "log.h"
-
-static struct httpd_request *request_of(struct workers_item *item)
-{
-	return (struct httpd_request *)(void *)((char *)item -
-						offsetof(struct httpd_request, item));
-}
 
 /* The flush that the call waited for has ended. */
 static void wake(void *ctx)
@@ -37,7 +30,7 @@ void httpd_steps_settle(struct httpd_request *request)
 
 static void work(struct workers_item *item)
 {
-	struct httpd_request *request = request_of(item);
+	struct httpd_request *request = httpd_request_of(item);
 
 	log_set_request(request->id);
 	httpd_steps_settle(request);

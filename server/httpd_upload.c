@@ -7,12 +7,6 @@
 #include "httpd_private.h"
 #include "log.h"
 
-static struct httpd_request *request_of(struct workers_item *item)
-{
-	return (struct httpd_request *)(void *)((char *)item -
-						offsetof(struct httpd_request, item));
-}
-
 bool httpd_upload_begin(struct httpd_request *request)
 {
 	uint64_t length = api_call_body_length(request->call);
@@ -66,7 +60,7 @@ static bool next_buffer(struct httpd_upload *upload)
 
 static void drain(struct workers_item *item)
 {
-	struct httpd_request *request = request_of(item);
+	struct httpd_request *request = httpd_request_of(item);
 	struct httpd_upload *upload = request->upload;
 	bool ended, abandoned;
 
