@@ -9,6 +9,7 @@
 #include "adopt.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "failure.h"
 #include "seal.h"
 
 enum service_code adopt_warn(struct adoption *adoption, enum service_code code, const char *format,
@@ -147,10 +148,8 @@ static int open_locked(const struct adoption *adoption, struct adopt_file *file,
 	struct stat st;
 	int r;
 
-	if (again < 0 || fstat(again, &st) < 0) {
-		*err = (struct vhd_error){.code = VHD_E_IO, .text = "cannot look at the file"};
-		return VHD_E_IO;
-	}
+	if (again < 0 || fstat(again, &st) < 0)
+		return failure(err, VHD_E_IO, "cannot look at the file");
 	r = open_disk(adoption, file, file->found.fd, VHD_NO_PARENT, &file->disk, err);
 	file->found.fd = -1;
 	if (r == 0)

@@ -1,24 +1,14 @@
 /* images.c - the table: pins, seals and holds. */
 #include "images.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cleanup.h"
 #include "clock.h"
+#include "failure.h"
 #include "images_table.h"
-
-static int fail(struct vhd_error *err, enum vhd_code code, const char *text)
-{
-	if (err) {
-		err->code = code;
-		err->sys = 0;
-		(void)snprintf(err->text, sizeof err->text, "%s", text);
-	}
-	return code;
-}
 
 static void lock(struct images *images)
 {
@@ -120,12 +110,12 @@ static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum image
 	struct catalog_brief brief;
 
 	if (!catalog_brief(images->catalog, id, &brief) || brief.state != CATALOG_READY)
-		return fail(err, VHD_E_NOT_FOUND, "there is no such image");
+		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
 	if (mode == IMAGES_WRITE && (brief.children || brief.frozen))
-		return fail(err, VHD_E_FROZEN, "the image is frozen");
+		return failure(err, VHD_E_FROZEN, "the image is frozen");
 	if (mode == IMAGES_WRITE && brief.broken)
-		return fail(err, VHD_E_PARENT_MISSING,
-			    "an image is written only with all its ancestors");
+		return failure(err, VHD_E_PARENT_MISSING,
+			       "an image is written only with all its ancestors");
 	*ret_broken = brief.broken;
 	return 0;
 }
@@ -184,9 +174,9 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 			return r;
 		image = find_or_add(images, id);
 		if (!image)
-			return fail(err, VHD_E_NOMEM, "out of memory");
+			return failure(err, VHD_E_NOMEM, "out of memory");
 		if (mode == IMAGES_WRITE && image->failed)
-			return fail(err, VHD_E_FAILED, "an earlier sync of the image failed");
+			return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
 		verdict = judge(image, mode, broken);
 		*ret_image = image;
 		if (verdict == ENTER)
@@ -197,7 +187,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 			return VHD_E_AGAIN;
 		}
 		if (verdict == WAIT && !wait_changed(images, &deadline))
-			return fail(err, VHD_E_BUSY, "the image is in use");
+			return failure(err, VHD_E_BUSY, "the image is in use");
 		if (verdict == OPEN)
 			r = open_held(image, mode, err);
 		if (r < 0)
@@ -268,7 +258,7 @@ int images_locators(struct image *image, unsigned flags, const struct vhd_locato
 	if (!kept) {
 		read = calloc(VHD_LOCATORS, sizeof *read);
 		if (!read)
-			return fail(err, VHD_E_NOMEM, "out of memory");
+			return failure(err, VHD_E_NOMEM, "out of memory");
 		r = vhd_locators(image->disk, read, err);
 		if (r < 0)
 			return r;
@@ -297,10 +287,10 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 		if (r < 0)
 			break;
 		if (!wait_changed(images, &deadline))
-			r = fail(err, VHD_E_BUSY, "the image is in use");
+			r = failure(err, VHD_E_BUSY, "the image is in use");
 	}
 	if (!image)
-		r = fail(err, VHD_E_NOMEM, "out of memory");
+		r = failure(err, VHD_E_NOMEM, "out of memory");
 	else if (!in_use(image))
 		r = 0;
 	if (r == 0) {
@@ -359,11 +349,11 @@ static int wait_for_others(struct image *image, enum images_seal_mode mode, stru
 
 	while (image->writers || image->alone || (mode == IMAGES_ALONE && image->granted)) {
 		if (!in_time)
-			return fail(err, VHD_E_BUSY, "others are changing the image");
+			return failure(err, VHD_E_BUSY, "others are changing the image");
 		in_time = wait_changed(image->images, &deadline);
 	}
 	if (image->failed)
-		return fail(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+		return failure(err, VHD_E_FAILED, "an earlier sync of the parent failed");
 	image->granted++;
 	image->alone = mode == IMAGES_ALONE;
 	return 0;

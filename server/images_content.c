@@ -1,7 +1,6 @@
 /* images_content.c - who may change the content of an image now: all writers, or one alone. */
-#include <stdio.h>
-
 #include "clock.h"
+#include "failure.h"
 #include "images_table.h"
 
 /* Writers come in a steady stream; who wants it alone is not kept waiting for the last of them. */
@@ -21,9 +20,7 @@ int images_content_lock(struct image *image, struct vhd_error *err)
 
 	if (pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline) == 0)
 		return 0;
-	*err = (struct vhd_error){.code = VHD_E_BUSY};
-	(void)snprintf(err->text, sizeof err->text, "others are writing to the image");
-	return VHD_E_BUSY;
+	return failure(err, VHD_E_BUSY, "others are writing to the image");
 }
 
 void images_content_share(struct image *image)

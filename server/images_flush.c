@@ -1,11 +1,11 @@
 /* images_flush.c - makes writes durable: a few threads that take one image at a time, and a keeper
  * that sees to old writes and to images that nobody uses. Who waits for an epoch sits in a list,
  * not in a thread. */
-#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "images_table.h"
 #include "log.h"
 
@@ -35,12 +35,7 @@ static int begin_generation(struct image *image, struct vhd_error *err)
 	(void)pthread_mutex_unlock(&image->first_write);
 	if (r == 0)
 		return 0;
-	if (err) {
-		err->code = r == CATALOG_E_NOSPC ? VHD_E_NOSPC : VHD_E_IO;
-		err->sys = 0;
-		(void)snprintf(err->text, sizeof err->text, "%s", why.text);
-	}
-	return r == CATALOG_E_NOSPC ? VHD_E_NOSPC : VHD_E_IO;
+	return failure(err, r == CATALOG_E_NOSPC ? VHD_E_NOSPC : VHD_E_IO, "%s", why.text);
 }
 
 static int prepare_write(struct image *image, struct vhd_error *err)
@@ -51,13 +46,8 @@ static int prepare_write(struct image *image, struct vhd_error *err)
 	written = image->written;
 	failed = image->failed;
 	(void)pthread_mutex_unlock(&image->images->lock);
-	if (failed) {
-		if (err) {
-			*err = (struct vhd_error){.code = VHD_E_FAILED};
-			(void)snprintf(err->text, sizeof err->text, "an earlier sync failed");
-		}
-		return VHD_E_FAILED;
-	}
+	if (failed)
+		return failure(err, VHD_E_FAILED, "an earlier sync failed");
 	return written ? 0 : begin_generation(image, err);
 }
 

@@ -6,19 +6,10 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "images_table.h"
 #include "log.h"
 #include "pool_place.h"
-
-static int fail(struct vhd_error *err, enum vhd_code code, const char *what, const char *of)
-{
-	if (err) {
-		err->code = code;
-		err->sys = 0;
-		(void)snprintf(err->text, sizeof err->text, "%s %.200s", what, of);
-	}
-	return code;
-}
 
 /* The store of an image that the catalog knows. */
 static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool write,
@@ -32,7 +23,7 @@ static int open_store(struct images *images, const uint8_t id[IDS_SIZE], bool wr
 
 	ids_format(id, text);
 	if (!catalog_brief(images->catalog, id, &brief) || !catalog_place(images->catalog, id, &at))
-		return fail(err, VHD_E_PARENT_MISSING, "the catalog has no image", text);
+		return failure(err, VHD_E_PARENT_MISSING, "the catalog has no image %s", text);
 	r = place_open_id(images->pools, &at, write, &fd, err);
 	if (r == 0)
 		r = reconcile_opened(images->reconcile, id, &brief, fd, err);
@@ -179,7 +170,7 @@ static int check_identity(const struct image *image, const struct catalog_brief 
 		return 0;
 	vhd_close(disk);
 	reconcile_image(image->images->reconcile, image->id);
-	return fail(err, VHD_E_NOT_FOUND, "the file is not that of the image", "");
+	return failure(err, VHD_E_NOT_FOUND, "the file is not that of the image");
 }
 
 /* One that is being made is not looked through yet: it may come to nothing. */
@@ -190,11 +181,11 @@ static int open_above_break(struct image *image, struct vhd **ret_disk, struct v
 	struct catalog_brief parent;
 
 	if (!catalog_orphan_of(catalog, image->id, &orphan))
-		return fail(err, VHD_E_BUSY, "the missing parent has just come", "");
+		return failure(err, VHD_E_BUSY, "the missing parent has just come");
 	if (ids_equal(orphan.id, image->id))
 		return open_with(image, VHD_NO_PARENT, ret_disk, err);
 	if (catalog_brief(catalog, orphan.parent_id, &parent))
-		return fail(err, VHD_E_BUSY, "the missing parent is being made", "");
+		return failure(err, VHD_E_BUSY, "the missing parent is being made");
 	return open_with(image, VHD_BROKEN, ret_disk, err);
 }
 
@@ -226,7 +217,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	if (image->disk)
 		return make_writable(image, err);
 	if (!catalog_brief(image->images->catalog, image->id, &brief))
-		return fail(err, VHD_E_NOT_FOUND, "there is no such image", "");
+		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
 	image->writable = false;
 	image->broken = brief.broken;
 	if (brief.broken)
@@ -315,7 +306,7 @@ int images_new(const struct config *config, struct catalog *catalog, const struc
 	int r;
 
 	if (!images)
-		return fail(err, VHD_E_NOMEM, "out of memory", "");
+		return failure(err, VHD_E_NOMEM, "out of memory");
 	images->catalog = catalog;
 	images->pools = pools;
 	images->reconcile = reconcile;
@@ -331,7 +322,7 @@ int images_new(const struct config *config, struct catalog *catalog, const struc
 	images_open_draw_verifier(images);
 	r = vhd_engine_new(&args, &images->engine, err);
 	if (r == 0 && images_flush_start(images) < 0)
-		r = fail(err, VHD_E_NOMEM, "cannot start threads", "");
+		r = failure(err, VHD_E_NOMEM, "cannot start threads");
 	if (r < 0) {
 		images_flush_stop(images);
 		destroy(images);

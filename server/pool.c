@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,26 +13,10 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "pool_private.h"
 
 static const char new_prefix[] = ".new-";
-
-static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
-	VHD_PRINTF(4, 5);
-
-static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
-{
-	va_list args;
-
-	if (!err)
-		return code;
-	err->code = code;
-	err->sys = sys;
-	va_start(args, format);
-	(void)vsnprintf(err->text, sizeof err->text, format, args);
-	va_end(args);
-	return code;
-}
 
 /* What errno means for somebody who asked for a file. */
 static enum vhd_code code_of(int sys)
@@ -57,8 +40,8 @@ int pool_fail_sys(struct vhd_error *err, const char *what, const char *name)
 	int sys = errno;
 	char text[128];
 
-	return fail(err, code_of(sys), sys, "%s %.200s: %s", what, name,
-		    strerror_r(sys, text, sizeof text));
+	return failure_sys(err, code_of(sys), sys, "%s %.200s: %s", what, name,
+			   strerror_r(sys, text, sizeof text));
 }
 
 static void new_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME])
@@ -93,14 +76,14 @@ int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *er
 	CLEANUP(freep) char *real = NULL;
 
 	if (!pool)
-		return fail(err, VHD_E_NOMEM, 0, "pool: out of memory");
+		return failure(err, VHD_E_NOMEM, "pool: out of memory");
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return pool_fail_sys(err, "cannot make the folder", path);
 	real = realpath(path, NULL);
 	if (!real)
 		return pool_fail_sys(err, "cannot find the folder", path);
 	if (strlen(real) + POOL_NAME >= POOL_PATH)
-		return fail(err, VHD_E_INVALID, 0, "the path of the pool is too long");
+		return failure(err, VHD_E_INVALID, "the path of the pool is too long");
 	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return pool_fail_sys(err, "cannot open the folder", real);

@@ -4,31 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "cleanup.h"
+#include "failure.h"
 #include "reconcile_private.h"
-
-static int fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
-	VHD_PRINTF(3, 4);
-
-static int fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
-{
-	va_list args;
-
-	if (!err)
-		return code;
-	err->code = code;
-	err->sys = 0;
-	va_start(args, format);
-	(void)vsnprintf(err->text, sizeof err->text, format, args);
-	va_end(args);
-	return code;
-}
 
 static bool is_adopted(const struct catalog_place *at)
 {
@@ -64,7 +47,7 @@ int place_path(const struct pool_set *pools, const struct catalog_place *at,
 		return 0;
 	}
 	if (!pool)
-		return fail(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+		return failure(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
 	pool_file_path(pool, at->id, ret_path);
 	return 0;
 }
@@ -105,13 +88,13 @@ int place_reach(const struct pool_set *pools, const struct catalog_place *at,
 	memcpy(place.id, at->id, IDS_SIZE);
 	if (place.adopted) {
 		if (!pool_set_allows(pools, at->root))
-			return fail(err, VHD_E_NOT_FOUND,
-				    "%.200s is no root of the configuration now", at->root);
+			return failure(err, VHD_E_NOT_FOUND,
+				       "%.200s is no root of the configuration now", at->root);
 		r = open_folder(at, &place, err);
 	} else {
 		pool = pool_set_find(pools, at->pool);
 		if (!pool)
-			return fail(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+			return failure(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
 		place.folder = *pool;
 		pool_file_name(at->id, place.name);
 	}
@@ -140,10 +123,10 @@ int place_open(const struct place *place, bool write, int *ret_fd, struct vhd_er
 	if (fstat(fd, &st) < 0)
 		return pool_fail_sys(err, "cannot look at", place->name);
 	if (!S_ISREG(st.st_mode))
-		return fail(err, VHD_E_FORBIDDEN, "%.200s is not a regular file", place->name);
+		return failure(err, VHD_E_FORBIDDEN, "%.200s is not a regular file", place->name);
 	if (!place->adopted && pool_names(&place->folder, place->id, &st) != 1)
-		return fail(err, VHD_E_FORBIDDEN, "%.200s has %lu names", place->name,
-			    (unsigned long)st.st_nlink);
+		return failure(err, VHD_E_FORBIDDEN, "%.200s has %lu names", place->name,
+			       (unsigned long)st.st_nlink);
 	*ret_fd = STEAL_FD(fd);
 	return 0;
 }
@@ -192,13 +175,13 @@ int place_remove(const struct place *place, struct vhd_error *err)
 	struct pool_facts facts;
 
 	if (place->linked)
-		return fail(err, VHD_E_FORBIDDEN, "%.200s is linked, and is never removed",
-			    place->name);
+		return failure(err, VHD_E_FORBIDDEN, "%.200s is linked, and is never removed",
+			       place->name);
 	if (place->adopted && pool_look(&place->folder, place->name, &facts, NULL) == 0 &&
 	    !still_is(place))
-		return fail(err, VHD_E_FORBIDDEN,
-			    "%.200s is not the image that was adopted, and is not removed",
-			    place->name);
+		return failure(err, VHD_E_FORBIDDEN,
+			       "%.200s is not the image that was adopted, and is not removed",
+			       place->name);
 	return pool_remove_name(&place->folder, place->name, err);
 }
 

@@ -1,9 +1,10 @@
 /* pool_set.c - opens the pools of the configuration. */
 #include "pool_set.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "failure.h"
 
 static int add(struct pool_set *set, const char *name, const char *path, struct vhd_error *err)
 {
@@ -22,11 +23,8 @@ static int add_root(struct pool_set *set, const char *path, struct vhd_error *er
 
 	if (!root)
 		root = strdup(path);
-	if (!root) {
-		err->code = VHD_E_NOMEM;
-		(void)snprintf(err->text, sizeof err->text, "out of memory");
-		return VHD_E_NOMEM;
-	}
+	if (!root)
+		return failure(err, VHD_E_NOMEM, "out of memory");
 	for (len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
 		root[len - 1] = '\0';
 	set->named_roots[set->n_roots] = path;

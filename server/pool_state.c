@@ -10,16 +10,15 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "failure.h"
 
 static int fail(struct vhd_error *err, enum vhd_code code, const char *what, const char *path)
 {
+	int sys = errno;
 	char text[128];
 
-	err->code = code;
-	err->sys = errno;
-	(void)snprintf(err->text, sizeof err->text, "state folder %.200s: %s: %s", path, what,
-		       strerror_r(err->sys, text, sizeof text));
-	return code;
+	return failure_sys(err, code, sys, "state folder %.200s: %s: %s", path, what,
+			   strerror_r(sys, text, sizeof text));
 }
 
 int pool_state_open(const char *path, int *ret_fd, char ret_path[POOL_PATH], struct vhd_error *err)

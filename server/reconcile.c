@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "log.h"
 #include "pool_place.h"
 #include "reconcile_private.h"
@@ -301,11 +302,7 @@ int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 		reconcile_image(reconcile, id);
 		if (!findings_serious(reconcile->findings, id, &finding))
 			return 0;
-		if (err)
-			*err = (struct vhd_error){.code = VHD_E_NOT_FOUND};
-		if (err)
-			(void)snprintf(err->text, sizeof err->text, "%s", finding.text);
-		return VHD_E_NOT_FOUND;
+		return failure(err, VHD_E_NOT_FOUND, "%s", finding.text);
 	}
 	if (!brief->sealed || !brief->children)
 		return 0;

@@ -4,14 +4,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "digest.h"
+#include "failure.h"
 
 /* engine/FORMAT.md, sections 1 and 2. */
 enum {
@@ -23,23 +22,6 @@ enum {
 	PIECE = 64 << 10,
 };
 static const char footer_cookie[] = "conectix", header_cookie[] = "cxsparse";
-
-static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
-	VHD_PRINTF(4, 5);
-
-static int fail(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
-{
-	va_list args;
-
-	if (!err)
-		return code;
-	err->code = code;
-	err->sys = sys;
-	va_start(args, format);
-	(void)vsnprintf(err->text, sizeof err->text, format, args);
-	va_end(args);
-	return code;
-}
 
 static uint64_t get_be(const uint8_t *at, size_t bytes)
 {
@@ -60,8 +42,8 @@ static int read_at(int fd, uint8_t *buf, size_t len, uint64_t off, struct vhd_er
 		if (n < 0 && sys == EINTR)
 			continue;
 		if (n <= 0)
-			return fail(err, VHD_E_IO, sys, "cannot read: %s",
-				    strerror_r(sys, text, sizeof text));
+			return failure_sys(err, VHD_E_IO, sys, "cannot read: %s",
+					   strerror_r(sys, text, sizeof text));
 		buf += n;
 		len -= (size_t)n;
 		off += (uint64_t)n;
@@ -73,7 +55,7 @@ static int add_range(struct digest *digest, int fd, uint64_t off, uint64_t len,
 		     struct vhd_error *err)
 {
 	CLEANUP(freep) uint8_t *piece = malloc(PIECE);
-	int r = piece ? 0 : fail(err, VHD_E_NOMEM, 0, "out of memory");
+	int r = piece ? 0 : failure(err, VHD_E_NOMEM, "out of memory");
 
 	while (r == 0 && len > 0) {
 		size_t n = len < PIECE ? (size_t)len : PIECE;
@@ -101,7 +83,7 @@ static int add_metadata(struct digest *digest, int fd, uint64_t size, struct vhd
 	int r;
 
 	if (size < SECTOR)
-		return fail(err, VHD_E_NOT_VHD, 0, "the file has %" PRIu64 " bytes", size);
+		return failure(err, VHD_E_NOT_VHD, "the file has %" PRIu64 " bytes", size);
 	r = add_range(digest, fd, size - SECTOR, SECTOR, err);
 	if (r == 0)
 		r = read_at(fd, footer, sizeof footer, 0, err);
@@ -126,7 +108,7 @@ static int take_facts(int fd, struct catalog_seal *seal, struct vhd_error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return fail(err, VHD_E_IO, errno, "cannot look at the file");
+		return failure_sys(err, VHD_E_IO, errno, "cannot look at the file");
 	*seal = (struct catalog_seal){
 		.file_bytes = (uint64_t)st.st_size,
 		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
@@ -141,7 +123,7 @@ static int take_digest(int fd, struct catalog_seal *seal, struct vhd_error *err)
 	int r;
 
 	if (!digest)
-		return fail(err, VHD_E_NOMEM, 0, "out of memory");
+		return failure(err, VHD_E_NOMEM, "out of memory");
 	r = add_metadata(digest, fd, seal->file_bytes, err);
 	digest_finish(digest, seal->sha256);
 	return r;
@@ -168,9 +150,10 @@ int seal_check(int fd, const struct catalog_seal *seal, bool thorough, struct vh
 	if (r < 0)
 		return r;
 	if (now.file_bytes != seal->file_bytes) {
-		(void)fail(err, VHD_E_PARENT_MISMATCH, 0,
-			   "has %" PRIu64 " bytes, and had %" PRIu64 " when it got its first child",
-			   now.file_bytes, seal->file_bytes);
+		(void)failure(err, VHD_E_PARENT_MISMATCH,
+			      "has %" PRIu64 " bytes, and had %" PRIu64
+			      " when it got its first child",
+			      now.file_bytes, seal->file_bytes);
 		return SEAL_BROKEN;
 	}
 	same = now.mtime_ns == seal->mtime_ns && now.ino == seal->ino;
@@ -180,8 +163,8 @@ int seal_check(int fd, const struct catalog_seal *seal, bool thorough, struct vh
 	if (r < 0)
 		return r;
 	if (memcmp(now.sha256, seal->sha256, sizeof now.sha256) != 0) {
-		(void)fail(
-			err, VHD_E_PARENT_MISMATCH, 0,
+		(void)failure(
+			err, VHD_E_PARENT_MISMATCH,
 			"has another footer, header or block table than when it got its first child");
 		return SEAL_BROKEN;
 	}

@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "log.h"
 #include "pool_place.h"
 #include "service_main.h"
@@ -20,9 +21,7 @@ static int forget(struct service *service, const struct catalog_image *image, st
 
 	if (catalog_forget(service->catalog, image->id, 0, &why) == 0)
 		return 0;
-	err->code = VHD_E_IO;
-	(void)snprintf(err->text, sizeof err->text, "%s", why.text);
-	return VHD_E_IO;
+	return failure(err, VHD_E_IO, "%s", why.text);
 }
 
 /* With a pool that is not there now the row waits for the next start, here and below. */

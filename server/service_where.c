@@ -1,9 +1,9 @@
 /* service_where.c - where sectors live: the engine's answers in the words of api/. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cleanup.h"
 #include "clock.h"
+#include "failure.h"
 #include "service_data.h"
 
 enum {
@@ -66,10 +66,8 @@ static int fail_unknown(uint64_t sector, unsigned flags, struct vhd_error *err)
 {
 	if (flags & SERVICE_NOWAIT)
 		return VHD_E_AGAIN;
-	*err = (struct vhd_error){.code = VHD_E_PARENT_MISSING};
-	(void)snprintf(err->text, sizeof err->text, "sector %llu is in no image that is there",
+	return failure(err, VHD_E_PARENT_MISSING, "sector %llu is in no image that is there",
 		       (unsigned long long)sector);
-	return VHD_E_PARENT_MISSING;
 }
 
 enum service_code service_data_locate(struct service_data *data, uint64_t sector, unsigned flags,
