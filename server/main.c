@@ -1,5 +1,4 @@
 /* main.c - reads the command line, puts the parts together, and takes them apart again. */
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "announce.h"
 #include "attend.h"
 #include "cleanup.h"
 #include "httpd.h"
@@ -38,41 +38,6 @@ static void block_signals(sigset_t *ret_ends)
 	(void)sigaddset(ret_ends, SIGTERM);
 	(void)sigaddset(ret_ends, SIGINT);
 	(void)pthread_sigmask(SIG_BLOCK, ret_ends, NULL);
-}
-
-/* `base` as curl takes it: a URL, or a Unix socket with one. */
-static void print_tries(const char *base)
-{
-	(void)printf("Try:\n"
-		     "  curl -sS -d '{\"name\":\"demo\",\"size\":\"1G\"}' %s/v1/images\n"
-		     "  echo hello | curl -sS -T - %s/v1/images/demo/data\n"
-		     "  curl -sS -r 0-5 %s/v1/images/demo/data\n",
-		     base, base, base);
-}
-
-static void announce(const struct options *options)
-{
-	char base[2 * ADDRESS_TEXT];
-	const struct address *first = &options->listen[0];
-
-	for (size_t i = 0; i < options->n_listen; i++) {
-		const struct address *address = &options->listen[i];
-
-		if (address_is_unix(address))
-			log_info("listening on %s", address->text);
-		else
-			log_info("listening on http://%s", address->text);
-	}
-	if (address_is_unix(first))
-		(void)snprintf(base, sizeof base, "--unix-socket %s http://localhost",
-			       address_path(first));
-	else
-		(void)snprintf(base, sizeof base, "http://%s", first->text);
-	if (isatty(STDERR_FILENO))
-		print_tries(base);
-	(void)fflush(stdout);
-	(void)snprintf(base, sizeof base, "listening on %s", first->text);
-	notify_ready(base);
 }
 
 static const char *unix_socket(const struct options *options)
