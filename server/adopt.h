@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "pool_place.h"
-#include "service_private.h"
+#include "service_parent.h"
 
 enum { ADOPT_FOLDERS_MAX = 32, ADOPT_SEARCH_MAX = 64 };
 
@@ -35,9 +35,7 @@ struct adoption {
 	bool parent_missing; /* the last one's is nowhere, and need not be anywhere */
 	bool has_parent;     /* it is in the catalog: */
 	uint8_t parent_id[IDS_SIZE];
-	struct image *parent; /* sealed */
-	struct catalog_seal parent_seal;
-	bool has_parent_seal;
+	struct service_parent parent;
 
 	struct service_adopted *answer;
 };

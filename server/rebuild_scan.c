@@ -65,17 +65,6 @@ void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file,
 	(void)fprintf(rebuild->out, "left out %s: %s\n", text, why);
 }
 
-static enum catalog_kind kind_of(enum vhd_type type)
-{
-	switch (type) {
-	case VHD_RAW:
-	case VHD_DYNAMIC: return CATALOG_DYNAMIC;
-	case VHD_FIXED: return CATALOG_FIXED;
-	case VHD_DIFF: return CATALOG_DIFFERENCING;
-	}
-	return CATALOG_DYNAMIC;
-}
-
 /* Whether another try may succeed: what is left out for good has another reason. */
 static bool may_be_readable(const struct vhd_error *why)
 {
@@ -122,9 +111,9 @@ static int add(struct scan *scan, struct vhd *disk, const struct catalog_image *
 	}
 	memcpy(file.row.id, info->id, IDS_SIZE);
 	memcpy(file.row.parent_id, info->parent_id, IDS_SIZE);
-	file.row.kind = kind_of(info->type);
+	file.row.kind = service_facts_kind(info->type);
 	file.row.state = CATALOG_READY;
-	service_create_facts(disk, &file.row.vhd);
+	service_facts_vhd(disk, &file.row.vhd);
 	if (vhd_file_size(disk, &file.row.usage.file_bytes, NULL) < 0 ||
 	    vhd_allocated_blocks(disk, &blocks, NULL) < 0)
 		file.row.usage.file_bytes = 0;

@@ -8,36 +8,18 @@
 #include "adopt.h"
 #include "cleanup.h"
 #include "clock.h"
-#include "seal.h"
+#include "failure.h"
 
 /* ---- the image that the catalog has already ---- */
 
 /* No writer is left from here on, and its seal is what it is now. */
-static int seal_parent(struct adoption *adoption, int64_t *ret_mtime, struct vhd_error *err)
+static int freeze_parent(struct adoption *adoption, struct vhd_error *err)
 {
-	CLEANUP(place_leave) struct place place = {.mine = false};
-	CLEANUP(closep) int fd = -1;
-	struct service *service = adoption->service;
-	struct catalog_brief brief;
 	struct catalog_place at;
-	int r;
 
-	if (!catalog_place(service->catalog, adoption->parent_id, &at) ||
-	    !catalog_brief(service->catalog, adoption->parent_id, &brief)) {
-		*err = (struct vhd_error){.code = VHD_E_BUSY, .text = "the parent has just gone"};
-		return VHD_E_BUSY;
-	}
-	r = vhd_freeze(images_disk(adoption->parent), err);
-	if (r == 0)
-		r = place_reach(&service->pools, &at, &place, err);
-	if (r == 0)
-		r = place_mtime(&place, ret_mtime, err);
-	if (r == 0 && !brief.sealed)
-		r = place_open(&place, false, &fd, err);
-	if (r == 0 && !brief.sealed)
-		r = seal_take(fd, &adoption->parent_seal, err);
-	adoption->has_parent_seal = r == 0 && !brief.sealed;
-	return r;
+	if (!catalog_place(adoption->service->catalog, adoption->parent_id, &at))
+		return failure(err, VHD_E_BUSY, "the parent has just gone");
+	return service_parent_freeze(adoption->service, &at, &adoption->parent, err);
 }
 
 static enum service_code take_parent(struct adoption *adoption)
@@ -46,7 +28,6 @@ static enum service_code take_parent(struct adoption *adoption)
 	const struct adopt_file *child = adoption->files[adoption->n - 1];
 	struct vhd_error why = {0};
 	char name[IDS_TEXT];
-	int64_t mtime = 0;
 	enum service_code code;
 
 	if (!adoption->has_parent)
@@ -54,13 +35,14 @@ static enum service_code take_parent(struct adoption *adoption)
 	code = service_health_chain(service, adoption->parent_id, 0, adoption->err);
 	if (code != SERVICE_OK)
 		return code;
-	if (images_seal(service->images, adoption->parent_id, IMAGES_SHARED, &adoption->parent,
-			&why) < 0 ||
-	    seal_parent(adoption, &mtime, &why) < 0)
+	if (images_seal(service->images, adoption->parent_id, IMAGES_SHARED,
+			&adoption->parent.image, &why) < 0 ||
+	    freeze_parent(adoption, &why) < 0)
 		return service_codes_image(service, adoption->parent_id, &why, adoption->err);
 	ids_format(adoption->parent_id, name);
 	return adopt_compare_times(adoption, adopt_name(child),
-				   vhd_info(child->disk)->parent_timestamp, name, mtime);
+				   vhd_info(child->disk)->parent_timestamp, name,
+				   adoption->parent.mtime);
 }
 
 /* ---- rows ---- */
@@ -92,34 +74,7 @@ static bool set_texts(const struct service_adopt *spec, struct catalog_image *ro
 {
 	if (spec->name)
 		(void)snprintf(row->name, sizeof row->name, "%s", spec->name);
-	if (spec->description) {
-		row->description = strdup(spec->description);
-		if (!row->description)
-			return false;
-	}
-	if (!spec->n_labels)
-		return true;
-	row->labels = calloc(spec->n_labels, sizeof *row->labels);
-	if (!row->labels)
-		return false;
-	for (size_t i = 0; i < spec->n_labels; i++) {
-		(void)snprintf(row->labels[i].key, CATALOG_LABEL_KEY, "%s", spec->labels[i].key);
-		(void)snprintf(row->labels[i].value, CATALOG_LABEL_VALUE, "%s",
-			       spec->labels[i].value);
-	}
-	row->n_labels = spec->n_labels;
-	return true;
-}
-
-static enum catalog_kind kind_of(enum vhd_type type)
-{
-	switch (type) {
-	case VHD_FIXED: return CATALOG_FIXED;
-	case VHD_DIFF: return CATALOG_DIFFERENCING;
-	case VHD_RAW:
-	case VHD_DYNAMIC: return CATALOG_DYNAMIC;
-	}
-	return CATALOG_DYNAMIC;
+	return service_facts_texts(row, spec->description, spec->labels, spec->n_labels);
 }
 
 static int measure(const struct adopt_file *file, struct catalog_usage *ret_usage,
@@ -145,14 +100,14 @@ static enum service_code fill_row(struct adoption *adoption, size_t i, struct ca
 	memcpy(row->id, info->id, IDS_SIZE);
 	memcpy(row->parent_id, info->parent_id, IDS_SIZE);
 	row->parent_missing = adoption->parent_missing && i == adoption->n - 1;
-	row->kind = kind_of(info->type);
+	row->kind = service_facts_kind(info->type);
 	row->frozen = i == 0 && adoption->spec->read_only;
 	/* An image of this id may have been here before: no version of it is told again. */
 	row->generation = row->version = (uint64_t)clock_wall_ms();
 	row->sealed = i > 0;
 	row->seal = file->seal;
-	service_create_facts(file->disk, &row->vhd);
-	service_make_up_name(adoption->service, row);
+	service_facts_vhd(file->disk, &row->vhd);
+	service_facts_name(adoption->service, row);
 	if (i == 0)
 		all = set_texts(adoption->spec, row);
 	if (!set_place(adoption, file, row) || !all)
@@ -196,7 +151,7 @@ static enum service_code commit(struct adoption *adoption)
 	/* Whoever sees an image may open it at once: the locks of this one must be gone. */
 	adopt_walk_close(adoption);
 	if (catalog_adopt(adoption->service->catalog, rows.items, n,
-			  adoption->has_parent_seal ? &adoption->parent_seal : NULL, &why) < 0)
+			  adoption->parent.has_seal ? &adoption->parent.seal : NULL, &why) < 0)
 		return refused(adoption, &rows.items[n - 1], &why);
 	return SERVICE_OK;
 }
@@ -262,8 +217,8 @@ enum service_code service_image_adopt(struct service *service, const struct serv
 	if (code == SERVICE_OK)
 		code = commit(&adoption);
 	adopt_walk_close(&adoption);
-	if (adoption.parent)
-		images_unseal(adoption.parent);
+	if (adoption.parent.image)
+		images_unseal(adoption.parent.image);
 	if (code == SERVICE_OK)
 		code = answer_chain(&adoption, leaf, n);
 	if (code != SERVICE_OK) {

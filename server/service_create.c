@@ -11,8 +11,7 @@
 #include "crash_point.h"
 #include "log.h"
 #include "pool_place.h"
-#include "seal.h"
-#include "service_private.h"
+#include "service_parent.h"
 #include "service_unfinished.h"
 
 /* One creation, as far as it has come. */
@@ -21,35 +20,13 @@ struct creation {
 	const struct service_create *spec;
 	struct catalog_image row;
 	struct pool_dir *pool;
-	struct image *held;   /* the new image, which nobody else gets before it is there */
-	struct image *parent; /* sealed */
+	struct image *held; /* the new image, which nobody else gets before it is there */
+	struct service_parent parent;
 	struct vhd *disk;
-	struct catalog_seal seal; /* what the parent gets */
-	bool has_seal;
 	bool inserted, published;
 	bool parent_was_writable;
 	uint64_t parent_size;
 };
-
-void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd)
-{
-	const struct vhd_info *info = vhd_info(disk);
-
-	*ret_vhd = (struct catalog_vhd){
-		.size = info->size,
-		.block_size = info->block_size,
-		.timestamp = info->timestamp,
-		.parent_timestamp = info->parent_timestamp,
-		.creator_version = info->creator_version,
-		.cylinders = info->cylinders,
-		.heads = info->heads,
-		.sectors_per_track = info->sectors_per_track,
-		.saved_state = info->saved_state,
-		.temporary = info->temporary,
-	};
-	memcpy(ret_vhd->creator, info->creator, sizeof ret_vhd->creator);
-	memcpy(ret_vhd->creator_os, info->creator_os, sizeof ret_vhd->creator_os);
-}
 
 static uint32_t seconds_of_2000(int64_t seconds_of_1970)
 {
@@ -61,22 +38,6 @@ static uint32_t seconds_of_2000(int64_t seconds_of_1970)
 }
 
 /* ---- what shall be ---- */
-
-static bool copy_labels(const struct service_create *spec, struct catalog_image *row)
-{
-	if (!spec->n_labels)
-		return true;
-	row->labels = calloc(spec->n_labels, sizeof *row->labels);
-	if (!row->labels)
-		return false;
-	for (size_t i = 0; i < spec->n_labels; i++) {
-		(void)snprintf(row->labels[i].key, CATALOG_LABEL_KEY, "%s", spec->labels[i].key);
-		(void)snprintf(row->labels[i].value, CATALOG_LABEL_VALUE, "%s",
-			       spec->labels[i].value);
-	}
-	row->n_labels = spec->n_labels;
-	return true;
-}
 
 static enum catalog_kind kind_of(enum service_kind kind)
 {
@@ -110,17 +71,6 @@ static enum service_code plan_parent(struct creation *creation, struct service_e
 	return code;
 }
 
-void service_make_up_name(struct service *service, struct catalog_image *row)
-{
-	uint8_t other[IDS_SIZE];
-	char id[IDS_TEXT];
-
-	ids_format(row->id, id);
-	(void)snprintf(row->name, sizeof row->name, "img-%.8s", id);
-	if (catalog_id_of(service->catalog, row->name, other, NULL) == 0)
-		(void)snprintf(row->name, sizeof row->name, "img-%s", id);
-}
-
 static enum service_code plan(struct creation *creation, struct service_error *err)
 {
 	const struct service_create *spec = creation->spec;
@@ -139,49 +89,50 @@ static enum service_code plan(struct creation *creation, struct service_error *e
 	if (spec->name)
 		(void)snprintf(row->name, sizeof row->name, "%s", spec->name);
 	else
-		service_make_up_name(creation->service, row);
+		service_facts_name(creation->service, row);
 	row->kind = kind_of(spec->kind);
 	/* An image of this name or id may have been here before: no version of it is told again. */
 	row->generation = row->version = (uint64_t)clock_wall_ms();
 	row->vhd.size = spec->size;
 	row->vhd.block_size = spec->block_size;
-	if (spec->description) {
-		row->description = strdup(spec->description);
-		if (!row->description)
-			return service_fail(err, SERVICE_INTERNAL, "out of memory");
-	}
-	if (!copy_labels(spec, row))
+	if (!service_facts_texts(row, spec->description, spec->labels, spec->n_labels))
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	return spec->parent ? plan_parent(creation, err) : SERVICE_OK;
 }
 
 /* ---- the steps ---- */
 
+static enum service_code take_parent(struct creation *creation, struct service_error *err)
+{
+	struct service *service = creation->service;
+	const uint8_t *id = creation->row.parent_id;
+	struct service_parent *parent = &creation->parent;
+	struct vhd_error why = {0};
+	enum service_code code = service_health_chain(service, id, 0, err);
+
+	if (code == SERVICE_OK)
+		code = service_orphan_refuse(service, id, err);
+	if (code != SERVICE_OK)
+		return code;
+	if (images_seal(service->images, id, IMAGES_SHARED, &parent->image, &why) < 0)
+		return service_codes_image(service, id, &why, err);
+	creation->parent_was_writable = images_was_writable(parent->image);
+	return SERVICE_OK;
+}
+
 static enum service_code take(struct creation *creation, struct service_error *err)
 {
-	struct images *images = creation->service->images;
-	const struct catalog_image *row = &creation->row;
 	struct vhd_error why = {0};
+	enum service_code code = creation->spec->parent ? take_parent(creation, err) : SERVICE_OK;
 
-	enum service_code code;
-
-	if (creation->spec->parent) {
-		code = service_health_chain(creation->service, row->parent_id, 0, err);
-		if (code == SERVICE_OK)
-			code = service_orphan_refuse(creation->service, row->parent_id, err);
-		if (code != SERVICE_OK)
-			return code;
-		if (images_seal(images, row->parent_id, IMAGES_SHARED, &creation->parent, &why) < 0)
-			return service_codes_image(creation->service, row->parent_id, &why, err);
-		creation->parent_was_writable = images_was_writable(creation->parent);
-	}
+	if (code != SERVICE_OK)
+		return code;
 	/* Somebody may use an image with this id, which the catalog refuses in a moment. */
-	if (images_hold(images, row->id, &creation->held, &why) < 0) {
-		if (why.code != VHD_E_BUSY)
-			return service_codes_vhd(&why, err);
-		return service_fail(err, SERVICE_DUPLICATE_UUID, "An image with this id exists.");
-	}
-	return SERVICE_OK;
+	if (images_hold(creation->service->images, creation->row.id, &creation->held, &why) == 0)
+		return SERVICE_OK;
+	if (why.code != VHD_E_BUSY)
+		return service_codes_vhd(&why, err);
+	return service_fail(err, SERVICE_DUPLICATE_UUID, "An image with this id exists.");
 }
 
 static enum service_code intend(struct creation *creation, struct service_error *err)
@@ -247,43 +198,6 @@ static int write_file(struct creation *creation, const struct vhd_create_args *a
 	return r;
 }
 
-/* The first child: what the parent is now it must stay. */
-static int seal_parent(struct creation *creation, const struct place *place, struct vhd_error *err)
-{
-	CLEANUP(closep) int fd = -1;
-	struct catalog_brief parent;
-	int r;
-
-	if (catalog_brief(creation->service->catalog, creation->row.parent_id, &parent) &&
-	    parent.sealed)
-		return 0;
-	r = place_open(place, false, &fd, err);
-	if (r == 0)
-		r = seal_take(fd, &creation->seal, err);
-	CRASH_POINT("create.sealed");
-	creation->has_seal = r == 0;
-	return r;
-}
-
-/* Its last change is this flush; afterwards it is never written again. */
-static int freeze_parent(struct creation *creation, const struct catalog_place *at,
-			 struct vhd_create_args *args, struct vhd_error *err)
-{
-	CLEANUP(place_leave) struct place place = {.mine = false};
-	int64_t mtime = 0;
-	int r = place_reach(&creation->service->pools, at, &place, err);
-
-	args->parent = images_disk(creation->parent);
-	if (r == 0)
-		r = vhd_freeze(args->parent, err);
-	if (r == 0)
-		r = place_mtime(&place, &mtime, err);
-	if (r == 0)
-		r = seal_parent(creation, &place, err);
-	args->parent_timestamp = seconds_of_2000(mtime);
-	return r;
-}
-
 static enum service_code build(struct creation *creation, struct service_error *err)
 {
 	char child_path[POOL_PATH], parent_path[PLACE_TEXT];
@@ -293,7 +207,7 @@ static enum service_code build(struct creation *creation, struct service_error *
 	int r = 0;
 
 	fill_args(creation, &args);
-	if (creation->parent) {
+	if (creation->parent.image) {
 		if (!catalog_place(creation->service->catalog, creation->row.parent_id, &at))
 			return service_fail(err, SERVICE_INTERNAL,
 					    "the parent has left the catalog");
@@ -302,7 +216,9 @@ static enum service_code build(struct creation *creation, struct service_error *
 		args.parent_path = parent_path;
 		args.child_path = child_path;
 		if (r == 0)
-			r = freeze_parent(creation, &at, &args, &why);
+			r = service_parent_freeze(creation->service, &at, &creation->parent, &why);
+		args.parent = images_disk(creation->parent.image);
+		args.parent_timestamp = seconds_of_2000(creation->parent.mtime);
 	}
 	if (r == 0)
 		r = write_file(creation, &args, &why);
@@ -322,14 +238,15 @@ static enum service_code publish(struct creation *creation, struct service_error
 	struct catalog_vhd facts;
 	struct vhd_error why = {0};
 
-	service_create_facts(creation->disk, &facts);
+	service_facts_vhd(creation->disk, &facts);
 	CRASH_POINT("create.written");
 	if (pool_publish(creation->pool, creation->row.id, &why) < 0 ||
 	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
 		return service_codes_vhd(&why, err);
 	CRASH_POINT("create.published");
 	if (catalog_finish_create(creation->service->catalog, creation->row.id, &facts, &usage,
-				  creation->has_seal ? &creation->seal : NULL, &catalog_why) < 0)
+				  creation->parent.has_seal ? &creation->parent.seal : NULL,
+				  &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	creation->published = true;
 	CRASH_POINT("create.settling");
@@ -371,8 +288,8 @@ static void end(struct creation *creation)
 		if (creation->held)
 			images_release(creation->held);
 	}
-	if (creation->parent)
-		images_unseal(creation->parent);
+	if (creation->parent.image)
+		images_unseal(creation->parent.image);
 	catalog_image_fini(&creation->row);
 }
 

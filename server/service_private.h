@@ -25,7 +25,6 @@ struct service {
 	struct uploads *uploads;
 	struct service_keeper *keeper;
 	struct service_unfinished *unfinished;
-	uint32_t depth_warn;
 };
 
 enum service_code service_fail(struct service_error *err, enum service_code code,
@@ -79,9 +78,14 @@ void service_orphan_tell(struct service *service, const uint8_t id[IDS_SIZE],
 			 struct service_error *err);
 enum service_code service_orphan_refuse(struct service *service, const uint8_t id[IDS_SIZE],
 					struct service_error *err);
-/* service_create.c */
-void service_create_facts(const struct vhd *disk, struct catalog_vhd *ret_vhd);
-/* For one that nobody named: eight digits of its id, or all when another image has those. */
-void service_make_up_name(struct service *service, struct catalog_image *row);
+/* service_facts.c: what the file of an image says for its row, */
+void service_facts_vhd(const struct vhd *disk, struct catalog_vhd *ret_vhd);
+enum catalog_kind service_facts_kind(enum vhd_type type);
+/* what a request does; false: out of memory; */
+bool service_facts_texts(struct catalog_image *row, const char *description,
+			 const struct service_label *labels, size_t n_labels);
+/* and the name of one that nobody named: eight digits of its id, or all when another image has
+ * those. */
+void service_facts_name(struct service *service, struct catalog_image *row);
 
 #endif
