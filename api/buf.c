@@ -68,19 +68,42 @@ void buf_printf(struct buf *buf, const char *format, ...)
 /* What does not stand for itself in a JSON string, nor ends it. */
 static const bool escaped[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
 
-void buf_json(struct buf *buf, const char *text)
+static size_t plain_length(const char *text)
 {
-	buf_byte(buf, '"');
-	while (*text != '\0') {
-		size_t plain = 0;
+	size_t len = 0;
 
-		while (!escaped[(unsigned char)text[plain]])
-			plain++;
+	while (!escaped[(unsigned char)text[len]])
+		len++;
+	return len;
+}
+
+static void escape(struct buf *buf, const char *text)
+{
+	while (*text != '\0') {
+		size_t plain = plain_length(text);
+
 		buf_append(buf, text, plain);
 		text += plain;
 		if (*text != '\0')
 			buf_printf(buf, "\\u%04x", (unsigned)(unsigned char)*text++);
 	}
+}
+
+void buf_json(struct buf *buf, const char *text)
+{
+	size_t plain = plain_length(text);
+
+	if (text[plain] == '\0' && plain + 3 < buf->room - buf->len) { /* nearly always */
+		char *at = buf->data + buf->len;
+
+		*at = '"';
+		memcpy(at + 1, text, plain);
+		memcpy(at + 1 + plain, "\"", 2);
+		buf->len += plain + 2;
+		return;
+	}
+	buf_byte(buf, '"');
+	escape(buf, text);
 	buf_byte(buf, '"');
 }
 

@@ -17,16 +17,16 @@ static bool digit(char c)
 
 char *number_text(uint64_t value, char ret_text[NUMBER_TEXT])
 {
-	uint64_t rest = value;
-	char *end = ret_text;
+	char digits[NUMBER_TEXT], *at = digits + NUMBER_TEXT;
+	size_t len;
 
 	do
-		end++;
-	while ((rest /= 10) > 0);
-	*end = '\0';
-	for (char *at = end; at > ret_text; value /= 10)
 		*--at = (char)('0' + value % 10);
-	return end;
+	while ((value /= 10) > 0);
+	len = (size_t)(digits + NUMBER_TEXT - at);
+	memcpy(ret_text, at, len);
+	ret_text[len] = '\0';
+	return ret_text + len;
 }
 
 bool number_u64(const char *text, size_t len, uint64_t *ret_value)
