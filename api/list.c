@@ -27,6 +27,7 @@ struct list {
 	const char *parent; /* id; NULL = all images */
 	struct order_place after;
 	bool has_after, count;
+	bool plain; /* the catalog has them in this order, all of them, and counts them itself */
 	unsigned embed;
 	size_t limit;
 
@@ -151,7 +152,7 @@ static void consider(struct list *list, struct service_image *image)
 		return;
 	if (!filter_matches(&list->filter, image))
 		return;
-	list->total++;
+	list->total += !list->plain;
 	order_place(&list->order, image, &place);
 	if (!list->has_after || order_compare(&list->order, &place, &list->after) > 0)
 		keep(list, image, &place);
@@ -160,8 +161,8 @@ static void consider(struct list *list, struct service_image *image)
 /* The rest of the catalog cannot add to the page. */
 static bool enough(const struct list *list)
 {
-	return list->failed ||
-	       (list->n > list->limit && !list->count && order_by_name(&list->order));
+	return list->failed || (list->n > list->limit && order_by_name(&list->order) &&
+				(!list->count || list->plain));
 }
 
 /* One look at the catalog, from `after` on, which it moves. */
@@ -169,10 +170,10 @@ static enum service_code look(struct api_call *call, struct list *list, char aft
 			      bool *ret_more)
 {
 	CLEANUP(service_images_fini) struct service_images images = {0};
-	bool plain = order_by_name(&list->order) && list->filter.n == 0 && !list->parent;
 	const struct service_list want = {
 		.after = *after ? after : NULL,
-		.limit = plain && list->limit < LIST_PASS ? list->limit + 1 : LIST_PASS};
+		.limit = list->plain && list->limit < LIST_PASS ? list->limit + 1 : LIST_PASS,
+		.count = list->plain && list->count};
 	enum service_code code = service_image_list(
 		call->api->service, &want, call->nowait ? SERVICE_NOWAIT : 0, &images, &call->err);
 
@@ -180,6 +181,8 @@ static enum service_code look(struct api_call *call, struct list *list, char aft
 		return code;
 	if (list->revision == 0)
 		list->revision = images.revision;
+	if (want.count)
+		list->total = images.total;
 	if (images.n > 0)
 		memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
 	for (size_t i = 0; i < images.n && !enough(list); i++)
@@ -196,8 +199,10 @@ static enum service_code collect(struct api_call *call, struct list *list)
 
 	list->items = calloc(list->limit + 2, sizeof(void *));
 	list->failed = !list->items;
-	/* Who lists by name goes on where the page before ended; a count begins at the start. */
-	if (list->has_after && !list->count && order_by_name(&list->order))
+	list->plain = order_by_name(&list->order) && list->filter.n == 0 && !list->parent;
+	/* Who lists by name goes on where the page before ended; a count of what filters let
+	 * through begins at the start. */
+	if (list->has_after && order_by_name(&list->order) && (!list->count || list->plain))
 		memcpy(after, list->after.values[0].text, SERVICE_NAME);
 	while (code == SERVICE_OK && more && !enough(list))
 		code = look(call, list, after, &more);

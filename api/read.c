@@ -100,6 +100,8 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 	uint64_t sector = window->ranges.items[0].first / SECTOR;
 	uint64_t end = sector + window->ranges.items[0].length / SECTOR;
 
+	if (call->nowait && end - sector > SMALL / SECTOR)
+		return SERVICE_AGAIN; /* it may be a long way */
 	while (sector < end) {
 		struct service_run runs[PRESENT_RUNS];
 		struct service_run_list list = {.runs = runs, .max = PRESENT_RUNS};
@@ -150,6 +152,8 @@ static enum service_code look_ahead(struct api_call *call, const struct window *
 
 	if (!service_data_info(call->data)->broken)
 		return SERVICE_OK;
+	if (call->nowait)
+		return SERVICE_AGAIN; /* likewise */
 	for (size_t i = 0; code == SERVICE_OK && i < window->ranges.n; i++)
 		code = find_unknown(call, &window->ranges.items[i]);
 	return code;

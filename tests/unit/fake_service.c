@@ -292,10 +292,11 @@ enum service_code service_image_list(struct service *service, const struct servi
 
 	if (code != SERVICE_OK)
 		return code;
+	service->lists++;
 	for (int i = 0; i < service->n; i++) {
 		if (service->images[i].gone)
 			continue;
-		images.total++;
+		images.total += list->count;
 		if (list->after && strcmp(service->images[i].name, list->after) <= 0)
 			continue;
 		if (images.n == list->limit)

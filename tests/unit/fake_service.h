@@ -43,7 +43,7 @@ struct service {
 	size_t n_uploads;
 
 	/* what was asked */
-	unsigned opens, closes, writes, flushes;
+	unsigned opens, closes, writes, flushes, lists;
 	struct service_create spec; /* of the last create, with pointers into `texts` */
 	char texts[5][256];
 	struct service_update update; /* of the last update, without its strings */

@@ -230,6 +230,23 @@ static void streams_large_reads_and_holds_the_image(void **state)
 	exchange_fini(&exchange);
 }
 
+/* A polling thread answers what takes no time. */
+static void looks_for_many_sectors_on_a_worker(void **state)
+{
+	struct service *service = *state;
+	struct exchange few = {"GET", "/v1/images/long/data?sector=0&count=256"};
+	struct exchange many = {"GET", "/v1/images/long/data?sector=0&count=257"};
+
+	fake_add(service, "long", FAKE_SECTORS * 512, NULL);
+	exchange_send(service, &few);
+	assert_string_equal(few.steps, "try reply");
+	exchange_fini(&few);
+	exchange_send(service, &many);
+	assert_string_equal(many.steps, "try run reply");
+	assert_string_equal(exchange_header(&many, "X-Sector-Present"), "false");
+	exchange_fini(&many);
+}
+
 static void reports_a_small_read_that_fails(void **state)
 {
 	struct service *service = *state;
@@ -584,6 +601,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(says_when_nothing_has_changed, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(streams_large_reads_and_holds_the_image, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(looks_for_many_sectors_on_a_worker, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(reports_a_small_read_that_fails, setup,
 						fake_teardown),

@@ -161,6 +161,25 @@ static void counts_what_the_filters_let_through(void **state)
 	exchange_fini(&exchange);
 }
 
+static void lets_the_catalog_count(void **state)
+{
+	struct service *service = *state;
+	static const char *const targets[] = {
+		"/v1/images?count=1&limit=1",
+		"/v1/images?count=1&limit=1&cursor=7fa3096a~base~00000000-0000-4000-8000-000000000001"};
+
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct exchange exchange = {"GET", targets[i]};
+
+		service->lists = 0;
+		(void)exchange_json(service, &exchange, 200);
+		assert_int_equal(exchange_number(&exchange, "total"), 5);
+		assert_string_equal(exchange_text(&exchange, "items.0.name"), i ? "db" : "base");
+		assert_int_equal(service->lists, 1);
+		exchange_fini(&exchange);
+	}
+}
+
 static void lists_children(void **state)
 {
 	struct exchange exchange = {"GET", "/v1/images/base/children?sort=-name&fields=name"};
@@ -377,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,
 						fake_teardown),
+		cmocka_unit_test_setup_teardown(lets_the_catalog_count, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_children, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_lists, setup, fake_teardown),
