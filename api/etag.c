@@ -19,33 +19,27 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 	const char *match = http_header(call->request, "If-Match");
 	const char *none = http_header(call->request, "If-None-Match");
 	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
+	char now[sizeof call->problem.etag];
 
+	(void)snprintf(now, sizeof now, "%s\"%s\"", mark, etag);
 	if (call_unguarded(call)) {
-		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
-			       etag);
 		(void)call_fail(call, CODE_PRECONDITION_REQUIRED,
-				"%s needs If-Match here; the ETag is now %s\"%s\"",
-				http_method_name(call->request->method), mark, etag);
-		return false;
-	}
-	if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
-		(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark,
-			       etag);
+				"%s needs If-Match here; the ETag is now %s",
+				http_method_name(call->request->method), now);
+	} else if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
 		(void)call_fail(call, CODE_PRECONDITION_FAILED,
-				"If-Match names %s, but the ETag is now %s\"%s\"", match, mark,
-				etag);
-		return false;
-	}
-	if (!none || !range_etag_match(none, etag, false))
+				"If-Match names %s, but the ETag is now %s", match, now);
+	} else if (!none || !range_etag_match(none, etag, false)) {
 		return true;
-	if (safe) {
+	} else if (safe) {
 		(void)call_empty(call, 304);
-		call_header(call, "ETag", "%s\"%s\"", mark, etag);
+		call_header(call, "ETag", "%s", now);
 		return false;
+	} else {
+		(void)call_fail(call, CODE_PRECONDITION_FAILED,
+				"If-None-Match names %s, and the ETag is %s", none, now);
 	}
-	(void)snprintf(call->problem.etag, sizeof call->problem.etag, "%s\"%s\"", mark, etag);
-	(void)call_fail(call, CODE_PRECONDITION_FAILED,
-			"If-None-Match names %s, and the ETag is %s\"%s\"", none, mark, etag);
+	memcpy(call->problem.etag, now, sizeof now);
 	return false;
 }
 

@@ -187,19 +187,26 @@ bool range_content(const char *header, struct content_range *ret_range, struct p
 	return true;
 }
 
+bool range_content_spans(const struct content_range *range, uint64_t length,
+			 struct problem *problem)
+{
+	if (!range->has_last || length == SERVICE_UNKNOWN_LENGTH ||
+	    range->last - range->first == length - 1)
+		return true;
+	problem_set(problem, CODE_CONTENT_RANGE_MISMATCH,
+		    "Content-Range says bytes %" PRIu64 " to %" PRIu64 ", the body has %" PRIu64,
+		    range->first, range->last, length);
+	return false;
+}
+
 bool range_content_fits(const struct content_range *range, uint64_t length, uint64_t size,
 			struct problem *problem)
 {
 	bool known = length != SERVICE_UNKNOWN_LENGTH;
 	uint64_t span = range->last - range->first;
 
-	if (range->has_last && known && span != length - 1) {
-		problem_set(problem, CODE_CONTENT_RANGE_MISMATCH,
-			    "Content-Range says bytes %" PRIu64 " to %" PRIu64
-			    ", the body has %" PRIu64,
-			    range->first, range->last, length);
+	if (!range_content_spans(range, length, problem))
 		return false;
-	}
 	if (!range->has_total || range->total == size || (known && range->total == length) ||
 	    (range->has_last && (range->total - 1 == range->last || range->total - 1 == span)) ||
 	    (known && range->total - range->first == length))

@@ -31,6 +31,9 @@ struct content_range {
 };
 /* "bytes F-L/T" where L may be missing and T may be '*'. False: problem set. */
 bool range_content(const char *header, struct content_range *ret_range, struct problem *problem);
+/* Has it as many bytes as a body of `length`, as far as both are known? False: problem set. */
+bool range_content_spans(const struct content_range *range, uint64_t length,
+			 struct problem *problem);
 /* Does it agree with a body of `length` (SERVICE_UNKNOWN_LENGTH when chunked) on a disk of `size`?
  * The complete length may be that of the disk, of the body, or last + 1, as curl spells it. False:
  * problem set. */

@@ -50,14 +50,8 @@ static bool parse_length(struct api_call *call, const struct content_range *rang
 	write->length = known ? call->gate.length : SERVICE_UNKNOWN_LENGTH;
 	if (!known && range->has_last && range->last < UINT64_MAX)
 		write->length = range->last - range->first + 1;
-	if (known && range->has_last && range->last - range->first != write->length - 1) {
-		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
-				"Content-Range says bytes %" PRIu64 " to %" PRIu64
-				", the body has %" PRIu64,
-				range->first, range->last, write->length);
-		return false;
-	}
-	return true;
+	return range_content_spans(range, known ? write->length : SERVICE_UNKNOWN_LENGTH,
+				   &call->problem);
 }
 
 static bool parse_aligned(struct api_call *call)
