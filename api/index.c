@@ -87,6 +87,9 @@ static json_t *limits(const struct api_call *call, const struct service_about *a
 	out_number(&out, "runs", limits->page);
 	out_number(&out, "sectors", limits->sectors);
 	out_number(&out, "operations", PATCH_OPS_MAX);
+	out_number(&out, "connections", about->connections);
+	out_number(&out, "header_seconds", about->header_seconds);
+	out_number(&out, "body_seconds", about->body_seconds);
 	out_number(&out, "chain_depth", about->depth_max);
 	out_number(&out, "chain_depth_warning", about->depth_warn);
 	return out_take(&out);

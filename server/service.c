@@ -112,6 +112,9 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 		.default_pool = "default",
 		.depth_max = (unsigned)config->depth_max,
 		.depth_warn = (unsigned)config->depth_warn,
+		.connections = (unsigned)config->connections,
+		.header_seconds = (unsigned)config->header_seconds,
+		.body_seconds = (unsigned)config->body_seconds,
 		.workers = (unsigned)config->workers,
 	};
 	r = open_parts(service, state_dir, config, ret_why);

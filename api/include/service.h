@@ -108,6 +108,8 @@ struct service_about {
 	const char *default_pool;
 	unsigned depth_max, depth_warn;
 	unsigned workers; /* requests that are worked on at once, beside those from memory */
+	unsigned connections;
+	unsigned header_seconds, body_seconds; /* for the head, and for each 64 KiB of a body */
 };
 const struct service_about *service_about(const struct service *service);
 

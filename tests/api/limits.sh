@@ -13,6 +13,10 @@ closes() {
 	timeout "$1" cat <&"$2" >"$work/rest"
 }
 
+# ---- clients find them
+expect 200 /v1
+check '.limits | [.connections, .header_seconds, .body_seconds] == [6, 1, 1]'
+
 # ---- slow clients are cut
 exec 5<>"/dev/tcp/127.0.0.1/$port"
 closes 10 5 || fail "a connection that says nothing stays"
