@@ -56,6 +56,19 @@ static bool size_ok(const struct http_request *request, const struct api_limits 
 	return false;
 }
 
+/* A line with one blank more can be parted in two ways. */
+static bool target_ok(const struct http_request *request, struct problem *problem)
+{
+	const char *parts[] = {request->path, request->query ? request->query : ""};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (strchr(parts[i], ' ') || strchr(parts[i], '\t') || has_control(parts[i]))
+			return refuse(problem, CODE_BAD_FRAMING,
+				      "the target has a blank or a control character");
+	}
+	return true;
+}
+
 static bool header_lines(const struct http_request *request, struct problem *problem)
 {
 	for (size_t i = 0; i < request->n_headers; i++) {
@@ -107,8 +120,8 @@ bool gate_framing(const struct http_request *request, const struct api_limits *l
 	if (request->garbled)
 		return refuse(problem, CODE_BAD_FRAMING,
 			      "a line of the head is folded, has a NUL, or does not end in CR LF");
-	if (!size_ok(request, limits, problem) || !header_lines(request, problem) ||
-	    !host_count(request, problem))
+	if (!size_ok(request, limits, problem) || !target_ok(request, problem) ||
+	    !header_lines(request, problem) || !host_count(request, problem))
 		return false;
 	if (length && coding)
 		return refuse(problem, CODE_BAD_FRAMING,

@@ -51,6 +51,7 @@ enum api_step options_data(struct api_call *call)
 	const struct service_data_info *info;
 	struct service_data_state state = {.etag = ""};
 	enum service_code code = all ? SERVICE_OK : data_open(call, SERVICE_READ);
+	enum api_step step;
 	struct out out;
 
 	if (code != SERVICE_OK)
@@ -64,5 +65,7 @@ enum api_step options_data(struct api_call *call)
 	out_json(&out, "block_size",
 		 info->block_size > 0 ? json_integer(info->block_size) : json_null());
 	out_text(&out, "etag", state.etag);
-	return answer(call, &out);
+	step = answer(call, &out);
+	data_headers(call, &state);
+	return step;
 }

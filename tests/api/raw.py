@@ -136,6 +136,8 @@ ROWS = [
     ("two slashes", get(path=b"//healthz"), [400], OPEN),
     ("backslash", get(path=b"/..\\healthz"), [404], OPEN),
     ("8-bit path", get(path=b"/\xc3\xa4"), [400], OPEN),
+    ("blank in the query", get(path=b"/v1/images?q=a b"), [(400, "bad-framing")], CLOSED),
+    ("blank in the path", get(path=b"/v1/images/a b"), [(400, "bad-framing")], CLOSED),
     ("%00 in the query", get(path=b"/v1/images?label=%00"), [400], OPEN),
     ("unknown parameter", get(path=b"/v1/images?nonsense"), [400], OPEN),
     # Bodies where none is due, expectations, and several requests at once.

@@ -89,6 +89,15 @@ def create(client):
         "mode": "link", "kind": "dynamic", "rw": False, "strict": False, "check": "quick"}})
 
 
+def examples(client):
+    """What is the same for every daemon of this version is so in the example, too."""
+    about = client.document.paths["/v1"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    live = json.loads(client.get("/v1").body)
+    for name in ("api", "server", "features", "limits", "links"):
+        if about[name] != live[name]:
+            yield f"the example of /v1: {name} is {live[name]}"
+
+
 def change(client):
     client.ask("PATCH", "/v1/images/fx", {
         "name": "fixed", "description": None, "labels": {"a": "b", "c": None}, "saved_state": True, "features": []})
@@ -290,7 +299,7 @@ def main(program):
         client = Client(daemon)
         for scene in (create, change, look, content, sectors, wait_for):
             scene(client)
-        complaints = list(all_refusals(client)) + all_complaints(client.document, client.answers)
+        complaints = [*all_refusals(client), *examples(client)] + all_complaints(client.document, client.answers)
         daemon.stop()
     finally:
         daemon.remove()
