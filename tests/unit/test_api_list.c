@@ -161,6 +161,27 @@ static void counts_what_the_filters_let_through(void **state)
 	exchange_fini(&exchange);
 }
 
+static void links_however_long_the_cursor_is(void **state)
+{
+	struct service *service = fake_new();
+	struct exchange exchange = {"GET",
+				    "/v1/images?sort=name,name,name,name&limit=1&format=csv"};
+	char name[SERVICE_NAME] = "";
+	char link[1024];
+
+	(void)state;
+	memset(name, 'a', sizeof name - 1);
+	fake_add(service, name, 65536, NULL);
+	fake_add(service, "b", 65536, NULL);
+	exchange_send(service, &exchange);
+	(void)snprintf(link, sizeof link,
+		       "~%s~%s~%s~%s~00000000-0000-4000-8000-000000000001>; rel=\"next\"", name,
+		       name, name, name);
+	assert_string_equal(strchr(exchange_header(&exchange, "Link"), '~'), link);
+	exchange_fini(&exchange);
+	fake_free(service);
+}
+
 static void lets_the_catalog_count(void **state)
 {
 	struct service *service = *state;
@@ -396,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,
 						fake_teardown),
+		cmocka_unit_test(links_however_long_the_cursor_is),
 		cmocka_unit_test_setup_teardown(lets_the_catalog_count, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_children, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
