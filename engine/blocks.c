@@ -16,9 +16,10 @@ struct pass {
 	const struct image *image;
 	uint64_t stride;    /* sectors of a block with its bitmap */
 	uint64_t low, high; /* window, sectors */
+	uint64_t next;      /* the first start behind the window; UINT64_MAX = none */
 	uint32_t *starts;   /* of blocks in the window */
 	size_t n, room;
-	uint64_t highest; /* sector, of all windows; 0 = none */
+	uint64_t highest; /* sector, of all entries; 0 = none */
 	uint64_t last;    /* start of the last block of the windows before; 0 = none */
 	bool doubt;       /* an entry may be torn */
 };
@@ -45,16 +46,20 @@ static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd
 
 	if (entry == UINT32_MAX)
 		return 0;
-	/* Beyond the size nothing is used, but a footer that was about to grow it may need it:
-	 * FORMAT.md 8. */
+	/* Beyond the size nothing is used, but a footer that was about to grow it may need what
+	 * lies there: FORMAT.md 8. */
 	needed = block < pass->image->info.blocks;
 	r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
 	if (r < 0)
 		return needed ? r : 0;
 	if (entry > pass->highest)
 		pass->highest = entry;
-	if (entry < pass->low || entry >= pass->high)
+	if (!needed || entry < pass->low)
 		return 0;
+	if (entry >= pass->high) {
+		pass->next = entry < pass->next ? entry : pass->next;
+		return 0;
+	}
 	if (pass->n == pass->room)
 		return vhd_fail(
 			err, VHD_E_CORRUPT,
@@ -69,6 +74,7 @@ static int read_window(struct pass *pass, struct vhd_error *err)
 	uint32_t blocks = pass->image->header.max_entries, entries[CHUNK];
 
 	pass->n = 0;
+	pass->next = UINT64_MAX;
 	for (uint32_t first = 0; first < blocks; first += CHUNK) {
 		uint32_t n = blocks - first < CHUNK ? blocks - first : CHUNK;
 		int r = bat_read(pass->image, first, n, entries, err);
@@ -121,11 +127,11 @@ int vhd_check_blocks(const struct vhd *disk, struct vhd_error *err)
 
 int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err)
 {
-	struct pass pass = {
-		.image = image,
-		.doubt = doubt,
-		.stride = (image->bitmap_size + (uint64_t)image->header.block_size) / VHD_SECTOR,
-		.room = image->header.max_entries < WINDOW ? image->header.max_entries : WINDOW};
+	struct pass pass = {.image = image,
+			    .doubt = doubt,
+			    .stride = (image->bitmap_size + (uint64_t)image->header.block_size) /
+				      VHD_SECTOR,
+			    .room = image->info.blocks < WINDOW ? image->info.blocks : WINDOW};
 	CLEANUP(freep) uint32_t *starts = malloc((pass.room + 1) * sizeof *starts);
 	int r;
 
@@ -138,8 +144,8 @@ int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struc
 		r = read_window(&pass, err);
 		if (r == 0)
 			r = check_window(&pass, err);
-		pass.low = pass.high;
-	} while (r == 0 && pass.high <= pass.highest);
+		pass.low = pass.next;
+	} while (r == 0 && pass.low != UINT64_MAX);
 	if (r < 0)
 		return r;
 	*ret_end = image_metadata_end(image);

@@ -47,7 +47,7 @@ size_t vhd_engine_cached(const struct vhd_engine *engine)
 }
 
 /* Locks and loads one file. */
-static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flags, bool raw,
 		     struct image **ret_image, struct vhd_error *err)
 {
 	enum vhd_lock mode = flags & VHD_WRITE ? VHD_LOCK_WRITE : VHD_LOCK_READ;
@@ -55,17 +55,11 @@ static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flag
 
 	if (r < 0)
 		return r;
-	r = image_load(engine, io, flags, ret_image, err);
+	r = raw ? image_load_raw(engine, io, ret_image, err)
+		: image_load(engine, io, flags, ret_image, err);
 	if (r < 0 && !(flags & VHD_NO_LOCK))
 		(void)io_lock(io, VHD_LOCK_NONE, NULL);
 	return r;
-}
-
-static bool id_is_zero(const uint8_t id[VHD_ID_SIZE])
-{
-	static const uint8_t zero[VHD_ID_SIZE];
-
-	return memcmp(id, zero, VHD_ID_SIZE) == 0;
 }
 
 static int check_id(const struct image *parent, const uint8_t wanted[VHD_ID_SIZE],
@@ -85,11 +79,8 @@ static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8
 		       unsigned flags, struct image **ret_parent, struct vhd_error *err)
 {
 	CLEANUP(image_freep) struct image *parent = NULL;
-	int r;
+	int r = load_file(engine, io, flags & VHD_NO_LOCK, image_id_is_zero(id), &parent, err);
 
-	if (id_is_zero(id))
-		return image_load_raw(engine, io, ret_parent, err);
-	r = load_file(engine, io, flags & VHD_NO_LOCK, &parent, err);
 	if (r == 0)
 		r = check_id(parent, id, err);
 	if (r == 0)
@@ -121,9 +112,8 @@ static int resolve_parent(const struct opening *opening, const struct image *chi
 	if (!locators)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
 	memcpy(ref.id, child->header.parent_id, VHD_ID_SIZE);
-	if (id_is_zero(ref.id) && !(opening->flags & VHD_RAW_PARENT))
-		return vhd_fail(err, VHD_E_UNSUPPORTED,
-				"header: parent id 0 at 40: a raw parent, which is not followed");
+	if (image_id_is_zero(ref.id) && !(opening->flags & VHD_RAW_PARENT))
+		return image_refuse_raw(err);
 	if (!opening->resolver)
 		return vhd_fail(err, VHD_E_PARENT_MISSING, "nobody knows where it is");
 	(void)image_locators(child, locators, NULL); /* a hint: the unique id decides */
@@ -136,7 +126,7 @@ static int check_cycle(const struct image *leaf, const struct image *child, stru
 {
 	const uint8_t *id = child->header.parent_id;
 
-	for (const struct image *image = leaf; !id_is_zero(id); image = image->parent) {
+	for (const struct image *image = leaf; !image_id_is_zero(id); image = image->parent) {
 		if (memcmp(image->info.id, id, VHD_ID_SIZE) == 0)
 			return vhd_fail(err, VHD_E_CYCLE, "the chain comes back to itself");
 		if (image == child)
@@ -148,6 +138,7 @@ static int check_cycle(const struct image *leaf, const struct image *child, stru
 static int find_parent(const struct opening *opening, const struct image *child, unsigned level,
 		       struct image **ret_parent, struct vhd_error *err)
 {
+	const uint8_t *wanted = child->header.parent_id;
 	uint32_t depth_max = child->engine->depth_max;
 	char id[ID_TEXT];
 	int r = check_cycle(opening->leaf, child, err);
@@ -155,12 +146,12 @@ static int find_parent(const struct opening *opening, const struct image *child,
 	if (r == 0 && level >= depth_max)
 		r = vhd_fail(err, VHD_E_DEPTH, "the chain is longer than %u images", depth_max);
 	if (r == 0) {
-		*ret_parent = image_find(child->engine, child->header.parent_id);
+		*ret_parent = image_id_is_zero(wanted) ? NULL : image_find(child->engine, wanted);
 		if (*ret_parent)
 			return 0;
 		r = resolve_parent(opening, child, level, ret_parent, err);
 	}
-	image_id_text(child->header.parent_id, id);
+	image_id_text(wanted, id);
 	return r < 0 ? vhd_wrap(err, r, "parent %s", id) : 0;
 }
 
@@ -293,7 +284,7 @@ static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned fla
 		      struct vhd_error *err)
 {
 	struct opening opening = {.flags = flags, .resolver = resolver};
-	int r = load_file(engine, io, flags, &opening.leaf, err);
+	int r = load_file(engine, io, flags, false, &opening.leaf, err);
 
 	if (r < 0 || !opening.leaf)
 		return r;

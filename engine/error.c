@@ -117,3 +117,10 @@ int vhd_wrap(struct vhd_error *err, int code, const char *format, ...)
 	set_text(err, raw);
 	return code;
 }
+
+int vhd_pass(struct vhd_error *err, const struct vhd_error *why, int code)
+{
+	if (err && code < 0)
+		*err = *why;
+	return code;
+}

@@ -17,4 +17,8 @@ int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...) VHD_PR
 /* Puts "<prefix>: " before what `err` says and returns `code` unchanged. */
 int vhd_wrap(struct vhd_error *err, int code, const char *format, ...) VHD_PRINTF(3, 4);
 
+/* Of a call that may fail without harm: what it said, when it was a failure after all. Returns
+ * `code`. */
+int vhd_pass(struct vhd_error *err, const struct vhd_error *why, int code);
+
 #endif

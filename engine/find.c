@@ -61,13 +61,6 @@ static int fail_not_found(const struct vhd_paths *paths, const char *name, struc
 	return vhd_fail(err, VHD_E_NOT_FOUND, "%s: not found in the search path %s", name, list);
 }
 
-static int pass_on(const struct vhd_error *why, struct vhd_error *err)
-{
-	if (err)
-		*err = *why;
-	return why->code;
-}
-
 int find_file(const struct vhd_paths *paths, const char *name, bool write, struct found *ret_found,
 	      struct vhd_error *err)
 {
@@ -86,13 +79,13 @@ int find_file(const struct vhd_paths *paths, const char *name, bool write, struc
 			return 0;
 		}
 		if ((r != VHD_E_NOT_FOUND && r != VHD_E_FORBIDDEN) || name[0] == '/')
-			return pass_on(&why, err);
+			return vhd_pass(err, &why, r);
 		/* A folder outside the roots holds nothing for us; the next one may. */
 		if (r == VHD_E_FORBIDDEN && forbidden.code == VHD_OK)
 			forbidden = why;
 	}
 	if (forbidden.code != VHD_OK)
-		return pass_on(&forbidden, err);
+		return vhd_pass(err, &forbidden, VHD_E_FORBIDDEN);
 	return fail_not_found(paths, name, err);
 }
 
@@ -162,12 +155,11 @@ static void note(struct search *search, const char *path, const char *why)
 static int judge(struct search *search, const struct vhd_io *io, bool *ret_right,
 		 struct vhd_error *err)
 {
-	static const uint8_t raw[VHD_ID_SIZE];
 	char id[ID_TEXT], why[ID_TEXT + 16];
 	struct footers footers;
 	int r;
 
-	*ret_right = memcmp(search->ref->id, raw, VHD_ID_SIZE) == 0; /* a raw file has no id */
+	*ret_right = image_id_is_zero(search->ref->id); /* a raw file has no id */
 	if (*ret_right)
 		return 0;
 	r = footers_read(io, false, &footers, err);
@@ -392,6 +384,8 @@ int vhd_find_parent(const struct vhd_paths *paths, const struct vhd *child,
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for locators");
 	if (child->image->info.type != VHD_DIFF)
 		return vhd_fail(err, VHD_E_INVALID, "the image has no parent");
+	if (image_id_is_zero(header->parent_id))
+		return image_refuse_raw(err);
 	memcpy(ref.id, header->parent_id, VHD_ID_SIZE);
 	(void)image_locators(child->image, locators, NULL); /* a hint: the unique id decides */
 	r = search_parent(&search, err);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "error.h"
 #include "image.h"
 
@@ -78,16 +79,52 @@ static bool may_be_growing(const struct copies *all, unsigned hint)
 	return !(hint & VHD_IS_FIXED) && (head || tail);
 }
 
-/* Of a growing disk. After an unclean stop the end of the file may be the guest's. */
-static const struct copy *choose(const struct copies *all, bool head_first)
+int footer_fits(const struct vhd_io *io, const struct footer *footer, uint64_t file_size,
+		bool *ret_fits, struct vhd_error *err)
+{
+	uint64_t at = footer->data_offset;
+	uint8_t raw[HEADER_SIZE];
+	struct header header;
+	int r = 0;
+
+	*ret_fits = range_ok(at, HEADER_SIZE, file_size);
+	if (*ret_fits)
+		r = io_read(io, raw, sizeof raw, at, err);
+	if (r == 0 && *ret_fits)
+		*ret_fits =
+			header_decode(raw, at, footer->current_size, file_size, &header, NULL) == 0;
+	return r;
+}
+
+static bool differ(const struct copies *all)
+{
+	return all->head.good && all->tail.good &&
+	       memcmp(all->head.raw, all->tail.raw, FOOTER_SIZE) != 0;
+}
+
+/* Of a growing disk. After an unclean stop the end of the file may be the guest's. Where another
+ * program has not ended a change of the size, the header tells which copy is right. */
+static int choose(const struct vhd_io *io, const struct copies *all, bool head_first, uint64_t size,
+		  const struct copy **ret_chosen, struct vhd_error *err)
 {
 	const struct copy *head = &all->head, *tail = &all->tail;
+	const struct copy *first = head_first ? head : tail, *second = head_first ? tail : head;
+	bool fits = true;
+	int r = 0;
 
 	if (!head->good || head->footer.type == VHD_FIXED)
-		return tail;
-	if (head_first || !tail->good || !footer_same_disk(&head->footer, &tail->footer))
-		return head;
-	return tail;
+		first = tail;
+	else if (!tail->good || !footer_same_disk(&head->footer, &tail->footer))
+		first = head;
+	else if (differ(all))
+		r = footer_fits(io, &first->footer, size, &fits, err);
+	if (r == 0 && !fits) {
+		r = footer_fits(io, &second->footer, size, &fits, err);
+		first = fits ? second : first;
+	}
+	if (r == 0)
+		*ret_chosen = first;
+	return r;
 }
 
 /* Which copies speak of the disk that was chosen; another one at the end is the guest's. */
@@ -99,8 +136,7 @@ static unsigned found(const struct copies *all, const struct copy *chosen)
 		return found & ~(unsigned)VHD_FOOTER_HEAD;
 	if (all->tail.good && !footer_same_disk(&all->tail.footer, &chosen->footer))
 		return VHD_FOOTER_HEAD;
-	if (all->head.good && all->tail.good &&
-	    memcmp(all->head.raw, all->tail.raw, FOOTER_SIZE) != 0)
+	if (differ(all))
 		found |= VHD_FOOTER_DIFFER;
 	return found;
 }
@@ -140,7 +176,11 @@ int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 			"only who made it knows which it is");
 	if (!fixed && !growing)
 		return no_footer(&all, size, err);
-	chosen = fixed ? &all.tail : choose(&all, head_first);
+	chosen = &all.tail;
+	if (!fixed)
+		r = choose(io, &all, head_first, size, &chosen, err);
+	if (r < 0)
+		return r;
 	*ret = (struct footers){
 		.footer = chosen->footer, .found = found(&all, chosen), .file_size = size};
 	memcpy(ret->raw, chosen->raw, FOOTER_SIZE);

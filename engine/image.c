@@ -25,6 +25,19 @@ void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT])
 	*ret_text = '\0';
 }
 
+bool image_id_is_zero(const uint8_t id[VHD_ID_SIZE])
+{
+	static const uint8_t zero[VHD_ID_SIZE];
+
+	return memcmp(id, zero, VHD_ID_SIZE) == 0;
+}
+
+int image_refuse_raw(struct vhd_error *err)
+{
+	return vhd_fail(err, VHD_E_UNSUPPORTED,
+			"header: parent id 0 at 40: a raw parent, which is not followed");
+}
+
 static void printable(const uint8_t raw[4], char ret_text[5])
 {
 	for (int i = 0; i < 4; i++)
@@ -165,7 +178,7 @@ uint64_t image_metadata_end(const struct image *image)
 		if (at > end && at <= image->file_size - image->tail_size)
 			end = at;
 	}
-	return end;
+	return round_up(end, VHD_SECTOR);
 }
 
 static void set_shape(struct image *image)
@@ -280,12 +293,14 @@ int image_load_raw(struct vhd_engine *engine, struct vhd_io *io, struct image **
 	if (!image)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for an image");
 	r = io_size(io, &size, err);
+	if (r == 0 && size % VHD_SECTOR != 0)
+		r = vhd_fail(err, VHD_E_SIZE,
+			     "a raw file of %" PRIu64 " bytes: not a multiple of 512", size);
 	if (r < 0)
 		return r;
 	image->file_size = size;
 	image->sectors = size / VHD_SECTOR;
-	image->info =
-		(struct vhd_info){.type = VHD_RAW, .size = image->sectors * VHD_SECTOR, .depth = 1};
+	image->info = (struct vhd_info){.type = VHD_RAW, .size = size, .depth = 1};
 	image->io = *io;
 	*io = (struct vhd_io){0};
 	*ret_image = STEAL(image);

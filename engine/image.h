@@ -112,7 +112,7 @@ struct area {
  * end. */
 bool area_is_vital(const struct area *area);
 int image_areas(const struct image *image, struct area ret_areas[IMAGE_AREAS_MAX]);
-/* Where what belongs to the metadata ends, with the room that locators reserve. */
+/* Where what belongs to the metadata ends, with the room that locators reserve: whole sectors. */
 uint64_t image_metadata_end(const struct image *image);
 
 /* The locators as texts; one that makes no sense has an empty text. After a failed read the others
@@ -123,6 +123,9 @@ int image_locators(const struct image *image, struct vhd_locator ret_locators[VH
 /* RFC 4122 text of an id. */
 enum { ID_TEXT = 37 };
 void image_id_text(const uint8_t id[VHD_ID_SIZE], char ret_text[ID_TEXT]);
+/* The parent of that id is a raw file: it is nobody's id, whatever a footer says. */
+bool image_id_is_zero(const uint8_t id[VHD_ID_SIZE]);
+int image_refuse_raw(struct vhd_error *err);
 
 /* Which footer of a file counts, FORMAT.md 1. */
 struct footers {
@@ -140,14 +143,17 @@ int footers_read(const struct vhd_io *io, bool head_first, struct footers *ret,
 int footers_write(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t end, bool head,
 		  struct vhd_error *err);
 bool footer_same_disk(const struct footer *a, const struct footer *b);
+/* Whether the header that a footer names can be that of a disk of its size. */
+int footer_fits(const struct vhd_io *io, const struct footer *footer, uint64_t file_size,
+		bool *ret_fits, struct vhd_error *err);
 
 /* Repairs what an unclean stop left: FORMAT.md 8. Idempotent; nothing is changed when nothing is
  * wrong. */
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
 
-/* Walks the allocated entries of the whole table in passes of bounded memory, refusing those out of
- * range or overlapping, and with `doubt` those that a power cut may have torn; *ret_end is where
- * the last block or metadata area ends. */
+/* Walks the entries that the size needs in passes of bounded memory, refusing those out of range or
+ * overlapping, and with `doubt` those that a power cut may have torn; *ret_end is where the last
+ * metadata area ends, or the last block that the table names, by a spare entry too. */
 int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err);
 enum { BLOCKS_GAP = 8 }; /* sectors that placing a block may leave unused before its bitmap */
 

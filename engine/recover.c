@@ -17,19 +17,39 @@ struct plan {
 	uint64_t end;
 };
 
+/* Whether what the table says is right for the size of another footer too. */
+static int table_fits(struct image *image, const struct footer *footer, bool *ret_fits,
+		      struct vhd_error *err)
+{
+	uint64_t blocks = div_up(footer->current_size, image->header.block_size), end;
+	struct vhd_error why;
+	int r = footer_fits(&image->io, footer, image->file_size, ret_fits, err);
+
+	if (r < 0 || !*ret_fits || blocks <= image->info.blocks)
+		return r;
+	image->info.blocks = (uint32_t)blocks;
+	r = blocks_check(image, true, &end, &why);
+	*ret_fits = r == 0;
+	return r == VHD_E_CORRUPT ? 0 : vhd_pass(err, &why, r);
+}
+
 /* Two good copies that differ come from a change of the footer that was cut: the one at the end was
  * written first. At `end` there is never guest data: blocks begin with their bitmap. */
-static int newer_tail(const struct vhd_io *io, struct plan *plan, uint64_t size,
-		      struct vhd_error *err)
+static int newer_tail(struct image *image, struct plan *plan, struct vhd_error *err)
 {
 	uint8_t raw[FOOTER_SIZE];
 	struct footer tail;
+	bool fits = false;
 	int r;
 
-	if (!range_ok(plan->end, FOOTER_SIZE, size))
+	if (!range_ok(plan->end, FOOTER_SIZE, image->file_size))
 		return 0;
-	r = io_read(io, raw, sizeof raw, plan->end, err);
-	if (r < 0 || footer_decode(raw, &tail, NULL) < 0 || !footer_same_disk(&tail, &plan->footer))
+	r = io_read(&image->io, raw, sizeof raw, plan->end, err);
+	if (r < 0 || footer_decode(raw, &tail, NULL) < 0)
+		return r;
+	if (footer_same_disk(&tail, &plan->footer) && tail.data_offset == plan->footer.data_offset)
+		r = table_fits(image, &tail, &fits, err);
+	if (r < 0 || !fits)
 		return r;
 	plan->footer = tail;
 	memcpy(plan->raw, raw, sizeof raw);
@@ -52,7 +72,7 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 		if (!image_flat(image))
 			r = blocks_check(image, true, &plan->end, err);
 		if (r == 0 && !image_flat(image))
-			r = newer_tail(io, plan, image->file_size, err);
+			r = newer_tail(image, plan, err);
 		image->io = (struct vhd_io){0}; /* the caller's */
 		image_free(image);
 	}

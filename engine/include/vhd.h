@@ -281,7 +281,8 @@ struct vhd_file {
 };
 VHD_NODISCARD int vhd_find_file(const struct vhd_paths *paths, const char *name,
 				struct vhd_file *ret_file, struct vhd_error *err);
-/* Of a child that was opened with VHD_NO_PARENT. VHD_E_PARENT_MISSING, VHD_E_PARENT_MISMATCH. */
+/* Of a child that was opened with VHD_NO_PARENT. VHD_E_PARENT_MISSING, VHD_E_PARENT_MISMATCH;
+ * VHD_E_UNSUPPORTED for a raw parent: any file could be that. */
 VHD_NODISCARD int vhd_find_parent(const struct vhd_paths *paths, const struct vhd *child,
 				  struct vhd_file *ret_file, struct vhd_error *err);
 

@@ -535,23 +535,82 @@ static void better_fixed_disks_can_be_parents(void **state)
 	vhd_close(disk);
 }
 
-static void better_raw_parents_open_when_asked_for(void **state)
+/* Makes c.vhd the child of a raw file: of p.vhd, byte by byte. */
+static void make_raw_child(struct kit *kit)
 {
-	struct kit *kit = *state;
 	struct header header;
-	struct vhd *disk;
 
 	kit_make_root(kit, "p.vhd", 1, 0, 'a');
 	kit_make_child(kit, "c.vhd", "p.vhd", 2, 9, 'c');
 	header = kit_header(kit, "c.vhd");
 	memset(header.parent_id, 0, sizeof header.parent_id);
 	kit_set_header(kit, "c.vhd", &header);
+}
+
+static void better_raw_parents_open_when_asked_for(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd *disk;
+
+	make_raw_child(kit);
 	assert_int_equal(kit_refused(kit, "c.vhd", 0), VHD_E_UNSUPPORTED);
 	disk = kit_open(kit, "c.vhd", VHD_RAW_PARENT);
 	assert_int_equal(vhd_level_info(disk, 1)->type, VHD_RAW);
 	kit_check(disk, 8, 'a'); /* where the parent's file has its first data */
 	kit_check(disk, 9, 'c');
 	vhd_close(disk);
+}
+
+/* No image has that id, even if its footer says so. */
+static void better_a_parent_without_an_id_is_not_sought_by_it(void **state)
+{
+	static const uint8_t zero[VHD_ID_SIZE];
+	struct kit *kit = *state;
+	struct vhd *stranger, *child;
+	struct vhd_file file;
+
+	make_raw_child(kit);
+	kit_make_root(kit, "s.vhd", 3, 0, 's');
+	kit_set_footers(kit, "s.vhd", F_ID, zero, sizeof zero);
+	stranger = kit_open(kit, "s.vhd", 0);
+	assert_int_equal(kit_refused(kit, "c.vhd", 0), VHD_E_UNSUPPORTED);
+	assert_non_null(strstr(kit->err.text, "header: parent id 0 at 40: a raw parent, which is "
+					      "not followed"));
+	child = kit_open(kit, "c.vhd", VHD_RAW_PARENT);
+	assert_int_equal(vhd_level_info(child, 1)->type, VHD_RAW);
+	vhd_close(child);
+	child = kit_open(kit, "c.vhd", VHD_NO_PARENT);
+	assert_int_equal(vhd_find_parent(&kit->paths, child, &file, &kit->err), VHD_E_UNSUPPORTED);
+	assert_string_equal(kit->err.text,
+			    "header: parent id 0 at 40: a raw parent, which is not followed");
+	vhd_close(child);
+	vhd_close(stranger);
+}
+
+static void better_raw_parents_are_kept_from_writers(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd *child, *writer;
+
+	make_raw_child(kit);
+	child = kit_open(kit, "c.vhd", VHD_RAW_PARENT);
+	assert_int_equal(kit_refused(kit, "p.vhd", VHD_WRITE), VHD_E_BUSY);
+	vhd_close(child);
+	writer = kit_open(kit, "p.vhd", VHD_WRITE);
+	assert_int_equal(kit_refused(kit, "c.vhd", VHD_RAW_PARENT), VHD_E_BUSY);
+	assert_non_null(strstr(kit->err.text, "another program has this image open"));
+	vhd_close(writer);
+}
+
+static void better_a_raw_parent_that_ends_within_a_sector_is_refused(void **state)
+{
+	struct kit *kit = *state;
+
+	make_raw_child(kit);
+	kit_poke(kit, "p.vhd", "end", 3, 4 * MIB);
+	assert_int_equal(kit_refused(kit, "c.vhd", VHD_RAW_PARENT), VHD_E_SIZE);
+	assert_non_null(
+		strstr(kit->err.text, "a raw file of 4194307 bytes: not a multiple of 512"));
 }
 
 static void better_the_header_is_where_the_footer_says(void **state)
@@ -886,6 +945,9 @@ int main(void)
 		KIT_TEST(better_fixed_disks_open),
 		KIT_TEST(better_fixed_disks_can_be_parents),
 		KIT_TEST(better_raw_parents_open_when_asked_for),
+		KIT_TEST(better_a_parent_without_an_id_is_not_sought_by_it),
+		KIT_TEST(better_raw_parents_are_kept_from_writers),
+		KIT_TEST(better_a_raw_parent_that_ends_within_a_sector_is_refused),
 		KIT_TEST(better_the_header_is_where_the_footer_says),
 		KIT_TEST(better_codes_that_nobody_knows_do_no_harm),
 		KIT_TEST(better_a_broken_name_does_no_harm),
