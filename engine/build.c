@@ -13,8 +13,10 @@ enum {
 
 struct builder {
 	struct image *leaf;
-	uint64_t first;       /* sector */
-	uint32_t sectors;     /* of the unit; the last one may be short */
+	uint64_t first;   /* sector */
+	uint32_t sectors; /* of the unit; the last one may be short */
+	struct piece asked;
+	bool partial;         /* some of the rest is damaged */
 	uint64_t need[WORDS]; /* sectors without owner; the most significant bit of a word is its
 				 first */
 	uint8_t bits[UNIT_SECTORS_MAX / 8]; /* what the level at hand has */
@@ -124,30 +126,74 @@ static int take(struct builder *b, unsigned level, struct vhd_error *err)
 	return 0;
 }
 
-/* Fills bits and data with what one block-structured level has of the unit. */
+/* The part of a level's block that lies in the unit. */
+struct part {
+	uint32_t block, in_block; /* sector of the block where it begins */
+	unsigned first, end;      /* sectors of the unit */
+};
+
+static struct part part_at(const struct builder *b, const struct image *image, unsigned at)
+{
+	uint32_t block = (uint32_t)((b->first + at) / image->block_sectors);
+	uint64_t start = (uint64_t)block * image->block_sectors, end = start + image->block_sectors;
+	uint64_t from = start > b->first ? start : b->first, to = b->first + b->sectors;
+
+	to = to < image->sectors ? to : image->sectors;
+	to = to < end ? to : end;
+	return (struct part){block, (uint32_t)(from - start), (unsigned)(from - b->first),
+			     (unsigned)(to - b->first)};
+}
+
+/* Fills bits and data with what one block-structured level has in a part. */
+static int part_bits(struct builder *b, struct image *image, const struct part *part,
+		     struct vhd_error *err)
+{
+	struct bits_at at = {.block = part->block,
+			     .off = part->in_block / 8,
+			     .len = (uint32_t)div_up(part->end - part->first, 8)};
+	int r = block_lookup(image, at.block, 0, &at.start, err);
+
+	if (r < 0 || at.start == 0)
+		return r;
+	b->data[part->first / image->block_sectors] = image_data_sector(image, at.start);
+	return block_bits(image, &at, 0, b->bits + part->first / 8, err);
+}
+
+/* Whether sectors of a part were asked for that have no owner yet. */
+static bool is_asked(const struct builder *b, const struct part *part)
+{
+	unsigned from = part->first > b->asked.first ? part->first : b->asked.first;
+	unsigned limit = b->asked.first + b->asked.count, first, end;
+
+	limit = limit < part->end ? limit : part->end;
+	return next_run(b->need, from, &first, &end) && first < limit;
+}
+
+/* Nobody can own what a part hides that could not be read. */
+static void give_up_part(struct builder *b, const struct part *part)
+{
+	for (unsigned i = part->first; i < part->end; i++)
+		b->need[i / 64] &= ~(1ULL << (63 - i % 64));
+	b->partial = true;
+}
+
+/* Only of blocks that somebody needs: others may be damaged. */
 static int level_bits(struct builder *b, struct image *image, struct vhd_error *err)
 {
-	uint64_t end =
-		b->first + b->sectors < image->sectors ? b->first + b->sectors : image->sectors;
+	struct part part = {0};
+	unsigned first, end;
 
 	memset(b->bits, 0, sizeof b->bits);
-	for (uint64_t at = b->first; at < end;) {
-		uint32_t block = (uint32_t)(at / image->block_sectors);
-		uint32_t in_block = (uint32_t)(at % image->block_sectors);
-		uint64_t left = image->block_sectors - in_block, start;
-		uint32_t n = (uint32_t)(end - at < left ? end - at : left);
-		int r = block_lookup(image, block, 0, &start, err);
+	while (next_run(b->need, part.end, &first, &end)) {
+		struct vhd_error why;
+		int r;
 
-		if (r == 0 && start != 0)
-			r = block_bits(image,
-				       &(struct bits_at){block, start, in_block / 8,
-							 (uint32_t)div_up(n, 8)},
-				       0, b->bits + (at - b->first) / 8, err);
+		part = part_at(b, image, first);
+		r = part_bits(b, image, &part, &why);
+		if (r == VHD_E_NOMEM || (r < 0 && is_asked(b, &part)))
+			return vhd_pass(err, &why, r);
 		if (r < 0)
-			return r;
-		b->data[(at - b->first) / image->block_sectors] =
-			start ? image_data_sector(image, start) : 0;
-		at += n;
+			give_up_part(b, &part);
 	}
 	return 0;
 }
@@ -187,11 +233,13 @@ static int by_first(const void *a, const void *b)
 	return ((const struct extent *)a)->first - ((const struct extent *)b)->first;
 }
 
-int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, struct vhd_error *err)
+int unit_build(struct image *image, uint64_t number, const struct piece *asked,
+	       struct unit **ret_unit, struct vhd_error *err)
 {
 	struct builder b = {.leaf = image,
 			    .first = number * image->unit_sectors,
-			    .sectors = image->unit_sectors};
+			    .sectors = image->unit_sectors,
+			    .asked = *asked};
 	CLEANUP(freep) struct extent *extents = NULL;
 	struct unit *unit;
 	int r;
@@ -205,7 +253,9 @@ int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, str
 	unit = malloc(sizeof *unit + b.n * sizeof *extents);
 	if (!unit)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for the index");
-	*unit = (struct unit){.meta = {.kind = META_UNIT, .number = number}, .n = (uint32_t)b.n};
+	*unit = (struct unit){.meta = {.kind = META_UNIT, .number = number},
+			      .n = (uint32_t)b.n,
+			      .partial = b.partial};
 	if (b.n > 0) {
 		qsort(extents, b.n, sizeof *extents, by_first);
 		memcpy(unit->extents, extents, b.n * sizeof *extents);

@@ -17,13 +17,19 @@ struct unit {
 	struct meta_obj meta;
 	struct unit *next; /* in its bucket of the index */
 	uint32_t n;
+	bool partial; /* parts that nobody asked for are damaged: it is not kept */
 	struct extent extents[];
 };
 
 size_t unit_bytes(const struct unit *unit);
 
-/* Reads tables and bitmaps of the levels that matter. Caller frees. */
-int unit_build(struct image *image, uint64_t number, struct unit **ret_unit, struct vhd_error *err);
+struct piece {
+	unsigned first, count; /* sectors of the unit */
+};
+/* Reads tables and bitmaps of the levels that matter. What is damaged hides only itself: a failure
+ * when it is in `asked`. Caller frees. */
+int unit_build(struct image *image, uint64_t number, const struct piece *asked,
+	       struct unit **ret_unit, struct vhd_error *err);
 
 /* A copy in which `own` holds its sectors and nobody else does; NULL without memory. */
 struct unit *unit_patch(const struct unit *unit, const struct extent *own);

@@ -111,6 +111,7 @@ void index_own(struct image *image, uint64_t sector, uint64_t count, uint64_t ph
 		physical += n;
 		count -= n;
 	}
+	cache_trim(&image->engine->units); /* the copies are larger than what they replace */
 }
 
 void index_forget(struct image *image, uint64_t sector, uint64_t count)
@@ -215,25 +216,30 @@ static bool find_cached(struct image *image, uint64_t number, uint64_t sector, u
 int index_find(struct image *image, uint64_t sector, uint64_t count, unsigned flags,
 	       struct vhd_run_list *ret_list, struct vhd_error *err)
 {
-	uint64_t number, left;
+	uint64_t number, first, left;
 	struct unit *unit;
 	int r;
 
 	if (image_flat(image))
 		return flat_run(sector, count, ret_list);
 	number = sector / image->unit_sectors;
-	left = (number + 1) * image->unit_sectors - sector;
+	first = number * image->unit_sectors;
+	left = first + image->unit_sectors - sector;
 	count = count < left ? count : left;
 	if (find_cached(image, number, sector, count, ret_list))
 		return 0;
 	if (flags & VHD_NOWAIT)
 		return vhd_fail(err, VHD_E_AGAIN,
 				"the place of sector %" PRIu64 " is not in memory", sector);
-	r = unit_build(image, number, &unit, err);
+	r = unit_build(image, number, &(struct piece){(unsigned)(sector - first), (unsigned)count},
+		       &unit, err);
 	if (r < 0)
 		return r;
-	unit_runs(unit, number * image->unit_sectors, sector, count, ret_list);
-	unit_keep(image, unit);
+	unit_runs(unit, first, sector, count, ret_list);
+	if (unit->partial)
+		free(unit);
+	else
+		unit_keep(image, unit);
 	return 0;
 }
 

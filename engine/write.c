@@ -307,7 +307,36 @@ static void account(struct writer *writer, uint64_t len, uint64_t *ret_epoch)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-/* `from` NULL: zeroes, whole sectors. */
+/* Part of a sector. Where it reads as zeroes already there is nothing to do. */
+static int zero_piece(struct part *part, size_t len, uint64_t off, struct vhd_error *err)
+{
+	static const uint8_t zeroes[VHD_SECTOR];
+	const struct iovec iov = io_buffer(zeroes, len);
+	struct source from = {&iov, 0};
+	struct vhd_run run;
+	int r = index_find_one(part->image, off / VHD_SECTOR, 1, 0, &run, err);
+
+	if (r < 0 || run.where == VHD_ZERO)
+		return r;
+	r = complete(part, &from, len, off, err);
+	return r < 0 ? r : put(part, err);
+}
+
+/* `from` NULL: zeroes. */
+static int change_part(struct part *part, struct source *from, size_t len, uint64_t off,
+		       struct vhd_error *err)
+{
+	int r;
+
+	if (!from && len < VHD_SECTOR)
+		return zero_piece(part, len, off, err);
+	if (!from)
+		return zero_sectors(part->image, off / VHD_SECTOR, len / VHD_SECTOR, err);
+	r = complete(part, from, len, off, err);
+	return r < 0 ? r : put(part, err);
+}
+
+/* `from` NULL: zeroes; whole sectors, or a part of one. */
 static int change(struct image *image, struct source *from, size_t len, uint64_t off,
 		  uint64_t *ret_epoch, struct vhd_error *err)
 {
@@ -319,11 +348,8 @@ static int change(struct image *image, struct source *from, size_t len, uint64_t
 	pthread_rwlock_wrlock(stripe);
 	r = check_writable(image, err);
 	part.image = image;
-	if (r == 0 && from)
-		r = complete(&part, from, len, off, err);
 	if (r == 0)
-		r = from ? put(&part, err)
-			 : zero_sectors(image, off / VHD_SECTOR, len / VHD_SECTOR, err);
+		r = change_part(&part, from, len, off, err);
 	/* Also after a failure: some of it may be there, and a flush must cover it. */
 	if (r != VHD_E_FROZEN && r != VHD_E_FAILED)
 		account(image->writer, len, ret_epoch);
@@ -385,7 +411,7 @@ int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off, uint6
 	return vhd_writev(disk, &iov, 1, off, ret_epoch, err);
 }
 
-/* A piece that is not whole sectors is written, the rest of it zeroed. */
+/* Whole sectors of one block, or a part of one sector. */
 static uint64_t zero_part(const struct image *image, uint64_t off, uint64_t len)
 {
 	if (off % VHD_SECTOR != 0 || len < VHD_SECTOR) {
@@ -400,19 +426,15 @@ static uint64_t zero_part(const struct image *image, uint64_t off, uint64_t len)
 int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 	     struct vhd_error *err)
 {
-	static const uint8_t zeroes[VHD_SECTOR];
 	uint64_t epoch = 0;
 	int r = begin(disk, off, len, err);
 
 	while (r == 0 && len > 0) {
 		uint64_t part = zero_part(disk->image, off, len);
-		const struct iovec iov = io_buffer(zeroes, (size_t)part);
-		struct source from = {&iov, 0};
 
 		r = bound_dirty(disk->image, err);
 		if (r == 0)
-			r = change(disk->image, part < VHD_SECTOR ? &from : NULL, (size_t)part, off,
-				   &epoch, err);
+			r = change(disk->image, NULL, (size_t)part, off, &epoch, err);
 		off += part;
 		len -= part;
 	}

@@ -272,10 +272,24 @@ static bool only_advice(const struct world *world)
 	       world->faults.last_off >= 2048 && world->faults.last_off < 2048 + 4 * 512;
 }
 
-static void check_code(const struct world *world, const struct fault_kind *kind, int r,
+/* The table of a parent, or a bitmap, right before data that begins on 4 KiB. Where the child has
+ * all that was asked for, it hides only sectors beside it. */
+static bool only_beside(const struct scenario *scenario, const struct faults *faults)
+{
+	uint64_t off = faults->last_off;
+
+	return (scenario->run == write_partial_sectors || scenario->run == locate) &&
+	       faults->last == FAULT_READ && (off < 4096 || off % 4096 == 4096 - 512);
+}
+
+static void check_code(const struct scenario *scenario, const struct fault_kind *kind, int r,
 		       const char *what)
 {
+	const struct world *world = &the_world;
+
 	if (r == 0 && !world->faults.for_ever && only_advice(world))
+		return;
+	if (r == 0 && only_beside(scenario, &world->faults))
 		return;
 	if (r == 0)
 		fail_msg("%s: a failed call (op %u) became a success", what, world->faults.last);
@@ -304,7 +318,7 @@ static bool run_once(const struct scenario *scenario, const struct fault_kind *k
 	(void)snprintf(what, sizeof what, "%s, %s %s at call %ld, op %u", scenario->name,
 		       kind->name, for_ever ? "for ever" : "once", n, world->faults.last);
 	if (touched)
-		check_code(world, kind, r, what);
+		check_code(scenario, kind, r, what);
 	else if (r < 0)
 		fail_msg("%s: nothing failed, and yet: %s", what, err.text);
 	if (touched && world->faults.last == FAULT_FLUSH)

@@ -1,0 +1,181 @@
+/* test_damage.c - what is damaged in one place of a chain hides no more than it must: not what lies
+ * beside it, and not what a child has itself. */
+#include <errno.h>
+#include <string.h>
+
+#include "test.h"
+
+#include "image_builder.h"
+
+enum { DISK = 8 << 20, SMALL = 4096, BAD = 7, BLOCKS = 20, SECTOR = 512, OWN = BAD * 8 + 4 };
+
+struct bench {
+	struct vhd_engine *engine;
+	struct memio *parent_file, *file;
+	struct vhd *parent, *disk;
+	struct vhd_error err;
+	uint8_t buf[SMALL];
+};
+
+/* A store that cannot read one sector. */
+static struct {
+	struct vhd_io_ops ops;
+	const struct vhd_io_ops *below;
+	uint64_t bad; /* 0: none */
+} scratched;
+
+static int read_around(void *store, void *buf, size_t len, uint64_t off)
+{
+	if (scratched.bad && off < scratched.bad + SECTOR && scratched.bad < off + len)
+		return -EIO;
+	return scratched.below->read(store, buf, len, off);
+}
+
+static struct vhd_io scratched_io(struct memio *file)
+{
+	struct vhd_io io = memio_io(file);
+
+	scratched.below = io.ops;
+	scratched.ops = *io.ops;
+	scratched.ops.read = read_around;
+	scratched.ops.read_now = NULL;
+	io.ops = &scratched.ops;
+	return io;
+}
+
+static struct vhd *open_io(struct bench *bench, struct vhd_io io, unsigned flags)
+{
+	struct vhd *disk = NULL;
+
+	if (vhd_open(bench->engine, &io, flags, NULL, &disk, &bench->err) < 0)
+		fail_msg("%s", bench->err.text);
+	return disk;
+}
+
+/* Small blocks 0 to BLOCKS - 1 of the parent are there, all of 'p'. Their child has one sector in
+ * the middle of number BAD. */
+static int set_up(void **state)
+{
+	static struct bench bench;
+	struct builder parent, child;
+	struct builder_block *own;
+
+	bench = (struct bench){.parent_file = memio_new(NULL), .file = memio_new(NULL)};
+	*state = &bench;
+	builder_init(&parent,
+		     &(struct builder_args){.type = 3, .size = DISK, .block_size = SMALL, .id = 1});
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		memset(builder_add_block(&parent, i, 0xff, 0)->data, 'p', SMALL);
+	builder_store(&parent, bench.parent_file);
+	scratched.bad = parent.blocks[BAD].offset;
+	builder_fini(&parent);
+	builder_init(&child,
+		     &(struct builder_args){.type = 4, .size = DISK, .id = 2, .parent_id = 1});
+	own = builder_add_block(&child, 0, 0, 0);
+	own->bitmap[OWN / 8] = 0x80 >> OWN % 8;
+	memset(own->data + OWN * SECTOR, 'c', SECTOR);
+	builder_store(&child, bench.file);
+	builder_fini(&child);
+	return vhd_engine_new(NULL, &bench.engine, NULL);
+}
+
+static int tear_down(void **state)
+{
+	struct bench *bench = *state;
+
+	vhd_close(bench->disk);
+	vhd_close(bench->parent);
+	vhd_engine_free(bench->engine);
+	memio_free(bench->file);
+	memio_free(bench->parent_file);
+	return 0;
+}
+
+static int get(struct bench *bench, size_t len, uint64_t off)
+{
+	return vhd_read(bench->disk, bench->buf, len, off, 0, &bench->err);
+}
+
+/* All but what is damaged is as it was. `code`, `text`: of what is. */
+static void check(struct bench *bench, int code, const char *text)
+{
+	struct vhd_run run;
+
+	for (unsigned i = 0; i < DISK / SMALL; i++) {
+		if (i == BAD)
+			continue;
+		if (get(bench, SMALL, (uint64_t)i * SMALL) < 0)
+			fail_msg("block %u: %s", i, bench->err.text);
+		assert_int_equal(bench->buf[SMALL - 1], i < BLOCKS ? 'p' : 0);
+	}
+	assert_int_equal(get(bench, SECTOR, OWN * SECTOR), 0);
+	assert_int_equal(bench->buf[0], 'c');
+	assert_int_equal(vhd_get_sector_location(bench->disk, OWN, 0, &run, NULL), 0);
+	assert_int_equal(run.where, VHD_DATA);
+	assert_int_equal(run.level, 0);
+	assert_int_equal(run.count, 1);
+	assert_int_equal(get(bench, SMALL, BAD * SMALL), code);
+	assert_string_equal(bench->err.text, text);
+	assert_int_equal(get(bench, SECTOR, (OWN + 1) * SECTOR), code);
+	assert_string_equal(bench->err.text, text);
+}
+
+/* Who writes over the damage has it behind him. */
+static void write_over(struct bench *bench)
+{
+	memset(bench->buf, 'n', SMALL);
+	assert_int_equal(vhd_write(bench->disk, bench->buf, SMALL, BAD * SMALL, NULL, NULL), 0);
+	memset(bench->buf, 0, SMALL);
+	assert_int_equal(get(bench, SMALL, BAD * SMALL), 0);
+	assert_int_equal(bench->buf[SMALL - 1], 'n');
+}
+
+static void a_bad_entry_hides_only_its_block(void **state)
+{
+	struct bench *bench = *state;
+
+	memio_poke(bench->parent_file, "\x7f\xff\xff\xff", 4, 1536 + 4 * BAD);
+	bench->parent = open_io(bench, memio_io(bench->parent_file), 0);
+	bench->disk = open_io(bench, memio_io(bench->file), VHD_WRITE);
+	check(bench, VHD_E_CORRUPT,
+	      "level 1: block table: entry 7 at 0x61c is sector 0x7fffffff: the block passes the "
+	      "end of the data (172032 bytes)");
+	write_over(bench);
+}
+
+static void an_unreadable_bitmap_hides_only_its_block(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->parent = open_io(bench, scratched_io(bench->parent_file), 0);
+	bench->disk = open_io(bench, memio_io(bench->file), VHD_WRITE);
+	check(bench, VHD_E_IO,
+	      "level 1: sector bitmap of block 7: read 1 bytes at 0x10e00: Input/output error");
+	write_over(bench);
+}
+
+/* Once it is mended, or was only a moment long, nothing remembers it. */
+static void what_was_unreadable_once_is_not_remembered(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->parent = open_io(bench, scratched_io(bench->parent_file), 0);
+	bench->disk = open_io(bench, memio_io(bench->file), 0);
+	assert_int_equal(get(bench, SECTOR, BAD * SMALL), VHD_E_IO);
+	scratched.bad = 0;
+	assert_int_equal(get(bench, SMALL, BAD * SMALL), 0);
+	assert_int_equal(bench->buf[0], 'p');
+	assert_int_equal(bench->buf[4 * SECTOR], 'c');
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(a_bad_entry_hides_only_its_block),
+		CASE(an_unreadable_bitmap_hides_only_its_block),
+		CASE(what_was_unreadable_once_is_not_remembered),
+	};
+
+	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
+}
