@@ -223,36 +223,21 @@ static int require_empty(const struct vhd_io *io, struct vhd_error *err)
 	return r;
 }
 
-/* The child names what its parent is now: nobody may change that any more. *ret_froze: it was not
- * so before. */
-static int freeze_parent(const struct vhd_create_args *args, bool *ret_froze, struct vhd_error *err)
-{
-	struct vhd_state state = {0};
-	int r;
-
-	if (!args->parent)
-		return 0;
-	vhd_state(args->parent, &state);
-	*ret_froze = !state.frozen;
-	r = vhd_freeze(args->parent, err);
-	return r < 0 ? vhd_wrap(err, r, "freeze the parent") : 0;
-}
-
 static int create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd_create_args *args,
 		  const struct layout *layout, struct vhd **ret_disk, struct vhd_error *err)
 {
-	bool froze = false;
-	int r = freeze_parent(args, &froze, err);
+	struct image *parent = args->parent ? args->parent->image : NULL;
+	/* The child names what its parent is now: nobody may change that any more. */
+	int r = image_hold(parent, err);
 
+	if (r < 0)
+		return vhd_wrap(err, r, "freeze the parent");
 	CRASH_POINT("create.frozen");
-	if (r == 0)
-		r = put_image(io, args, layout, err);
+	r = put_image(io, args, layout, err);
 	CRASH_POINT("create.synced");
 	if (r == 0)
 		r = vhd_open(engine, io, VHD_WRITE, NULL, ret_disk, err);
-	if (r < 0 && froze)
-		(void)image_thaw(args->parent->image, NULL);
-	return r;
+	return image_let_go(parent, r, err);
 }
 
 int vhd_create(struct vhd_engine *engine, struct vhd_io *io, const struct vhd_create_args *args,

@@ -91,8 +91,7 @@ static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8
 /* One call of vhd_open. */
 struct opening {
 	struct image *leaf;
-	struct image *
-		froze; /* the open file that became a parent by it, if it could be written before */
+	struct image *parent; /* of those that were open before */
 	unsigned flags;
 	const struct vhd_resolver *resolver;
 };
@@ -166,26 +165,27 @@ static int add_parent(struct opening *opening, struct image *child, unsigned lev
 		      struct image **ret_parent, struct vhd_error *err)
 {
 	struct image *parent = NULL;
-	bool writable;
+	struct vhd_error why;
 	int r;
 
 	*ret_parent = NULL;
 	child->lone = opening->flags & VHD_NO_PARENT;
 	if (child->lone)
 		return 0;
-	r = find_parent(opening, child, level, &parent, err);
+	r = find_parent(opening, child, level, &parent, &why);
 	child->lone = is_absence(r) && opening->flags & VHD_BROKEN;
 	if (child->lone)
 		return 0;
 	if (r < 0 || !parent)
-		return r;
-	writable = parent->writer && !parent->writer->frozen;
+		return vhd_pass(err, &why, r);
 	r = image_attach(child, parent, err);
-	if (r == 0 && writable)
-		opening->froze = parent;
-	if (r == 0 && parent->refs == 1)
+	if (r < 0)
+		return r;
+	if (parent->refs == 1)
 		*ret_parent = parent;
-	return r;
+	else
+		opening->parent = parent;
+	return 0;
 }
 
 /* Hangs the ancestors under a loaded leaf. On failure those that were loaded hang there too: they
@@ -265,8 +265,18 @@ static int share(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	return r;
 }
 
-/* Frees a leaf that never got a handle, with the ancestors that were opened for it. */
-static void abandon(const struct opening *opening, struct vhd_io *io)
+int image_unfreeze(struct image *image, int r, struct vhd_error *err)
+{
+	struct vhd_error why;
+
+	if (--image->freezes > 0 || !image->writer || writer_thaw(image, &why) == 0)
+		return r;
+	image->freezes++;
+	return vhd_wrap(err, r, "the parent stays frozen (%s)", why.text);
+}
+
+/* Frees a leaf that never got a handle, with the ancestors that were opened for it. `r`: why. */
+static int abandon(const struct opening *opening, struct vhd_io *io, int r, struct vhd_error *err)
 {
 	struct image *leaf = opening->leaf;
 
@@ -275,8 +285,7 @@ static void abandon(const struct opening *opening, struct vhd_io *io)
 	leaf->io = (struct vhd_io){0};
 	leaf->refs = 1;
 	image_unref(leaf);
-	if (opening->froze && opening->froze->children == 0)
-		(void)writer_thaw(opening->froze, NULL);
+	return opening->parent ? image_unfreeze(opening->parent, r, err) : r;
 }
 
 static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
@@ -295,9 +304,7 @@ static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned fla
 		r = register_chain(opening.leaf, flags, err);
 	if (r == 0)
 		r = image_handle(opening.leaf, flags, ret_disk, err);
-	if (r < 0)
-		abandon(&opening, io);
-	return r;
+	return r < 0 ? abandon(&opening, io, r, err) : 0;
 }
 
 static int open_locked(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
@@ -375,35 +382,82 @@ void vhd_close(struct vhd *disk)
 	free(disk);
 }
 
-int vhd_freeze(struct vhd *disk, struct vhd_error *err)
-{
-	struct vhd_engine *engine = disk->image->engine;
-	int r = 0;
+/* ---- frozen and thawed ---- */
 
-	pthread_mutex_lock(&engine->lock);
-	if (disk->image->writer)
-		r = writer_freeze(disk->image, err);
-	pthread_mutex_unlock(&engine->lock);
+static int freeze(struct image *image, bool creating, struct vhd_error *err)
+{
+	/* Most of what waits is written before opens and closes have to wait for the rest. */
+	int r = image->writer ? writer_flush(image, 0, err) : 0;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&image->engine->lock);
+	r = image->writer ? writer_freeze(image, err) : 0;
+	image->freezes += r == 0;
+	image->creating += r == 0 && creating;
+	pthread_mutex_unlock(&image->engine->lock);
 	return r;
 }
 
-int image_thaw(struct image *image, struct vhd_error *err)
+int image_hold(struct image *image, struct vhd_error *err)
+{
+	return image ? freeze(image, true, err) : 0;
+}
+
+int image_let_go(struct image *image, int r, struct vhd_error *err)
+{
+	if (!image)
+		return r;
+	pthread_mutex_lock(&image->engine->lock);
+	image->creating--;
+	r = image_unfreeze(image, r, err);
+	pthread_mutex_unlock(&image->engine->lock);
+	return r;
+}
+
+int image_disown(struct vhd *disk, int r, struct vhd_error *err)
+{
+	struct vhd_engine *engine = disk->image->engine;
+	struct image *parent = disk->image->parent;
+
+	pthread_mutex_lock(&engine->lock);
+	image_unref(disk->image);
+	if (parent)
+		r = image_unfreeze(parent, r, err);
+	pthread_mutex_unlock(&engine->lock);
+	free(disk);
+	return r;
+}
+
+int vhd_freeze(struct vhd *disk, struct vhd_error *err)
+{
+	return freeze(disk->image, false, err);
+}
+
+static int thaw(struct image *image, struct vhd_error *err)
 {
 	int r;
 
-	pthread_mutex_lock(&image->engine->lock);
 	if (image->children > 0)
-		r = vhd_fail(err, VHD_E_BUSY, "%u open children read from this image",
-			     image->children);
-	else
-		r = writer_thaw(image, err);
-	pthread_mutex_unlock(&image->engine->lock);
+		return vhd_fail(err, VHD_E_BUSY, "%u open children read from this image",
+				image->children);
+	if (image->creating > 0)
+		return vhd_fail(err, VHD_E_BUSY, "a child of this image is being made");
+	r = writer_thaw(image, err);
+	if (r == 0)
+		image->freezes = 0;
 	return r;
 }
 
 int vhd_thaw(struct vhd *disk, struct vhd_error *err)
 {
+	struct vhd_engine *engine = disk->image->engine;
+	int r;
+
 	if (!disk->image->writer || !disk->writable)
 		return vhd_fail(err, VHD_E_READONLY, "the image was opened for reading");
-	return image_thaw(disk->image, err);
+	pthread_mutex_lock(&engine->lock);
+	r = thaw(disk->image, err);
+	pthread_mutex_unlock(&engine->lock);
+	return r;
 }

@@ -405,6 +405,7 @@ int image_attach(struct image *child, struct image *parent, struct vhd_error *er
 		return vhd_wrap(err, r, "freeze the parent");
 	parent->refs++;
 	parent->children++;
+	parent->freezes++;
 	child->parent = parent;
 	return 0;
 }

@@ -44,6 +44,8 @@ struct image {
 	bool shared;           /* in the engine's tables */
 	unsigned refs;         /* handles and children; engine->lock */
 	unsigned children;     /* open children; engine->lock */
+	unsigned creating;     /* children that are being made; engine->lock */
+	unsigned freezes;      /* since the last thaw, by request or for a child; engine->lock */
 
 	uint64_t sectors;           /* virtual size */
 	uint32_t block_sectors;     /* 0: flat (fixed, raw) */
@@ -93,10 +95,17 @@ int image_find_file(struct vhd_engine *engine, const struct vhd_io *io, struct i
 		    struct vhd_error *err);
 int image_register(struct image *image, struct vhd_error *err);
 void image_unref(struct image *image); /* also its ancestors when it was the last */
-/* Takes engine->lock itself; VHD_E_BUSY while there are open children. */
-int image_thaw(struct image *image, struct vhd_error *err);
 int image_attach(struct image *child, struct image *parent,
 		 struct vhd_error *err); /* counts and freezes `parent` */
+/* Takes back one freeze, for a child that never came to be. The last one thaws the image; when that
+ * cannot be, `err` says so as well as why there is no child: `r`, which is returned. */
+int image_unfreeze(struct image *image, int r, struct vhd_error *err);
+/* Without engine->lock: freezes an image, NULL is fine, while a child of it is being made. */
+int image_hold(struct image *image, struct vhd_error *err);
+int image_let_go(struct image *image, int r, struct vhd_error *err); /* `r`: how that went */
+/* Closes a new child that is not to be, without engine->lock; its parent is held. `r`, `err`: why.
+ */
+int image_disown(struct vhd *disk, int r, struct vhd_error *err);
 int image_handle(struct image *image, unsigned flags, struct vhd **ret_disk, struct vhd_error *err);
 
 /* The metadata areas of the file (not blocks, not the tail footer), for overlap checks and the

@@ -6,11 +6,28 @@
 #include "cleanup.h"
 #include "error.h"
 #include "find.h"
+#include "image.h"
 #include "path.h"
 
 static void close_disk(struct vhd **disk)
 {
 	vhd_close(*disk);
+}
+
+static int create_and_publish(struct vhd_engine *engine, struct vhd_io *io, struct path_new *file,
+			      const struct vhd_create_args *args, struct vhd **ret_disk,
+			      struct vhd_error *err)
+{
+	struct vhd *disk;
+	int r = vhd_create(engine, io, args, &disk, err);
+
+	if (r < 0)
+		return r;
+	r = path_publish(file, err);
+	if (r < 0)
+		return image_disown(disk, r, err);
+	*ret_disk = disk;
+	return 0;
 }
 
 /* Writes the image under a name that nobody looks for, then gives it the right one. */
@@ -19,7 +36,7 @@ static int create(struct vhd_engine *engine, const struct vhd_paths *paths, cons
 {
 	CLEANUP(path_drop) struct path_new file = {.folder = -1, .fd = -1};
 	CLEANUP(vhd_io_close) struct vhd_io io = {0};
-	CLEANUP(close_disk) struct vhd *disk = NULL;
+	struct image *parent = args->parent ? args->parent->image : NULL;
 	int r = path_create(paths, path, &file, err);
 
 	if (r == 0)
@@ -27,13 +44,12 @@ static int create(struct vhd_engine *engine, const struct vhd_paths *paths, cons
 	if (r < 0)
 		return r;
 	file.fd = -1;
-	r = vhd_create(engine, &io, args, &disk, err);
-	if (r == 0)
-		r = path_publish(&file, err);
+	r = image_hold(parent, err);
 	if (r < 0)
 		return vhd_wrap(err, r, "create %s", path);
-	*ret_disk = STEAL(disk);
-	return 0;
+	r = create_and_publish(engine, &io, &file, args, ret_disk, err);
+	r = image_let_go(parent, r, err);
+	return r < 0 ? vhd_wrap(err, r, "create %s", path) : 0;
 }
 
 static int create_at(struct vhd_engine *engine, const struct vhd_paths *paths, const char *path,

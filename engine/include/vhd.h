@@ -222,7 +222,8 @@ struct vhd_footer {
 VHD_NODISCARD int vhd_set_footer(struct vhd *disk, const struct vhd_footer *footer,
 				 struct vhd_error *err);
 
-/* Undoes vhd_freeze when no open child uses the file: VHD_E_BUSY while one does. */
+/* Undoes every vhd_freeze, when no open child uses the file: VHD_E_BUSY while one does, or is being
+ * made. */
 VHD_NODISCARD int vhd_thaw(struct vhd *disk, struct vhd_error *err);
 
 /* ---- create ---- */
