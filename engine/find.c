@@ -189,11 +189,12 @@ static int try_path(struct search *search, const char *folder, const char *name,
 {
 	CLEANUP(closep) int fd = -1;
 	CLEANUP(vhd_io_close) struct vhd_io io = {0};
+	struct vhd_error why;
 	bool right = false;
-	int r = path_join(folder, name, search->path, err);
+	int r = path_join(folder, name, search->path, &why);
 
 	if (r == 0)
-		r = path_open(search->walk->paths, search->path, false, &fd, err);
+		r = path_open(search->walk->paths, search->path, false, &fd, &why);
 	if (is_elsewhere(r)) {
 		note(search, r == VHD_E_INVALID ? name : search->path,
 		     r == VHD_E_FORBIDDEN ? "outside the allowed folders or not a readable file"
@@ -201,13 +202,13 @@ static int try_path(struct search *search, const char *folder, const char *name,
 		return 0;
 	}
 	if (r == 0)
-		r = vhd_io_from_fd(fd, &io, err);
+		r = vhd_io_from_fd(fd, &io, &why);
+	if (r == 0) {
+		fd = -1;
+		r = judge(search, &io, &right, &why);
+	}
 	if (r < 0)
-		return vhd_wrap(err, r, "%s", search->path);
-	fd = -1;
-	r = judge(search, &io, &right, err);
-	if (r < 0)
-		return vhd_wrap(err, r, "%s", search->path);
+		return vhd_wrap(err, vhd_pass(err, &why, r), "%s", search->path);
 	if (!right)
 		return 0;
 	search->io = io;

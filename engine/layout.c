@@ -1,5 +1,6 @@
 /* layout.c - what lies where in a file, in file order, in bounded memory: the table is read once
  * for every BATCH of its blocks. Damaged tables are shown as they are. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -287,6 +288,10 @@ int vhd_layout(struct vhd *disk, vhd_region_fn *each, void *ctx, struct vhd_erro
 	struct sweep sweep = {.image = disk->image, .each = each, .ctx = ctx};
 	int r = io_size(&disk->image->io, &sweep.file_size, err);
 
+	if (r == 0 && sweep.file_size < disk->image->tail_size)
+		r = vhd_fail(err, VHD_E_CORRUPT,
+			     "the file has %" PRIu64 " bytes now: less than the footer at its end",
+			     sweep.file_size);
 	if (r == 0)
 		find_areas(&sweep);
 	if (r == 0 && !image_flat(disk->image))

@@ -75,14 +75,17 @@ static int walk_runs(struct walk *walk, struct vhd_error *err)
 	for (unsigned looks = 0; walk->sector < walk->end; looks++) {
 		struct vhd_run runs[WALK_RUNS];
 		struct vhd_run_list found = {.runs = runs, .max = WALK_RUNS};
+		struct vhd_error why;
 		int r = find_runs(walk->image, walk->sector, walk->end - walk->sector, walk->flags,
-				  &found, err);
+				  &found, &why);
 
 		/* A polling thread has more to do: a short answer is one too. */
 		if (walk->flags & VHD_NOWAIT && looks == NOWAIT_LOOKS)
 			return 0;
+		if (r == VHD_E_AGAIN && walk->sector > first)
+			return 0;
 		if (r < 0)
-			return r == VHD_E_AGAIN && walk->sector > first ? 0 : r;
+			return vhd_pass(err, &why, r);
 		for (size_t i = 0; i < found.n; i++) {
 			if (!walk->take(walk->list, &runs[i], walk->flags))
 				return 0;

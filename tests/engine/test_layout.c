@@ -200,6 +200,36 @@ static void every_region_has_a_name(void **state)
 	assert_string_equal(vhd_region_name((enum vhd_region_kind)99), "unknown");
 }
 
+/* Another program cut the file while it was open. */
+static void a_file_shorter_than_its_footer_has_no_layout(void **state)
+{
+	static const uint32_t types[] = {2, 3};
+	struct vhd_engine *engine;
+
+	(void)state;
+	assert_int_equal(vhd_engine_new(NULL, &engine, NULL), 0);
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		struct memio *file = memio_new(NULL);
+		struct vhd_error err = {.text = ""};
+		struct builder builder;
+		struct seen seen = {0};
+		struct vhd *disk;
+
+		builder_init(&builder,
+			     &(struct builder_args){.type = types[i], .size = 8 * MIB, .id = 1});
+		builder_store(&builder, file);
+		builder_fini(&builder);
+		disk = open_built(engine, file);
+		memio_cut(file, 100);
+		assert_int_equal(vhd_layout(disk, look, &seen, &err), VHD_E_CORRUPT);
+		assert_string_equal(err.text,
+				    "the file has 100 bytes now: less than the footer at its end");
+		vhd_close(disk);
+		memio_free(file);
+	}
+	vhd_engine_free(engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +238,7 @@ int main(void)
 		cmocka_unit_test(old_short_footers_and_missing_ones_are_shown),
 		cmocka_unit_test(what_lies_behind_the_last_region_is_a_gap),
 		cmocka_unit_test(every_region_has_a_name),
+		cmocka_unit_test(a_file_shorter_than_its_footer_has_no_layout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

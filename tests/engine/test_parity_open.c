@@ -613,6 +613,29 @@ static void better_a_raw_parent_that_ends_within_a_sector_is_refused(void **stat
 		strstr(kit->err.text, "a raw file of 4194307 bytes: not a multiple of 512"));
 }
 
+/* Places that were looked at in vain, and a parent that one can do without. */
+static void better_an_answer_leaves_the_error_alone(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd_error err = {.code = VHD_OK, .text = "as it was"};
+	struct vhd *disk;
+
+	kit_folder(kit, "sub");
+	kit_make_root(kit, "p.vhd", 1, 0, 'a');
+	kit_make_child(kit, "c.vhd", "p.vhd", 2, 9, 'c');
+	kit_move(kit, "c.vhd", "sub/c.vhd");
+	assert_int_equal(vhd_open_chain(kit->engine, &kit->paths, "sub/c.vhd", 0, &disk, &err), 0);
+	kit_check(disk, 0, 'a');
+	vhd_close(disk);
+	assert_string_equal(err.text, "as it was");
+	kit_move(kit, "p.vhd", "away.vhd");
+	assert_int_equal(
+		vhd_open_chain(kit->engine, &kit->paths, "sub/c.vhd", VHD_BROKEN, &disk, &err), 0);
+	kit_check(disk, 9, 'c');
+	vhd_close(disk);
+	assert_string_equal(err.text, "as it was");
+}
+
 static void better_the_header_is_where_the_footer_says(void **state)
 {
 	struct builder builder;
@@ -948,6 +971,7 @@ int main(void)
 		KIT_TEST(better_a_parent_without_an_id_is_not_sought_by_it),
 		KIT_TEST(better_raw_parents_are_kept_from_writers),
 		KIT_TEST(better_a_raw_parent_that_ends_within_a_sector_is_refused),
+		KIT_TEST(better_an_answer_leaves_the_error_alone),
 		KIT_TEST(better_the_header_is_where_the_footer_says),
 		KIT_TEST(better_codes_that_nobody_knows_do_no_harm),
 		KIT_TEST(better_a_broken_name_does_no_harm),

@@ -349,11 +349,34 @@ static void nowait_says_again_when_cold(void **state)
 	teardown(&shared);
 }
 
+/* What was found before the first unit that is not in memory is an answer, not a failure. */
+static void a_short_answer_leaves_the_error_alone(void **state)
+{
+	static struct shared shared;
+	struct vhd_run runs[64];
+	struct vhd_run_list list = {.runs = runs, .max = 64};
+	struct vhd_error err = {.code = VHD_OK, .text = "as it was"};
+	uint8_t sector[SECTOR];
+
+	(void)state;
+	setup(&shared);
+	must(vhd_read(shared.disks[0], sector, SECTOR, 0, 0, NULL));
+	assert_int_equal(vhd_get_sector_locations(shared.disks[0], 0,
+						  (uint64_t)BLOCKS * BLOCK / SECTOR, VHD_NOWAIT,
+						  &list, &err),
+			 0);
+	assert_true(list.n > 0);
+	assert_int_equal(err.code, VHD_OK);
+	assert_string_equal(err.text, "as it was");
+	teardown(&shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_share_a_chain),
 		cmocka_unit_test(nowait_says_again_when_cold),
+		cmocka_unit_test(a_short_answer_leaves_the_error_alone),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
