@@ -98,16 +98,22 @@ int allocate_block(struct image *image, uint32_t block, struct dirty_block **ret
 		   struct vhd_error *err)
 {
 	struct writer *writer = image->writer;
-	CLEANUP(freep) struct dirty_block *dirty = calloc(1, sizeof *dirty + image->bitmap_size);
+	CLEANUP(freep) struct dirty_block *dirty = NULL;
 	/* Readers that ignore bitmaps, and there are many, must see what we see: R6. */
-	bool full = image->info.type == VHD_DYNAMIC && !MUTANT(11);
+	bool all = image->info.type == VHD_DYNAMIC && !MUTANT(11), full;
 	int r;
 
+	pthread_mutex_lock(&writer->lock);
+	full = writer_full(writer);
+	pthread_mutex_unlock(&writer->lock);
+	if (full)
+		return WRITER_FULL;
+	dirty = calloc(1, sizeof *dirty + image->bitmap_size);
 	if (!dirty)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for block %u", block);
 	dirty->block = block;
 	dirty->fresh = true;
-	memset(dirty->bits, full ? 0xff : 0, image->bitmap_size);
+	memset(dirty->bits, all ? 0xff : 0, image->bitmap_size);
 	pthread_mutex_lock(&writer->grow_lock);
 	r = grow(image, dirty, err);
 	CRASH_POINT("allocate.placed");

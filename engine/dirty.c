@@ -98,15 +98,19 @@ int dirty_get(struct image *image, uint32_t block, uint64_t start, struct dirty_
 	struct writer *writer = image->writer;
 	CLEANUP(freep) struct dirty_block *made = NULL;
 	struct dirty_block *dirty;
+	bool full;
 	int r;
 
 	pthread_mutex_lock(&writer->lock);
 	dirty = dirty_find(writer->dirty, block);
+	full = writer_full(writer);
 	pthread_mutex_unlock(&writer->lock);
 	if (dirty) {
 		*ret_dirty = dirty;
 		return 0;
 	}
+	if (full)
+		return WRITER_FULL;
 	made = calloc(1, sizeof *made + image->bitmap_size);
 	if (!made)
 		return vhd_fail(err, VHD_E_NOMEM, "no memory for block %u", block);

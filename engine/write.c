@@ -104,7 +104,7 @@ static int write_fresh(struct part *part, struct vhd_error *err)
 			"block %u is in the parent, which is not there: a write would hide it",
 			part_block(part));
 	r = allocate_block(image, part_block(part), &dirty, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = io_writev(&image->io, part->iov, part->n,
 		      (image_data_sector(image, dirty->start) + part_in_block(part)) * VHD_SECTOR,
@@ -184,7 +184,7 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	if (r == 0)
 		r = io_writev(&image->io, part->iov, part->n, at, err);
 	CRASH_POINT("write.data");
-	if (r < 0 || !dirty)
+	if (r != 0 || !dirty)
 		return r;
 	dirty_mark(image, dirty, part_in_block(part), part->count);
 	return MUTANT(2) ? mark_early(part, dirty, err) : 0;
@@ -358,15 +358,23 @@ static int change(struct image *image, struct source *from, size_t len, uint64_t
 	return r;
 }
 
-/* Memory stays bounded even when nobody flushes. */
-static int bound_dirty(struct image *image, struct vhd_error *err)
+/* Memory stays bounded even when nobody flushes. What needs no metadata does not need room for it
+ * either. */
+static int change_bounded(struct image *image, struct source *from, size_t len, uint64_t off,
+			  uint64_t *ret_epoch, struct vhd_error *err)
 {
-	uint64_t bytes;
+	const struct source begin = from ? *from : (struct source){0};
+	int r = change(image, from, len, off, ret_epoch, err);
 
-	pthread_mutex_lock(&image->writer->lock);
-	bytes = image->writer->dirty_blocks * (sizeof(struct dirty_block) + image->bitmap_size);
-	pthread_mutex_unlock(&image->writer->lock);
-	return bytes < WRITER_DIRTY_MAX ? 0 : writer_flush(image, 0, err);
+	while (r == WRITER_FULL) {
+		r = writer_flush(image, 0, err);
+		if (r < 0)
+			return r;
+		if (from)
+			*from = begin;
+		r = change(image, from, len, off, ret_epoch, err);
+	}
+	return r;
 }
 
 static int begin(const struct vhd *disk, uint64_t off, uint64_t len, struct vhd_error *err)
@@ -392,9 +400,7 @@ int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off, u
 	while (r == 0 && len > 0) {
 		size_t part = (size_t)block_part(disk->image, off, len);
 
-		r = bound_dirty(disk->image, err);
-		if (r == 0)
-			r = change(disk->image, &from, part, off, &epoch, err);
+		r = change_bounded(disk->image, &from, part, off, &epoch, err);
 		off += part;
 		len -= part;
 	}
@@ -432,9 +438,7 @@ int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
 	while (r == 0 && len > 0) {
 		uint64_t part = zero_part(disk->image, off, len);
 
-		r = bound_dirty(disk->image, err);
-		if (r == 0)
-			r = change(disk->image, NULL, (size_t)part, off, &epoch, err);
+		r = change_bounded(disk->image, NULL, (size_t)part, off, &epoch, err);
 		off += part;
 		len -= part;
 	}

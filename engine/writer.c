@@ -91,6 +91,13 @@ static const struct dirty_block *newest(const struct writer *writer, uint32_t bl
 	return dirty ? dirty : dirty_find(writer->flushing, block);
 }
 
+bool writer_full(const struct writer *writer)
+{
+	size_t bytes = sizeof(struct dirty_block) + writer->bitmap_size;
+
+	return writer->dirty_blocks * bytes >= WRITER_DIRTY_MAX;
+}
+
 bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start)
 {
 	const struct dirty_block *dirty;

@@ -14,8 +14,8 @@
 
 enum {
 	WRITER_STRIPES = 64,
-	WRITER_DIRTY_MAX = 8 << 20, /* bytes of dirty metadata at which a write flushes first:
-				       memory stays bounded */
+	WRITER_DIRTY_MAX = 8 << 20, /* bytes of dirty metadata: memory stays bounded */
+	WRITER_FULL = 1,            /* no failure: there is as much of it, flush and try again */
 };
 
 /* Metadata of one block that the file does not have yet. */
@@ -63,6 +63,9 @@ bool writer_block(struct writer *writer, uint32_t block, uint64_t *ret_start);
 uint32_t writer_next(struct writer *writer, uint32_t block, uint32_t limit);
 bool writer_bits(struct writer *writer, const struct bits_at *at, uint8_t *ret_bits);
 
+/* Whether another dirty block has no room; writer->lock is held. */
+bool writer_full(const struct writer *writer);
+
 /* dirty.c: the trees; writer->lock is held. */
 struct dirty_block *dirty_find(void *tree, uint32_t block);
 int dirty_insert(void **tree, struct dirty_block *dirty, struct vhd_error *err);
@@ -74,14 +77,14 @@ uint32_t dirty_next(const void *tree, uint32_t block, uint32_t limit);
 int dirty_list(void *tree, struct dirty_block ***ret_list, size_t *ret_n, struct vhd_error *err);
 
 /* The dirty state of a block that the file has, for setting bits in it: found, or made from the
- * newest bits. The block's stripe is held alone and the gate shared. */
+ * newest bits. The block's stripe is held alone and the gate shared. May be WRITER_FULL. */
 int dirty_get(struct image *image, uint32_t block, uint64_t start, struct dirty_block **ret_dirty,
 	      struct vhd_error *err);
 /* Sets the bits of `count` sectors from `first` (of the block) on, and forgets what the index says
  * of them. */
 void dirty_mark(struct image *image, struct dirty_block *dirty, uint32_t first, uint32_t count);
 
-/* allocate.c. The block's stripe is held alone and the gate shared. */
+/* allocate.c. The block's stripe is held alone and the gate shared. May be WRITER_FULL. */
 int allocate_block(struct image *image, uint32_t block, struct dirty_block **ret_dirty,
 		   struct vhd_error *err);
 void allocate_undo(struct image *image, struct dirty_block *dirty);

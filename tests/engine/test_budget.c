@@ -5,7 +5,8 @@
 #include "test.h"
 
 #include "faultio.h"
-#include "memio.h"
+#include "image_builder.h"
+#include "writer.h"
 
 enum { BLOCK = 2 << 20, SECTOR = 512 };
 
@@ -89,6 +90,77 @@ static void scattered_writes_stay_within_the_budget(void **state)
 	assert_in_range(vhd_engine_cached(bench->engine), 1, BUDGET);
 }
 
+/* A store with room for so many bytes. */
+static struct {
+	struct vhd_io_ops ops;
+	const struct vhd_io_ops *below;
+	uint64_t room;
+} small;
+
+static int write_within(void *store, const struct iovec *iov, int n, uint64_t off)
+{
+	return off < small.room ? small.below->writev(store, iov, n, off) : -ENOSPC;
+}
+
+/* An empty disk of blocks of 4 KiB: 8 MiB of metadata are soon together. */
+static void open_small(struct bench *bench, uint64_t size)
+{
+	struct vhd_io io = memio_io(bench->file);
+	struct builder builder;
+
+	builder_init(&builder,
+		     &(struct builder_args){.type = 3, .size = size, .block_size = 4096, .id = 1});
+	builder_store(&builder, bench->file);
+	builder_fini(&builder);
+	must(bench, vhd_engine_new(NULL, &bench->engine, &bench->err));
+	small.below = io.ops;
+	small.ops = *io.ops;
+	small.ops.writev = write_within;
+	small.room = UINT64_MAX;
+	io.ops = &small.ops;
+	must(bench, vhd_open(bench->engine, &io, VHD_WRITE, NULL, &bench->disk, &bench->err));
+}
+
+static int put_with_room(struct bench *bench, uint64_t off)
+{
+	uint64_t room = small.room;
+	int r;
+
+	small.room = UINT64_MAX;
+	r = put(bench, off);
+	small.room = room;
+	return r;
+}
+
+/* As much metadata waits as may wait, and finds no room. */
+static void a_full_store_takes_what_has_its_place(void **state)
+{
+	enum { SMALL = 4096, MANY = WRITER_DIRTY_MAX / (sizeof(struct dirty_block) + 512) + 1 };
+	struct bench *bench = *state;
+	struct vhd_state now;
+
+	open_small(bench, (MANY + 8) * (uint64_t)SMALL);
+	must(bench, put(bench, 0));
+	must(bench, vhd_flush(bench->disk, 0, &bench->err));
+	small.room = memio_size(bench->file);
+	for (uint64_t block = 1; block <= MANY; block++)
+		must(bench, put_with_room(bench, block * SMALL));
+	vhd_state(bench->disk, &now);
+	assert_int_equal(now.dirty_blocks, MANY);
+	bench->buf[0] = 9;
+	must(bench, put(bench, 0));
+	must(bench, vhd_zero(bench->disk, SECTOR, SECTOR, NULL, &bench->err));
+	assert_int_equal(put(bench, (MANY + 1) * (uint64_t)SMALL), VHD_E_NOSPC);
+	assert_string_equal(bench->err.text, "flush: write at 0x11e00: No space left on device");
+	vhd_state(bench->disk, &now);
+	assert_int_equal(now.dirty_blocks, MANY);
+	must(bench, put_with_room(bench, (MANY + 1) * (uint64_t)SMALL));
+	vhd_state(bench->disk, &now);
+	assert_int_equal(now.dirty_blocks, 1);
+	must(bench, vhd_read(bench->disk, bench->buf, SECTOR, 0, 0, &bench->err));
+	assert_int_equal(bench->buf[0], 9);
+}
+
 static void zeroing_part_of_a_sector_of_zeroes_takes_no_block(void **state)
 {
 	struct bench *bench = *state;
@@ -114,6 +186,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(scattered_writes_stay_within_the_budget),
+		CASE(a_full_store_takes_what_has_its_place),
 		CASE(zeroing_part_of_a_sector_of_zeroes_takes_no_block),
 	};
 
