@@ -4,9 +4,17 @@
 
 #include "vhd.h"
 
-/* Fill in `err`, unless it is NULL, and answer `code`. The second one has an errno. */
-int failure(struct vhd_error *err, enum vhd_code code, const char *format, ...) VHD_PRINTF(3, 4);
-int failure_sys(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
+/* Fill in `err`, unless it is NULL, and answer `code`; the second one has an errno. Analyzers see
+ * through macros only what is answered. */
+#define failure(err, code, ...) failure_sys(err, code, 0, __VA_ARGS__)
+#define failure_sys(err, code, sys, ...)                       \
+	({                                                     \
+		const enum vhd_code code_ = (code);            \
+		failure_say((err), code_, (sys), __VA_ARGS__); \
+		(int)code_;                                    \
+	})
+
+void failure_say(struct vhd_error *err, enum vhd_code code, int sys, const char *format, ...)
 	VHD_PRINTF(4, 5);
 
 #endif
