@@ -42,7 +42,7 @@ static bool is_gone(struct images *images, const uint8_t id[IDS_SIZE])
 {
 	struct finding finding;
 
-	reconcile_image(images->reconcile, id);
+	(void)reconcile_image(images->reconcile, id);
 	return findings_serious(images->reconcile->findings, id, &finding) &&
 	       findings_effect(finding.kind) == FINDING_MISSING;
 }
@@ -169,7 +169,7 @@ static int check_identity(const struct image *image, const struct catalog_brief 
 	    info->size == brief->size)
 		return 0;
 	vhd_close(disk);
-	reconcile_image(image->images->reconcile, image->id);
+	(void)reconcile_image(image->images->reconcile, image->id);
 	return failure(err, VHD_E_NOT_FOUND, "the file is not that of the image");
 }
 

@@ -282,13 +282,15 @@ void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
 	}
 }
 
-void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
+bool reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
 {
 	struct vhd_engine *engine = reconcile_engine();
 
-	if (engine)
-		reconcile_with(reconcile, engine, id);
+	if (!engine)
+		return false;
+	reconcile_with(reconcile, engine, id);
 	vhd_engine_free(engine);
+	return true;
 }
 
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
@@ -299,7 +301,8 @@ int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 
 	/* It is about to be repaired: that must not happen to the file of another image. */
 	if (brief->dirty) {
-		reconcile_image(reconcile, id);
+		if (!reconcile_image(reconcile, id))
+			return failure(err, VHD_E_NOMEM, "out of memory");
 		if (!findings_serious(reconcile->findings, id, &finding))
 			return 0;
 		return failure(err, VHD_E_NOT_FOUND, "%s", finding.text);
@@ -309,6 +312,6 @@ int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 	verdict = seal_check(fd, &brief->seal, false, err);
 	if (verdict == SEAL_HOLDS || verdict < 0)
 		return verdict < 0 ? verdict : 0;
-	reconcile_image(reconcile, id);
+	(void)reconcile_image(reconcile, id);
 	return verdict == SEAL_BROKEN ? VHD_E_PARENT_MISMATCH : 0;
 }

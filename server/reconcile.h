@@ -26,8 +26,9 @@ struct reconcile {
 	pthread_mutex_t footers;
 };
 
-/* One image, thoroughly. An image that is not there or not ready has no findings. */
-void reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE]);
+/* One image, thoroughly. An image that is not there or not ready has no findings. False: out of
+ * memory, and nothing was looked at. */
+bool reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE]);
 /* All images, then all files of all pools. -1 when the catalog cannot be read. */
 int reconcile_all(struct reconcile *reconcile);
 

@@ -263,7 +263,7 @@ static void seal_itself(const struct creation *creation)
 	struct catalog_brief brief;
 
 	if (catalog_brief(service->catalog, creation->row.id, &brief) && brief.children > 0)
-		reconcile_image(&service->reconcile, creation->row.id);
+		(void)reconcile_image(&service->reconcile, creation->row.id);
 }
 
 /* Gives back all that a creation has taken but a pin of the new image, and undoes it unless it came

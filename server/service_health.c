@@ -48,7 +48,7 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 			if (flags & SERVICE_NOWAIT)
 				return SERVICE_AGAIN;
 			/* Somebody may have put it right. */
-			reconcile_image(&service->reconcile, at);
+			(void)reconcile_image(&service->reconcile, at);
 			if (findings_serious(service->findings, at, &finding))
 				return tell(service, &finding, i > 0, err);
 		}
@@ -65,7 +65,8 @@ enum service_code service_health_file(struct service *service, const uint8_t id[
 	struct catalog_brief brief;
 	struct finding finding;
 
-	reconcile_image(&service->reconcile, id);
+	if (!reconcile_image(&service->reconcile, id))
+		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	if (!findings_serious(service->findings, id, &finding))
 		return SERVICE_OK;
 	/* What was adopted lies where others put files: only the image itself may go. */

@@ -13,6 +13,8 @@ foreach(name damage footer migrate orphan pool_place rebuild reconcile scale tur
 	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
 		      PkgConfig::sqlite3)
 endforeach()
+# Looks that find no memory.
+target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine)
 # Ten thousand images, also where two sanitized builds share a processor.
 set_tests_properties(unit.test_server_scale PROPERTIES TIMEOUT 300)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")

@@ -67,7 +67,7 @@ static void look(struct pool_world *world, unsigned number)
 	uint8_t id[IDS_SIZE];
 
 	pool_world_id(number, id);
-	reconcile_image(&world->reconcile, id);
+	(void)reconcile_image(&world->reconcile, id);
 }
 
 static size_t findings(struct pool_world *world)

@@ -366,7 +366,7 @@ static const char *finding_of(struct pool_world *world, unsigned number)
 	uint8_t id[IDS_SIZE];
 
 	pool_world_id(number, id);
-	reconcile_image(&world->reconcile, id);
+	(void)reconcile_image(&world->reconcile, id);
 	if (!findings_serious(world->reconcile.findings, id, &finding))
 		return "";
 	return findings_name(finding.kind);

@@ -13,6 +13,16 @@
 #include "pool_world.h"
 #include "test.h"
 
+static bool no_memory; /* for a look */
+
+struct vhd_engine *__real_reconcile_engine(void);
+struct vhd_engine *__wrap_reconcile_engine(void);
+
+struct vhd_engine *__wrap_reconcile_engine(void)
+{
+	return no_memory ? NULL : __real_reconcile_engine();
+}
+
 #define ID(n)   "ee000000-0000-0000-0000-0000000000" n
 #define FILE(n) "'image-" n "': default/" ID("0" n) ".vhd "
 
@@ -460,11 +470,11 @@ static void forgets_what_was_put_right(void **state)
 
 	pool_world_id(3, id);
 	assert_int_equal(rename(pool_world_file(world, 3), pool_world_path(world, "../aside")), 0);
-	reconcile_image(&world->reconcile, id);
+	(void)reconcile_image(&world->reconcile, id);
 	assert_true(findings_serious(world->reconcile.findings, id, &finding));
 	assert_int_equal(findings_effect(finding.kind), FINDING_MISSING);
 	assert_int_equal(rename(pool_world_path(world, "../aside"), pool_world_file(world, 3)), 0);
-	reconcile_image(&world->reconcile, id);
+	(void)reconcile_image(&world->reconcile, id);
 	assert_false(findings_any_serious(world->reconcile.findings));
 }
 
@@ -521,6 +531,25 @@ static void seals_what_has_no_seal(void **state)
 	pool_world_free(world);
 }
 
+static void a_file_that_nobody_could_look_at_is_not_repaired(void **state)
+{
+	struct pool_world *world = *state;
+	struct catalog_brief brief;
+	struct vhd_error err = {0};
+	uint8_t id[IDS_SIZE];
+	int fd = open(pool_world_file(world, 3), O_RDONLY | O_CLOEXEC);
+
+	pool_world_id(3, id);
+	assert_true(catalog_brief(world->catalog, id, &brief));
+	brief.dirty = true;
+	assert_int_equal(reconcile_opened(&world->reconcile, id, &brief, fd, &err), 0);
+	no_memory = true;
+	assert_int_equal(reconcile_opened(&world->reconcile, id, &brief, fd, &err), VHD_E_NOMEM);
+	no_memory = false;
+	assert_string_equal(err.text, "out of memory");
+	(void)close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -529,6 +558,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_repair_from_the_wrong_file, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(seals_what_has_no_seal, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_nobody_could_look_at_is_not_repaired,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("server/reconcile", tests, NULL, NULL);
