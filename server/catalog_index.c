@@ -316,6 +316,22 @@ void catalog_index_apply(struct catalog_index *index, struct catalog_node *node,
 	free_node(draft);
 }
 
+int catalog_index_copy_parent(const struct catalog_node *node, const struct catalog_image *child,
+			      struct catalog_image *ret_image)
+{
+	int r = copy_image(&node->image, ret_image);
+
+	if (r < 0)
+		return r;
+	ret_image->depth = child->depth - 1;
+	ret_image->chain_file_bytes = child->chain_file_bytes - child->usage.file_bytes;
+	memcpy(ret_image->root_id, child->root_id, IDS_SIZE);
+	memcpy(ret_image->root_name, child->root_name, CATALOG_NAME);
+	if (node->parent)
+		memcpy(ret_image->parent_name, node->parent->image.name, CATALOG_NAME);
+	return 0;
+}
+
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image)
 {
 	const struct catalog_node *root = node;

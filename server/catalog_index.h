@@ -59,5 +59,8 @@ void catalog_index_drop(struct catalog_index *index, struct catalog_node *draft)
 
 /* A copy with what only the forest knows: depth, root, children, names, bytes of the chain. */
 int catalog_index_copy(const struct catalog_node *node, struct catalog_image *ret_image);
+/* The same from a copy of one of its children, without a walk to its root. */
+int catalog_index_copy_parent(const struct catalog_node *node, const struct catalog_image *child,
+			      struct catalog_image *ret_image);
 
 #endif

@@ -161,10 +161,10 @@ int catalog_chain(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		r = CATALOG_E_NOT_FOUND;
 	else if (!images.items)
 		r = CATALOG_E_NOMEM;
-	for (; r == 0 && node; node = node->parent) {
-		r = catalog_index_copy(node, &images.items[images.n]);
-		if (r == 0)
-			images.n++;
+	for (struct catalog_image *to = images.items; r == 0 && node; node = node->parent, to++) {
+		r = images.n ? catalog_index_copy_parent(node, to - 1, to)
+			     : catalog_index_copy(node, to);
+		images.n += r == 0;
 	}
 	(void)pthread_mutex_unlock(&catalog->memory);
 	if (r == CATALOG_E_NOT_FOUND)

@@ -133,6 +133,23 @@ static void keeps_what_it_is_told(void **state)
 	catalog_image_fini(&got);
 }
 
+/* What a chain says of its images is what each of them says. */
+static void expect_alike(struct world *world, const struct catalog_images *chain)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		const struct catalog_image *item = &chain->items[i];
+		struct catalog_image got;
+
+		assert_int_equal(catalog_get(world->catalog, item->id, &got, &world->err), 0);
+		assert_int_equal(item->depth, got.depth);
+		assert_int_equal(item->chain_file_bytes, got.chain_file_bytes);
+		assert_string_equal(item->parent_name, got.parent_name);
+		assert_string_equal(item->root_name, got.root_name);
+		assert_memory_equal(item->root_id, got.root_id, IDS_SIZE);
+		catalog_image_fini(&got);
+	}
+}
+
 static void knows_the_family(void **state)
 {
 	struct world *world = *state;
@@ -153,6 +170,7 @@ static void knows_the_family(void **state)
 		assert_int_equal(catalog_chain(world->catalog, id_of(3), &chain, &world->err), 0);
 		assert_int_equal(chain.n, 3);
 		assert_string_equal(chain.items[2].name, "image-1");
+		expect_alike(world, &chain);
 		catalog_images_fini(&chain);
 		assert_int_equal(catalog_children(world->catalog, id_of(2), names, 4), 2);
 		world = reopen(state); /* memory and disk say the same */
