@@ -176,40 +176,57 @@ static enum service_code check_parent(struct adoption *adoption, const struct ad
 				   adopt_name(parent), parent->mtime);
 }
 
+/* One that nobody has to look for: of an image, or of one that may be missing. */
+static bool ends_here(struct adoption *adoption, const struct vhd_info *info)
+{
+	struct catalog_brief brief;
+
+	adoption->has_parent = catalog_brief(adoption->service->catalog, info->parent_id, &brief);
+	if (adoption->has_parent)
+		memcpy(adoption->parent_id, info->parent_id, IDS_SIZE);
+	adoption->parent_missing = !adoption->has_parent && !adoption->spec->chain;
+	return adoption->has_parent || adoption->parent_missing;
+}
+
+static enum service_code warn_missing(struct adoption *adoption, const struct adopt_file *child)
+{
+	char id[IDS_TEXT];
+
+	ids_format(vhd_info(child->disk)->parent_id, id);
+	return adopt_warn(adoption, SERVICE_PARENT_MISSING,
+			  "parent-missing: the parent %s of %.150s is not in the catalog", id,
+			  adopt_name(child));
+}
+
+static enum service_code refuse_cycle(struct adoption *adoption, const struct adopt_file *child)
+{
+	char id[IDS_TEXT];
+
+	ids_format(vhd_info(child->disk)->parent_id, id);
+	return service_fail(adoption->err, SERVICE_CHAIN_CYCLE,
+			    "%.200s: its parent %s is among its own descendants", child->found.path,
+			    id);
+}
+
 /* Down from the last file that was taken; *ret_more is false at the end of the chain. */
 static enum service_code go_down(struct adoption *adoption, bool *ret_more)
 {
 	const struct adopt_file *child = adoption->files[adoption->n - 1];
 	const struct vhd_info *info = vhd_info(child->disk);
-	struct catalog_brief brief;
-	char id[IDS_TEXT];
 	enum service_code code;
 
-	*ret_more = info->type == VHD_DIFF;
-	if (!*ret_more)
+	*ret_more = false;
+	if (info->type != VHD_DIFF)
 		return SERVICE_OK;
-	ids_format(info->parent_id, id);
 	if (is_among(adoption, info->parent_id))
-		return service_fail(adoption->err, SERVICE_CHAIN_CYCLE,
-				    "%.200s: its parent %s is among its own descendants",
-				    child->found.path, id);
-	if (catalog_brief(adoption->service->catalog, info->parent_id, &brief)) {
-		memcpy(adoption->parent_id, info->parent_id, IDS_SIZE);
-		adoption->has_parent = true;
-		*ret_more = false;
-		return SERVICE_OK;
-	}
-	if (!adoption->spec->chain) {
-		adoption->parent_missing = true;
-		*ret_more = false;
-		return adopt_warn(adoption, SERVICE_PARENT_MISSING,
-				  "parent-missing: the parent %s of %.150s is not in the catalog",
-				  id, adopt_name(child));
-	}
+		return refuse_cycle(adoption, child);
+	if (ends_here(adoption, info))
+		return adoption->parent_missing ? warn_missing(adoption, child) : SERVICE_OK;
 	if (adoption->n >= adoption->service->about.depth_max)
 		return service_fail(adoption->err, SERVICE_CHAIN_TOO_DEEP,
 				    "a chain has at most %u images",
 				    adoption->service->about.depth_max);
+	*ret_more = true;
 	code = take_parent(adoption, child);
 	return code == SERVICE_OK ? check_parent(adoption, child, adoption->files[adoption->n - 1])
 				  : code;

@@ -16,12 +16,30 @@ static int may_go(const struct catalog_node *node, uint64_t version, struct cata
 	return 0;
 }
 
+static int deleting_row(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now,
+			struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+	int r = catalog_sql_begin_closing(catalog, err);
+
+	if (r < 0)
+		return r;
+	stmt = catalog_sql_use_id(catalog, SQL_IMAGE_DELETING, id);
+	(void)sqlite3_bind_int64(stmt, 2, now);
+	r = catalog_sql_run(catalog, stmt, err);
+	if (r == 0)
+		r = catalog_sql_event(catalog, "image.deleted", id, err);
+	CRASH_POINT("catalog.deleting.commit");
+	r = catalog_sql_end(catalog, r, err);
+	CRASH_POINT("catalog.deleting.committed");
+	return r;
+}
+
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err)
 {
 	struct catalog_turn turn;
 	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
-	sqlite3_stmt *stmt;
 	int64_t now = catalog_sql_now();
 	int r;
 
@@ -29,17 +47,7 @@ int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], ui
 		return CATALOG_E_NOT_FOUND;
 	r = may_go(node, version, err);
 	if (r == 0)
-		r = catalog_sql_begin_closing(catalog, err);
-	if (r == 0) {
-		stmt = catalog_sql_use_id(catalog, SQL_IMAGE_DELETING, id);
-		(void)sqlite3_bind_int64(stmt, 2, now);
-		r = catalog_sql_run(catalog, stmt, err);
-		if (r == 0)
-			r = catalog_sql_event(catalog, "image.deleted", id, err);
-		CRASH_POINT("catalog.deleting.commit");
-		r = catalog_sql_end(catalog, r, err);
-		CRASH_POINT("catalog.deleting.committed");
-	}
+		r = deleting_row(catalog, id, now, err);
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		node->image.state = CATALOG_DELETING;

@@ -41,18 +41,35 @@ static void fill_info(struct service_data *data, const struct catalog_brief *row
 	data->allocated = state.allocated;
 }
 
+static enum service_code pin(struct service_data *data, unsigned flags, struct service_error *err)
+{
+	struct service *service = data->service;
+	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
+	struct vhd_error why = {0};
+	enum service_code code;
+	int r = images_pin(service->images, data->id, data->mode, nowait, &data->image, &why);
+
+	if (r == VHD_E_AGAIN || (nowait && r == VHD_E_PARENT_MISSING))
+		return SERVICE_AGAIN;
+	if (r == 0)
+		return SERVICE_OK;
+	/* The open may have found something that says more. */
+	code = service_health_chain(service, data->id, flags, err);
+	return code != SERVICE_OK ? code : service_codes_image(service, data->id, &why, err);
+}
+
 enum service_code service_data_open(struct service *service, const char *ref,
 				    enum service_mode mode, unsigned flags,
 				    struct service_data **ret_data, struct service_error *err)
 {
 	CLEANUP(freep) struct service_data *data = calloc(1, sizeof *data);
-	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
-	struct vhd_error why = {0};
 	struct catalog_brief row;
 	enum service_code code;
 
 	if (!data)
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
+	data->service = service;
+	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
 	code = service_find(service, ref, data->id, err);
 	if (code != SERVICE_OK)
 		return code;
@@ -61,20 +78,10 @@ enum service_code service_data_open(struct service *service, const char *ref,
 	if (row.state == CATALOG_CREATING)
 		return service_fail(err, SERVICE_IMAGE_BUSY, "'%s' is being created.", row.name);
 	code = service_health_chain(service, data->id, flags, err);
+	if (code == SERVICE_OK)
+		code = pin(data, flags, err);
 	if (code != SERVICE_OK)
 		return code;
-	data->service = service;
-	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
-	why.code = (enum vhd_code)images_pin(service->images, data->id, data->mode, nowait,
-					     &data->image, &why);
-	if (why.code == VHD_E_AGAIN || (nowait && why.code == VHD_E_PARENT_MISSING))
-		return SERVICE_AGAIN;
-	if (why.code != VHD_OK) {
-		/* The open may have found something that says more. */
-		code = service_health_chain(service, data->id, flags, err);
-		return code != SERVICE_OK ? code
-					  : service_codes_image(service, data->id, &why, err);
-	}
 	/* What is frozen now stays so while it is pinned. */
 	(void)catalog_brief(service->catalog, data->id, &row);
 	fill_info(data, &row);
