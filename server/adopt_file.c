@@ -154,7 +154,7 @@ static int open_locked(const struct adoption *adoption, struct adopt_file *file,
 	file->found.fd = -1;
 	if (r == 0)
 		r = seal_take(again, &file->seal, err);
-	file->mtime = st.st_mtim.tv_sec;
+	file->mtime = clock_bounded(st.st_mtim.tv_sec);
 	return r;
 }
 

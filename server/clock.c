@@ -20,6 +20,15 @@ int64_t clock_wall_ms(void)
 	return now(CLOCK_REALTIME);
 }
 
+int64_t clock_bounded(int64_t seconds)
+{
+	const int64_t bound = INT64_C(1) << 40; /* 30,000 years */
+
+	if (seconds > bound)
+		return bound;
+	return seconds < -bound ? -bound : seconds;
+}
+
 void clock_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attributes;

@@ -9,6 +9,9 @@
 /* Seconds from 1970 to 2000, when the time of images begins. */
 enum { CLOCK_2000 = 946684800 };
 
+/* Seconds that can be reckoned with, whatever the file system says of a file. */
+int64_t clock_bounded(int64_t seconds);
+
 int64_t clock_monotonic_ms(void);
 int64_t clock_wall_ms(void); /* since 1970 */
 

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "failure.h"
 #include "reconcile_private.h"
 
@@ -146,7 +147,7 @@ int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_erro
 
 	if (fstatat(place->folder.fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return pool_fail_sys(err, "cannot look at", place->name);
-	*ret_seconds = st.st_mtim.tv_sec;
+	*ret_seconds = clock_bounded(st.st_mtim.tv_sec);
 	return 0;
 }
 

@@ -103,6 +103,12 @@ static int add_metadata(struct digest *digest, int fd, uint64_t size, struct vhd
 						: 0;
 }
 
+/* Compared only: a time that nobody will live to see may wrap. */
+static int64_t nanoseconds(const struct timespec *time)
+{
+	return (int64_t)((uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec);
+}
+
 static int take_facts(int fd, struct catalog_seal *seal, struct vhd_error *err)
 {
 	struct stat st;
@@ -111,7 +117,7 @@ static int take_facts(int fd, struct catalog_seal *seal, struct vhd_error *err)
 		return failure_sys(err, VHD_E_IO, errno, "cannot look at the file");
 	*seal = (struct catalog_seal){
 		.file_bytes = (uint64_t)st.st_size,
-		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.mtime_ns = nanoseconds(&st.st_mtim),
 		.ino = st.st_ino,
 	};
 	return 0;

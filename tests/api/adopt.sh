@@ -373,6 +373,20 @@ done
 rm "$work/swapping"
 wait "$swapper"
 
+# ---- times of files that no clock will show
+"$VHDTOOL" create "$srv/late.vhd" $((1 << 20))
+"$VHDTOOL" child "$srv/of-late.vhd" "$srv/late.vhd"
+touch -d 2400-01-01 "$srv/late.vhd"
+adopt 201 "{\"path\":\"$srv/of-late.vhd\"}" '"name":"of-late"'
+check '[.warnings[] | sub(":.*"; "")] == ["parent-changed"]'
+late=$(jq -r '.adopted[1].name' "$body")
+stop_vhdd
+touch -d 2300-01-01 "$srv/late.vhd"
+start
+expect 200 /v1/images/of-late/data
+expect 204 /v1/images/of-late -X DELETE
+expect 204 "/v1/images/$late" -X DELETE
+
 # ---- strict: warnings are errors
 "$VHDTOOL" create "$srv/old.vhd" $((1 << 20))
 "$VHDTOOL" child "$srv/young.vhd" "$srv/old.vhd"
