@@ -163,15 +163,23 @@ static void write_in_flush(void *ctx, unsigned file)
 		(void)rig_wrong(rig, "write in a flush: %s", request.err.text);
 }
 
-static bool op_write(struct rig *rig, int image)
+static int try_write(struct rig *rig, int image, struct vhd_error *err)
 {
 	struct request request;
 
 	make_request(rig, image, &request);
 	note_range(rig, image, request.off, request.len, request.data);
 	(void)write_thread(&request);
-	if (request.r < 0)
-		return rig_wrong(rig, "write: %s", request.err.text);
+	*err = request.err;
+	return request.r;
+}
+
+static bool op_write(struct rig *rig, int image)
+{
+	struct vhd_error err;
+
+	if (try_write(rig, image, &err) < 0)
+		return rig_wrong(rig, "write: %s", err.text);
 	return walk(rig);
 }
 
@@ -188,18 +196,24 @@ static void note_zeroes(struct rig *rig, int image, uint64_t first, uint64_t cou
 	}
 }
 
-static bool op_zero(struct rig *rig, int image)
+static int try_zero(struct rig *rig, int image, struct vhd_error *err)
 {
 	uint64_t first = some_sector(rig), count = 1 + rng_below(&rig->rng, SECTORS_MAX);
 	uint64_t per_block = rig->block_size / SECTOR;
-	struct vhd_error err;
 
 	if (rng_one_in(&rig->rng, 3)) {
 		first = rng_below(&rig->rng, 4) * per_block;
 		count = per_block + rng_below(&rig->rng, 3);
 	}
 	note_zeroes(rig, image, first, count);
-	if (vhd_zero(rig->images[image].disk, first * SECTOR, count * SECTOR, NULL, &err) < 0)
+	return vhd_zero(rig->images[image].disk, first * SECTOR, count * SECTOR, NULL, err);
+}
+
+static bool op_zero(struct rig *rig, int image)
+{
+	struct vhd_error err;
+
+	if (try_zero(rig, image, &err) < 0)
 		return rig_wrong(rig, "zero: %s", err.text);
 	return walk(rig);
 }
@@ -241,15 +255,21 @@ static bool op_freeze(struct rig *rig, int image)
 }
 
 /* What came before it is durable after it, too. */
+static int try_set_footer(struct rig *rig, int image, unsigned fields, struct vhd_error *err)
+{
+	const struct vhd_footer footer = {.saved_state = fields & 1, .temporary = fields & 2};
+
+	rig->images[image].footers |= 1U << fields;
+	return vhd_set_footer(rig->images[image].disk, &footer, err);
+}
+
 static bool op_set_footer(struct rig *rig, int image)
 {
 	unsigned fields = (unsigned)rng_below(&rig->rng, 4);
-	struct vhd_footer footer = {.saved_state = fields & 1, .temporary = fields & 2};
 	uint64_t when = rig->clock;
 	struct vhd_error err;
 
-	rig->images[image].footers |= 1U << fields;
-	if (vhd_set_footer(rig->images[image].disk, &footer, &err) < 0)
+	if (try_set_footer(rig, image, fields, &err) < 0)
 		return rig_wrong(rig, "set footer: %s", err.text);
 	if (!walk(rig))
 		return false;
@@ -258,25 +278,97 @@ static bool op_set_footer(struct rig *rig, int image)
 	return promised(rig);
 }
 
-static bool op_reopen(struct rig *rig, int image)
+static struct vhd_io image_io(struct rig_image *image)
+{
+	return faultio_wrap(memio_io(image->file), &image->faults);
+}
+
+static bool open_again(struct rig *rig, int image, unsigned flags)
 {
 	struct rig_files files = {.rig = rig};
 	struct vhd_resolver resolver = rig_resolver(&files);
+	struct rig_image *of = &rig->images[image];
 	struct vhd_error err;
 	struct vhd_io io;
 
-	if (!flush(rig, image, false))
-		return false;
-	vhd_close(rig->images[image].disk);
-	rig->images[image].disk = NULL;
+	vhd_close(of->disk);
+	of->disk = NULL;
 	for (int i = 0; i < rig->n_images; i++)
 		files.files[i] = rig->images[i].file;
-	io = memio_io(rig->images[image].file);
-	if (vhd_open(rig->engine, &io, VHD_WRITE, &resolver, &rig->images[image].disk, &err) < 0) {
+	io = image_io(of);
+	if (vhd_open(rig->engine, &io, flags, &resolver, &of->disk, &err) < 0) {
 		vhd_io_close(&io);
 		return rig_wrong(rig, "reopen: %s", err.text);
 	}
-	return walk(rig) && promised(rig);
+	return true;
+}
+
+static bool op_reopen(struct rig *rig, int image)
+{
+	return flush(rig, image, false) && open_again(rig, image, VHD_WRITE) && walk(rig) &&
+	       promised(rig);
+}
+
+/* ---- calls of the store that fail ---- */
+
+/* Files are synced before they are read again: what is read then is on the disk. */
+static bool recover(struct rig *rig, int image)
+{
+	struct vhd_io io = memio_io(rig->images[image].file);
+
+	assert_int_equal(io.ops->flush(io.store), 0);
+	vhd_io_close(&io);
+	return open_again(rig, image, VHD_WRITE | VHD_RECOVER);
+}
+
+/* After a failure each sector is old or new: what it shows from now on is the last thing that was
+ * written to it. */
+static bool settle(struct rig *rig, int image)
+{
+	struct rig_image *of = &rig->images[image];
+	struct vhd_state now;
+
+	vhd_state(of->disk, &now);
+	if (now.failed && !recover(rig, image))
+		return false;
+	for (size_t i = 0; i < of->n_sectors; i++) {
+		uint64_t sector = of->sectors[i].sector;
+		uint8_t bytes[SECTOR];
+		struct vhd_error err;
+
+		if (vhd_read(of->disk, bytes, SECTOR, sector * SECTOR, 0, &err) < 0)
+			return rig_wrong(rig, "read after a failure: %s", err.text);
+		if (!rig_allows(rig, image, sector, bytes))
+			return rig_wrong(rig, "sector %u is neither old nor new after a failure",
+					 (unsigned)sector);
+		if (memcmp(bytes, rig_live(rig, image, sector), SECTOR) != 0)
+			rig_note(rig, image, sector, rig_value(rig, bytes));
+	}
+	return true;
+}
+
+static bool op_fail(struct rig *rig, int image)
+{
+	struct faults *faults = &rig->images[image].faults;
+	bool sync = rng_one_in(&rig->rng, 4);
+	unsigned what = (unsigned)rng_below(&rig->rng, 8);
+	struct vhd_error err;
+	int r;
+
+	*faults = (struct faults){.ops = sync ? FAULT_FLUSH : FAULT_WRITE | FAULT_RESIZE,
+				  .sys = sync ? EIO : ENOSPC,
+				  .fail_at = (long)rng_below(&rig->rng, sync ? 2 : 4)};
+	if (what < 4)
+		r = try_write(rig, image, &err);
+	else if (what < 5)
+		r = try_zero(rig, image, &err);
+	else if (what < 7)
+		r = vhd_flush(rig->images[image].disk, 0, &err);
+	else
+		r = try_set_footer(rig, image, (unsigned)rng_below(&rig->rng, 4), &err);
+	faults->fail_at = -1;
+	rig->failures += r < 0;
+	return (r == 0 || settle(rig, image)) && walk(rig);
 }
 
 static bool create(struct rig *rig, int parent)
@@ -293,11 +385,14 @@ static bool create(struct rig *rig, int parent)
 	args.parent_path = "/pool/parent.vhd";
 	args.child_path = "/pool/child.vhd";
 	memset(args.id, index + 1, sizeof args.id);
-	*image = (struct rig_image){.id = (uint8_t)(index + 1), .footers = 1, .parent = parent};
+	*image = (struct rig_image){.id = (uint8_t)(index + 1),
+				    .footers = 1,
+				    .parent = parent,
+				    .faults = {.fail_at = -1}};
 	image->where = must_alloc(rig->size / SECTOR * sizeof image->where[0]);
 	image->file = memio_new(rig->journal);
 	crash_add(&rig->crash, image->file);
-	io = memio_io(image->file);
+	io = image_io(image);
 	if (vhd_create(rig->engine, &io, &args, &image->disk, &err) < 0) {
 		vhd_io_close(&io);
 		return rig_wrong(rig, "create: %s", err.text);
@@ -338,8 +433,8 @@ bool rig_op(struct rig *rig)
 		unsigned weight;
 		bool (*run)(struct rig *rig, int image);
 	} ops[] = {
-		{57, op_write}, {8, op_zero},   {18, op_flush},     {7, op_snapshot},
-		{3, op_freeze}, {4, op_reopen}, {3, op_set_footer},
+		{51, op_write}, {8, op_zero},   {18, op_flush},     {7, op_snapshot},
+		{3, op_freeze}, {4, op_reopen}, {3, op_set_footer}, {6, op_fail},
 	};
 	uint64_t dice = rng_below(&rig->rng, 100);
 	size_t i = 0;

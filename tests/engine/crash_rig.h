@@ -8,6 +8,7 @@
 #define CRASH_RIG_H
 
 #include "crash.h"
+#include "faultio.h"
 #include "reader.h"
 
 enum { RIG_IMAGES = 4, RIG_ABSENT = 0, RIG_ZERO = 1 };
@@ -29,7 +30,8 @@ struct rig_sector {
 };
 struct rig_image {
 	struct memio *file;
-	struct vhd *disk; /* NULL: frozen, used through its children */
+	struct faults faults; /* of the store of `disk` */
+	struct vhd *disk;     /* NULL: frozen, used through its children */
 	uint8_t id;
 	unsigned footers; /* bit 1 << n: the fields that vhd_set_footer changes may be n */
 	int parent;       /* index, or -1 */
@@ -59,6 +61,7 @@ struct rig {
 	} known;
 	size_t states, nested; /* checked: each with a chain that was new */
 	size_t refused;        /* chains with torn metadata */
+	size_t failures;       /* operations in which a call of the store failed */
 	bool torn;             /* the chain that is being checked has some */
 	size_t limit;          /* states per point */
 	bool hook;             /* writes come in the middle of flushes */

@@ -1,5 +1,5 @@
-/* test_crash.c - power cuts at every point of random work: what was flushed is there, and nothing
- * foreign.
+/* test_crash.c - power cuts at every point of random work, in which calls of the store fail now and
+ * then: what was flushed is there, and nothing foreign.
  *
  * VHDD_CRASH_STATES: how many states to check; VHDD_CRASH_LIMIT: up to how many combinations of a
  * point are all tried; VHDD_SEED replays.
@@ -15,7 +15,7 @@
 enum { OPS = 60 };
 
 struct totals {
-	size_t runs, points, states, nested, refused;
+	size_t runs, points, states, nested, refused, failures;
 	char what[1024];
 	uint64_t seed;
 };
@@ -55,6 +55,7 @@ static struct totals simulate(const struct effort *effort)
 		totals.states += rig.states;
 		totals.nested += rig.nested;
 		totals.refused += rig.refused;
+		totals.failures += rig.failures;
 		memcpy(totals.what, rig.what, sizeof totals.what);
 		rig_fini(&rig);
 		if (!totals.what[0])
@@ -74,10 +75,10 @@ static void survives(enum rig_profile profile, const char *name, size_t share)
 	effort.limit = (size_t)rng_env("VHDD_CRASH_LIMIT", 128);
 	effort.seed = rng_seed("test_crash");
 	totals = simulate(&effort);
-	printf("%s: %zu runs, %zu points, %zu states and %zu inside recovery, %zu refused, %.0f "
-	       "states/s\n",
-	       name, totals.runs, totals.points, totals.states, totals.nested, totals.refused,
-	       (double)(totals.states + totals.nested) / (seconds() - start));
+	printf("%s: %zu runs, %zu points, %zu failures, %zu states and %zu inside recovery, %zu "
+	       "refused, %.0f states/s\n",
+	       name, totals.runs, totals.points, totals.failures, totals.states, totals.nested,
+	       totals.refused, (double)(totals.states + totals.nested) / (seconds() - start));
 	printf("figure: crash.states %zu\n", totals.states + totals.nested);
 	if (totals.what[0])
 		fail_msg("VHDD_SEED=%llu: %s", (unsigned long long)totals.seed, totals.what);
