@@ -5,7 +5,7 @@
 
 #include "routes.h"
 
-route_fn index_root, index_v1, index_problem, index_openapi;
+route_fn index_root, index_v1, index_problem, index_problems, index_openapi;
 route_fn health_live, health_ready;
 route_fn images_get, images_delete, images_chain;
 route_fn list_images, list_children;

@@ -62,6 +62,7 @@ static struct out links(void)
 	out_text(&out, "images", "/v1/images");
 	out_text(&out, "pools", "/v1/pools");
 	out_text(&out, "openapi", "/v1/openapi.json");
+	out_text(&out, "problems", "/problems");
 	out_text(&out, "health", "/healthz");
 	out_text(&out, "ready", "/readyz");
 	return out;
@@ -127,6 +128,18 @@ enum api_step index_openapi(struct api_call *call)
 	http_response_fixed(call->response, openapi_json, openapi_json_length);
 	call_header(call, "Content-Type", "application/json");
 	return API_REPLY;
+}
+
+enum api_step index_problems(struct api_call *call)
+{
+	struct buf buf = {0};
+
+	for (int i = CODE_NONE + 1; i < CODES; i++) {
+		const struct code_info *info = codes_info((enum code)i);
+
+		buf_printf(&buf, "%u %-25s %s\n", info->status, info->name, info->title);
+	}
+	return call_text(call, 200, "text/plain; charset=utf-8", &buf);
 }
 
 enum api_step index_problem(struct api_call *call)

@@ -17,6 +17,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/readyz", health_ready, .kind = ROUTE_PURE, .parameters = "verbose"},
 	{HTTP_GET, "/v1", index_v1, .kind = ROUTE_PURE},
 	{HTTP_GET, "/v1/openapi.json", index_openapi, .kind = ROUTE_PURE},
+	{HTTP_GET, "/problems", index_problems, .kind = ROUTE_PURE},
 	{HTTP_GET, "/problems/{code}", index_problem, .kind = ROUTE_PURE},
 	{HTTP_GET, "/v1/pools", pools_list, .kind = ROUTE_WORK, .parameters = "format"},
 	{HTTP_GET, "/v1/pools/{name}", pools_get, .kind = ROUTE_WORK},

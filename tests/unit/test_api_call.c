@@ -399,6 +399,11 @@ static void explains_every_problem(void **state)
 			    "Correction: Choose another name, or leave it out to get one.\n"
 			    "The same request will fail again until something changes.\n");
 	exchange_fini(&exchange);
+	exchange.target = "/problems";
+	exchange_send(*state, &exchange);
+	assert_non_null(strstr(exchange.text,
+			       "\n409 name-exists               Another image has this name\n"));
+	exchange_fini(&exchange);
 	exchange.target = "/problems/none";
 	exchange_problem(*state, &exchange, 404, "route-not-found",
 			 "there is no error code 'none'");

@@ -118,7 +118,7 @@ def tables(client, target, kinds):
 
 
 def look(client):
-    for target in ("/", "/healthz", "/readyz?verbose=1", "/v1", "/v1/openapi.json", "/problems/bad-framing", "/v1/pools",
+    for target in ("/", "/healthz", "/readyz?verbose=1", "/v1", "/v1/openapi.json", "/problems", "/problems/bad-framing", "/v1/pools",
                    "/v1/pools/default", "/v1/images/web-2/chain?fields=name"):
         client.get(target)
         client.get(target + ("&" if "?" in target else "?") + "x=1")
