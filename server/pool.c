@@ -146,9 +146,14 @@ int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_
 int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	char from[POOL_NAME], to[POOL_NAME];
+	int r;
 
 	new_name(id, from);
 	pool_file_name(id, to);
+	/* With the second name alone on the disk, nothing would tell that it is ours. */
+	r = sync_folder(pool, err);
+	if (r < 0)
+		return r;
 	if (linkat(pool->fd, from, pool->fd, to, 0) < 0)
 		return pool_fail_sys(err, "cannot publish", to);
 	CRASH_POINT("pool.linked");
@@ -177,25 +182,29 @@ int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], stru
 	return r < 0 ? r : sync_folder(pool, err);
 }
 
-/* Whether both names are there and mean one file. */
-static bool published_here(const struct pool_dir *pool, const char *from, const char *to)
+/* Whether both names are there and mean one file: 1, 0, or VHD_E_... when nobody can tell. */
+static int published_here(const struct pool_dir *pool, const char *from, const char *to,
+			  struct vhd_error *err)
 {
 	struct stat a, b;
 
-	return fstatat(pool->fd, from, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstatat(pool->fd, to, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	if (fstatat(pool->fd, from, &a, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : pool_fail_sys(err, "cannot look at", from);
+	if (fstatat(pool->fd, to, &b, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : pool_fail_sys(err, "cannot look at", to);
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	char from[POOL_NAME], to[POOL_NAME];
-	int r = 0;
+	int r;
 
 	new_name(id, from);
 	pool_file_name(id, to);
 	/* The new name goes last: it is what tells that the other one is ours. */
-	if (published_here(pool, from, to))
+	r = published_here(pool, from, to, err);
+	if (r > 0)
 		r = remove_name(pool, to, err);
 	CRASH_POINT("pool.undo-name");
 	if (r == 0)

@@ -24,9 +24,10 @@ static bool wrong(struct client *client, const char *format, ...)
 	return false;
 }
 
-void client_init(struct client *client, unsigned number, uint64_t seed)
+void client_init(struct client *client, unsigned number, const char *folder, uint64_t seed)
 {
 	memset(client, 0, sizeof *client);
+	(void)snprintf(client->pool, sizeof client->pool, "%s/images", folder);
 	client->number = number;
 	client->rng.state = seed;
 }
@@ -100,9 +101,29 @@ static enum service_code update(struct client *client, const struct client_op *o
 	name_of(client, op->image, op->value, name);
 	if (op->kind == CLIENT_RENAME)
 		spec.name = name;
+	spec.has_saved_state = spec.has_temporary = op->kind == CLIENT_FOOTER;
+	spec.saved_state = spec.temporary = op->value % 2 == 1;
 	code = service_image_update(client->service, id, &spec, &image, err);
 	if (code == SERVICE_OK)
 		service_image_fini(&image);
+	return code;
+}
+
+static enum service_code adopt(struct client *client, const struct client_op *op,
+			       struct service_error *err)
+{
+	char id[SERVICE_ID], name[64], path[sizeof client->pool + SERVICE_ID + 8];
+	const struct service_adopt spec = {
+		.path = path, .chain = true, .mode = SERVICE_ADOPT, .name = name};
+	struct service_adopted adopted = {.n_warnings = 0};
+	enum service_code code;
+
+	id_of(client, op->image, id);
+	name_of(client, op->image, op->value, name);
+	(void)snprintf(path, sizeof path, "%s/%s.vhd", client->pool, id);
+	code = service_image_adopt(client->service, &spec, &adopted, err);
+	if (code == SERVICE_OK)
+		service_adopted_fini(&adopted);
 	return code;
 }
 
@@ -159,11 +180,13 @@ static enum service_code write_or_flush(struct client *client, const struct clie
 static enum service_code ask(struct client *client, const struct client_op *op,
 			     struct service_error *err)
 {
-	static const struct service_delete how = {.keep_file = false};
+	const struct service_delete how = {.keep_file = op->kind == CLIENT_LEAVE};
 	char id[SERVICE_ID];
 
 	switch (op->kind) {
 	case CLIENT_CREATE: return create(client, op, err);
+	case CLIENT_ADOPT: return adopt(client, op, err);
+	case CLIENT_LEAVE:
 	case CLIENT_DELETE:
 		id_of(client, op->image, id);
 		return service_image_delete(client->service, id, &how, err);
@@ -171,6 +194,7 @@ static enum service_code ask(struct client *client, const struct client_op *op,
 	case CLIENT_FLUSH: return write_or_flush(client, op, err);
 	case CLIENT_RENAME:
 	case CLIENT_FREEZE:
+	case CLIENT_FOOTER:
 	case CLIENT_THAW: return update(client, op, err);
 	case CLIENT_RESTART: break;
 	}
@@ -181,7 +205,24 @@ static enum service_code ask(struct client *client, const struct client_op *op,
 
 static bool is_there(const struct client *client, unsigned image)
 {
-	return client->images[image].made && !client->images[image].gone;
+	return client->images[image].made && !client->images[image].gone &&
+	       !client->images[image].left;
+}
+
+static bool may(const struct client *client, unsigned image, enum client_kind kind)
+{
+	bool leaf = client->images[image].children == 0;
+
+	if (kind == CLIENT_CREATE)
+		return !client->images[image].made;
+	if (kind == CLIENT_ADOPT)
+		return client->images[image].left;
+	if (!is_there(client, image))
+		return false;
+	if (kind == CLIENT_DELETE || kind == CLIENT_LEAVE)
+		return leaf;
+	return kind == CLIENT_RENAME ||
+	       (leaf && client->images[image].frozen == (kind == CLIENT_THAW));
 }
 
 /* Which image an operation may be about; CLIENT_IMAGES: there is none. */
@@ -191,13 +232,8 @@ static unsigned some_image(struct client *client, enum client_kind kind)
 
 	for (unsigned i = 0; i < CLIENT_IMAGES; i++) {
 		unsigned at = (start + i) % CLIENT_IMAGES;
-		bool frozen = client->images[at].frozen, leaf = client->images[at].children == 0;
 
-		if (kind == CLIENT_CREATE
-			    ? !client->images[at].made
-			    : is_there(client, at) && (kind == CLIENT_RENAME ||
-						       (leaf && frozen == (kind == CLIENT_THAW)) ||
-						       (leaf && kind == CLIENT_DELETE)))
+		if (may(client, at, kind))
 			return at;
 	}
 	return CLIENT_IMAGES;
@@ -214,6 +250,10 @@ static void done(struct client *client, const struct client_op *op)
 		client->images[op->image].gone = true;
 		if (client->images[op->image].parent >= 0)
 			client->images[client->images[op->image].parent].children--;
+	} else if (op->kind == CLIENT_LEAVE || op->kind == CLIENT_ADOPT) {
+		/* For its parent it is a child all the time, so that nobody writes there. */
+		client->images[op->image].left = op->kind == CLIENT_LEAVE;
+		client->images[op->image].frozen = false;
 	} else if (op->kind == CLIENT_FREEZE || op->kind == CLIENT_THAW) {
 		client->images[op->image].frozen = op->kind == CLIENT_FREEZE;
 	}
@@ -225,6 +265,7 @@ static enum client_kind some_kind(struct client *client)
 		CLIENT_WRITE,  CLIENT_WRITE,  CLIENT_WRITE,  CLIENT_WRITE,
 		CLIENT_FLUSH,  CLIENT_FLUSH,  CLIENT_CREATE, CLIENT_CREATE,
 		CLIENT_DELETE, CLIENT_RENAME, CLIENT_FREEZE, CLIENT_THAW,
+		CLIENT_FOOTER, CLIENT_FOOTER, CLIENT_LEAVE,  CLIENT_ADOPT,
 	};
 
 	return kinds[rng_below(&client->rng, sizeof kinds / sizeof kinds[0])];
@@ -278,7 +319,7 @@ struct expected {
 	enum presence presence;
 	int parent;
 	uint32_t names[2]; /* 0: none */
-	enum presence frozen;
+	enum presence frozen, saved;
 	struct {
 		uint32_t values[CLIENT_OPS + 1]; /* 0: what the parent has */
 		unsigned n;
@@ -313,6 +354,19 @@ static void expect(struct expected *images, const struct client_op *op, bool ans
 	switch (op->kind) {
 	case CLIENT_CREATE: created(images, op, answered); break;
 	case CLIENT_DELETE: image->presence = answered ? ABSENT : EITHER; break;
+	case CLIENT_LEAVE:
+		image->presence = answered ? ABSENT : EITHER;
+		if (answered)
+			flushed(image);
+		break;
+	case CLIENT_ADOPT:
+		image->presence = answered ? PRESENT : EITHER;
+		image->names[0] = op->value;
+		image->frozen = ABSENT;
+		break;
+	case CLIENT_FOOTER:
+		image->saved = answered ? (op->value % 2 ? PRESENT : ABSENT) : EITHER;
+		break;
 	case CLIENT_WRITE:
 		image->sectors[op->sector].values[image->sectors[op->sector].n++] = op->value;
 		break;
@@ -391,6 +445,10 @@ static bool check_row(struct client *client, const struct expected *image, unsig
 	if (image->frozen != EITHER && row->frozen != SERVICE_FROZEN_CHILDREN &&
 	    (row->frozen == SERVICE_FROZEN_REQUEST) != (image->frozen == PRESENT))
 		return wrong(client, "image %u: frozen is %d", number, (int)row->frozen);
+	if (row->saved_state != row->temporary ||
+	    (image->saved != EITHER && row->saved_state != (image->saved == PRESENT)))
+		return wrong(client, "image %u: saved_state is %d, temporary %d", number,
+			     row->saved_state, row->temporary);
 	return true;
 }
 
@@ -426,19 +484,23 @@ bool client_check(struct client *client, struct service *service, size_t upto, s
 	return ok;
 }
 
-bool client_was_creating(const struct client *client, const char *file, size_t upto)
+bool client_left(const struct client *client, const char *file, size_t upto)
 {
 	char id[SERVICE_ID];
+	bool left = false;
 
-	for (size_t i = 0; i < client->n_ops; i++) {
+	for (size_t i = 0; i < client->n_ops && client->ops[i].begin < upto; i++) {
 		const struct client_op *op = &client->ops[i];
 
 		id_of(client, op->image, id);
-		if (op->kind == CLIENT_CREATE && op->begin < upto && op->end > upto &&
-		    strncmp(file, id, SERVICE_ID - 1) == 0)
-			return true;
+		if (strncmp(file, id, SERVICE_ID - 1) != 0)
+			continue;
+		if (op->kind == CLIENT_LEAVE)
+			left = true;
+		else if (op->kind == CLIENT_ADOPT && op->end <= upto)
+			left = false;
 	}
-	return false;
+	return left;
 }
 
 bool client_goes_on(struct client *client, struct service *service)

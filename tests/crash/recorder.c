@@ -1,6 +1,6 @@
 /* recorder.c - every call is made and noted under one lock, so the journal has the order in which
  * things happened; a sync covers what was noted before it began. */
-#undef _FILE_OFFSET_BITS /* both names of the calls that have two */
+#undef _FILE_OFFSET_BITS /* the calls that have two names are defined by the shorter one */
 #include "recorder.h"
 
 #include <dirent.h>
@@ -115,15 +115,22 @@ static unsigned place_of(int folder, const char *name)
 	return recorder.n_names++;
 }
 
-/* `file` -1: the name goes. */
-static void note_name(int folder, const char *name, int file, bool is_folder)
+static struct recorder_name entry_of(const char *name, int file, bool is_folder)
 {
-	uint8_t sector[SECTOR] = {0};
 	struct recorder_name entry = {.file = (uint32_t)(file + 1), .folder = is_folder};
+
+	(void)snprintf(entry.name, sizeof entry.name, "%s", name);
+	return entry;
+}
+
+/* `file` -1: the name goes. */
+static void note_name(int folder, const char *name, int file)
+{
+	struct recorder_name entry = entry_of(name, file, false);
+	uint8_t sector[SECTOR] = {0};
 
 	if (folder < 0)
 		return;
-	strcpy(entry.name, name);
 	if (file >= 0)
 		memcpy(sector, &entry, sizeof entry);
 	note_write(folder, sector, sizeof sector, (uint64_t)place_of(folder, name) * SECTOR);
@@ -140,24 +147,62 @@ static void note_size(int fd)
 
 /* ---- the life of a recording ---- */
 
-static void add_folders(int folder, const char *path)
+/* What is there already is durable. Holes stay holes. */
+static void add_content(struct memio *file, const char *path, uint64_t size)
+{
+	static const uint8_t zeroes[MEM_PAGE];
+	uint8_t page[MEM_PAGE];
+	int fd = REAL(open64)(path, O_RDONLY | O_CLOEXEC);
+
+	for (uint64_t at = 0; at < size; at += sizeof page) {
+		ssize_t n = pread(fd, page, sizeof page, (off_t)at);
+
+		if (n <= 0)
+			abort();
+		if (memcmp(page, zeroes, (size_t)n) != 0)
+			memio_poke(file, page, (size_t)n, at);
+	}
+	(void)close(fd);
+	memio_cut(file, size);
+}
+
+static void add_folder(int folder, const char *path);
+
+static void add_one(int folder, const char *path, const char *name)
+{
+	struct recorder_name entry;
+	char below[512];
+	struct stat st;
+	int number;
+
+	(void)snprintf(below, sizeof below, "%s/%s", path, name);
+	if (lstat(below, &st) < 0)
+		abort();
+	number = number_of(&st);
+	if (number < 0) {
+		number = new_file(st.st_ino);
+		if (S_ISDIR(st.st_mode))
+			add_folder(number, below);
+		else if (S_ISREG(st.st_mode))
+			add_content(recorder.to->files[number], below, (uint64_t)st.st_size);
+		else
+			abort();
+	}
+	entry = entry_of(name, number, S_ISDIR(st.st_mode));
+	memio_poke(recorder.to->files[folder], &entry, sizeof entry,
+		   (uint64_t)place_of(folder, name) * SECTOR);
+}
+
+static void add_folder(int folder, const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
-	char below[512];
-	struct stat st;
 
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-		if (stat(below, &st) < 0 || !S_ISDIR(st.st_mode))
-			abort();
-		note_name(folder, entry->d_name, new_file(st.st_ino), true);
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			add_one(folder, path, entry->d_name);
 	}
 	(void)closedir(dir);
-	note(folder, (struct mem_event){.kind = MEM_FLUSH,
-					.covers = memjournal_length(recorder.to->journal)});
 }
 
 void recorder_start(struct recording *recording, const char *folder)
@@ -171,7 +216,7 @@ void recorder_start(struct recording *recording, const char *folder)
 	recorder.to = recording;
 	recorder.dev = st.st_dev;
 	recorder.n_names = 0;
-	add_folders(new_file(st.st_ino), folder);
+	add_folder(new_file(st.st_ino), folder);
 	(void)pthread_mutex_unlock(&recorder.lock);
 }
 
@@ -221,7 +266,7 @@ static void opened(int at, const char *path, int flags, int fd, bool was_there)
 	if (folder < 0 || fstat(fd, &st) < 0)
 		return;
 	if (!was_there && flags & O_CREAT)
-		note_name(folder, name, new_file(st.st_ino), false);
+		note_name(folder, name, new_file(st.st_ino));
 	else if (flags & O_TRUNC)
 		note_size(fd);
 }
@@ -245,50 +290,46 @@ static mode_t mode_of(int flags, va_list args)
 	return flags & O_CREAT ? va_arg(args, mode_t) : 0;
 }
 
-#define OPEN(name)                                              \
-	int name(const char *path, int flags, ...)              \
-	{                                                       \
-		va_list args;                                   \
-		mode_t mode;                                    \
-                                                                \
-		va_start(args, flags);                          \
-		mode = mode_of(flags, args);                    \
-		va_end(args);                                   \
-		return open_noted(AT_FDCWD, path, flags, mode); \
-	}
-#define OPENAT(name)                                       \
-	int name(int at, const char *path, int flags, ...) \
-	{                                                  \
-		va_list args;                              \
-		mode_t mode;                               \
-                                                           \
-		va_start(args, flags);                     \
-		mode = mode_of(flags, args);               \
-		va_end(args);                              \
-		return open_noted(at, path, flags, mode);  \
-	}
+/* Both names mean the same where a file may have 2^63 bytes anyway. */
+#define ALSO_64(name) extern __typeof__(name) name##64 __attribute__((alias(#name)))
 
-OPEN(open)
-OPEN(open64)
-OPENAT(openat)
-OPENAT(openat64)
+int open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
 
-#define PWRITE(name)                                                                 \
-	ssize_t name(int fd, const void *buf, size_t len, off64_t off)               \
-	{                                                                            \
-		ssize_t n;                                                           \
-                                                                                     \
-		(void)pthread_mutex_lock(&recorder.lock);                            \
-		n = REAL(name)(fd, buf, len, off);                                   \
-		if (n > 0)                                                           \
-			note_write(number_of_fd(fd), buf, (size_t)n, (uint64_t)off); \
-		return leave((int)n);                                                \
-	}
+	va_start(args, flags);
+	mode = mode_of(flags, args);
+	va_end(args);
+	return open_noted(AT_FDCWD, path, flags, mode);
+}
+ALSO_64(open);
 
-PWRITE(pwrite)
-PWRITE(pwrite64)
+int openat(int at, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
 
-static void note_vectors(int fd, const struct iovec *iov, ssize_t n, off64_t off)
+	va_start(args, flags);
+	mode = mode_of(flags, args);
+	va_end(args);
+	return open_noted(at, path, flags, mode);
+}
+ALSO_64(openat);
+
+ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	ssize_t n;
+
+	(void)pthread_mutex_lock(&recorder.lock);
+	n = REAL(pwrite)(fd, buf, len, off);
+	if (n > 0)
+		note_write(number_of_fd(fd), buf, (size_t)n, (uint64_t)off);
+	return leave((int)n);
+}
+ALSO_64(pwrite);
+
+static void note_vectors(int fd, const struct iovec *iov, ssize_t n, off_t off)
 {
 	int file = number_of_fd(fd);
 
@@ -296,90 +337,79 @@ static void note_vectors(int fd, const struct iovec *iov, ssize_t n, off64_t off
 		size_t part = iov[i].iov_len < (size_t)n ? iov[i].iov_len : (size_t)n;
 
 		note_write(file, iov[i].iov_base, part, (uint64_t)off);
-		off += (off64_t)part;
+		off += (off_t)part;
 		n -= (ssize_t)part;
 	}
 }
 
-#define PWRITEV(name)                                                         \
-	ssize_t name(int fd, const struct iovec *iov, int count, off64_t off) \
-	{                                                                     \
-		ssize_t n;                                                    \
-                                                                              \
-		(void)pthread_mutex_lock(&recorder.lock);                     \
-		n = REAL(name)(fd, iov, count, off);                          \
-		note_vectors(fd, iov, n, off);                                \
-		return leave((int)n);                                         \
-	}
+ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t off)
+{
+	ssize_t n;
 
-PWRITEV(pwritev)
-PWRITEV(pwritev64)
+	(void)pthread_mutex_lock(&recorder.lock);
+	n = REAL(pwritev)(fd, iov, count, off);
+	note_vectors(fd, iov, n, off);
+	return leave((int)n);
+}
+ALSO_64(pwritev);
 
-#define FTRUNCATE(name)                                   \
-	int name(int fd, off64_t size)                    \
-	{                                                 \
-		int r;                                    \
-                                                          \
-		(void)pthread_mutex_lock(&recorder.lock); \
-		r = REAL(name)(fd, size);                 \
-		if (r == 0)                               \
-			note_size(fd);                    \
-		return leave(r);                          \
-	}
+/* After a call that may have made the file longer or shorter. */
+static int resized(int fd, int r)
+{
+	if (r == 0)
+		note_size(fd);
+	return leave(r);
+}
 
-FTRUNCATE(ftruncate)
-FTRUNCATE(ftruncate64)
+int ftruncate(int fd, off_t size)
+{
+	(void)pthread_mutex_lock(&recorder.lock);
+	return resized(fd, REAL(ftruncate)(fd, size));
+}
+ALSO_64(ftruncate);
 
-#define FALLOCATE(name)                                                                   \
-	int name(int fd, int mode, off64_t off, off64_t len)                              \
-	{                                                                                 \
-		int r;                                                                    \
-                                                                                          \
-		(void)pthread_mutex_lock(&recorder.lock);                                 \
-		r = REAL(name)(fd, mode, off, len);                                       \
-		if (r == 0 && mode & FALLOC_FL_PUNCH_HOLE)                                \
-			note(number_of_fd(fd), (struct mem_event){.kind = MEM_PUNCH,      \
-								  .off = (uint64_t)off,   \
-								  .len = (uint64_t)len}); \
-		else if (r == 0)                                                          \
-			note_size(fd);                                                    \
-		return leave(r);                                                          \
-	}
+int fallocate(int fd, int mode, off_t off, off_t len)
+{
+	struct mem_event punch = {.kind = MEM_PUNCH, .off = (uint64_t)off, .len = (uint64_t)len};
+	int r;
 
-FALLOCATE(fallocate)
-FALLOCATE(fallocate64)
+	(void)pthread_mutex_lock(&recorder.lock);
+	r = REAL(fallocate)(fd, mode, off, len);
+	if (r < 0 || !(mode & FALLOC_FL_PUNCH_HOLE))
+		return resized(fd, r);
+	note(number_of_fd(fd), punch);
+	return leave(r);
+}
+ALSO_64(fallocate);
 
-#define POSIX_FALLOCATE(name)                             \
-	int name(int fd, off64_t off, off64_t len)        \
-	{                                                 \
-		int r;                                    \
-                                                          \
-		(void)pthread_mutex_lock(&recorder.lock); \
-		r = REAL(name)(fd, off, len);             \
-		if (r == 0)                               \
-			note_size(fd);                    \
-		return leave(r);                          \
-	}
-
-POSIX_FALLOCATE(posix_fallocate)
-POSIX_FALLOCATE(posix_fallocate64)
+int posix_fallocate(int fd, off_t off, off_t len)
+{
+	(void)pthread_mutex_lock(&recorder.lock);
+	return resized(fd, REAL(posix_fallocate)(fd, off, len));
+}
+ALSO_64(posix_fallocate);
 
 /* Others may write while it lasts, and are not covered. */
-#define SYNC(name)                                                                     \
-	int name(int fd)                                                               \
-	{                                                                              \
-		size_t covers = recorder_now();                                        \
-		int r = REAL(name)(fd);                                                \
-                                                                                       \
-		(void)pthread_mutex_lock(&recorder.lock);                              \
-		if (r == 0)                                                            \
-			note(number_of_fd(fd),                                         \
-			     (struct mem_event){.kind = MEM_FLUSH, .covers = covers}); \
-		return leave(r);                                                       \
-	}
+static int sync_noted(int fd, int (*sync)(int fd))
+{
+	size_t covers = recorder_now();
+	int r = sync(fd);
 
-SYNC(fsync)
-SYNC(fdatasync)
+	(void)pthread_mutex_lock(&recorder.lock);
+	if (r == 0)
+		note(number_of_fd(fd), (struct mem_event){.kind = MEM_FLUSH, .covers = covers});
+	return leave(r);
+}
+
+int fsync(int fd)
+{
+	return sync_noted(fd, REAL(fsync));
+}
+
+int fdatasync(int fd)
+{
+	return sync_noted(fd, REAL(fdatasync));
+}
 
 static int named(int at, const char *path, int r)
 {
@@ -388,7 +418,7 @@ static int named(int at, const char *path, int r)
 	struct stat st;
 
 	if (r == 0 && folder >= 0 && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		note_name(folder, name, number_of(&st), false);
+		note_name(folder, name, number_of(&st));
 	return r;
 }
 
@@ -398,7 +428,7 @@ static int unnamed(int at, const char *path, int r)
 	int folder = folder_of(at, path, &name);
 
 	if (r == 0)
-		note_name(folder, name, -1, false);
+		note_name(folder, name, -1);
 	return r;
 }
 

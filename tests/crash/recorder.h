@@ -21,11 +21,11 @@ struct recorder_name {
 
 struct recording {
 	struct memjournal *journal;
-	struct memio *files[RECORDER_FILES]; /* empty, as they were before the first event */
+	struct memio *files[RECORDER_FILES]; /* as they were before the first event */
 	unsigned n_files;                    /* number 0 is the folder */
 };
 
-/* Records from now on what happens below `folder`, which has empty folders at most. */
+/* Records from now on what happens below `folder`. */
 void recorder_start(struct recording *recording, const char *folder);
 void recorder_stop(void);
 void recorder_free(struct recording *recording);

@@ -35,7 +35,7 @@ struct session {
 struct replays {
 	struct session *session;
 	struct rng rng;
-	size_t runs, points, count, images, limit;
+	size_t runs, points, count, again, images, limit;
 	char what[700];
 	uint64_t seed;
 };
@@ -94,9 +94,9 @@ static void record(struct session *session, struct crash *crash, uint64_t seed)
 	memset(session, 0, sizeof *session);
 	config_init(&session->config);
 	session->config.flush_ms = 20;
-	for (unsigned i = 0; i < CLIENTS; i++)
-		client_init(&session->clients[i], i, seed * CLIENTS + i);
 	world_make(session->path);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		client_init(&session->clients[i], i, session->path, seed * CLIENTS + i);
 	recorder_start(&session->recording, session->path);
 	service = start(session, session->path);
 	session->opened = recorder_now();
@@ -153,18 +153,16 @@ static bool is_named(const struct service_images *images, const char *file)
 	return false;
 }
 
-/* Where names reach the disk in another order, the second name of a new file may be there without
- * the first, and nothing tells then that the file is ours: it stays. */
-static bool may_stay(const struct session *session, const char *file, size_t upto)
+static bool was_left(const struct session *session, const char *file, size_t upto)
 {
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		if (client_was_creating(&session->clients[i], file, upto))
+		if (client_left(&session->clients[i], file, upto))
 			return true;
 	}
 	return false;
 }
 
-/* No file that no image names, and no name of a creation. */
+/* No file that no image names, unless it was left there, and no name of a creation. */
 static bool check_pool(struct replays *replays, struct service *service, const char *path,
 		       size_t upto)
 {
@@ -179,7 +177,7 @@ static bool check_pool(struct replays *replays, struct service *service, const c
 	(void)snprintf(folder, sizeof folder, "%s/images", path);
 	files = world_files(folder, names);
 	for (size_t i = 0; i < files; i++) {
-		if (!is_named(&images, names[i]) && !may_stay(replays->session, names[i], upto))
+		if (!is_named(&images, names[i]) && !was_left(replays->session, names[i], upto))
 			(void)snprintf(replays->what, sizeof replays->what,
 				       "after event %zu: no image names %s", upto, names[i]);
 	}
@@ -187,26 +185,96 @@ static bool check_pool(struct replays *replays, struct service *service, const c
 	return !replays->what[0];
 }
 
+static struct service *start_again(struct replays *replays, const char *path, size_t upto)
+{
+	char why[SERVICE_WHY] = "";
+	struct service *service = NULL;
+
+	if (service_main_open(path, &replays->session->config, NULL, &service, why) != 0)
+		(void)snprintf(replays->what, sizeof replays->what,
+			       "after event %zu: does not start: %.500s", upto, why);
+	return service;
+}
+
+/* `upto`: events before the first cut, which is all that clients have seen. */
+static bool check(struct replays *replays, const char *path, size_t upto)
+{
+	struct service *service = start_again(replays, path, upto);
+
+	if (service && check_service(replays, service, upto))
+		(void)check_pool(replays, service, path, upto);
+	service_main_close(service);
+	replays->count++;
+	return !replays->what[0] && replays->count < replays->limit;
+}
+
+/* Some of the states of a point, however many it has. */
+static bool is_picked(struct replays *replays, const struct crash *crash)
+{
+	return rng_below(&replays->rng, 3 * crash->n_choices + 12) < 4;
+}
+
+struct again {
+	struct replays *replays;
+	size_t upto;
+};
+
+static bool replay_again(void *ctx, const struct crash *crash, const unsigned *pick)
+{
+	const struct again *again = ctx;
+	char path[WORLD_PATH + 8];
+	bool more;
+
+	if (!is_picked(again->replays, crash))
+		return true;
+	(void)snprintf(path, sizeof path, "%s/again", again->replays->session->path);
+	world_lay_out(path, crash, pick);
+	more = check(again->replays, path, again->upto);
+	world_remove(path);
+	again->replays->again++;
+	return more;
+}
+
+/* The start after a power cut is cut off, too. */
+static bool cut_again(struct replays *replays, const char *path, size_t upto)
+{
+	struct again again = {replays, upto};
+	struct recording recording;
+	struct crash crash;
+	bool more;
+
+	recorder_start(&recording, path);
+	service_main_close(start_again(replays, path, upto));
+	recorder_stop();
+	crash_init(&crash, recording.journal);
+	crash.upto = 0;
+	for (unsigned i = 0; i < recording.n_files; i++)
+		crash_add(&crash, recording.files[i]);
+	more = !replays->what[0] && replays->count < replays->limit;
+	while (more && crash_step(&crash)) {
+		if (rng_one_in(&replays->rng, 8))
+			(void)crash_each(&crash, 8, false, &replays->rng, replay_again, &again);
+		more = !replays->what[0] && replays->count < replays->limit;
+	}
+	crash_fini(&crash);
+	recorder_free(&recording);
+	return more;
+}
+
 static bool replay(void *ctx, const struct crash *crash, const unsigned *pick)
 {
 	struct replays *replays = ctx;
-	struct session *session = replays->session;
-	char path[WORLD_PATH + 8], why[SERVICE_WHY] = "";
-	struct service *service = NULL;
+	char path[WORLD_PATH + 8];
+	bool more;
 
-	if (rng_below(&replays->rng, 3 * crash->n_choices + 12) >= 4)
+	if (!is_picked(replays, crash))
 		return true;
-	(void)snprintf(path, sizeof path, "%s/replay", session->path);
+	(void)snprintf(path, sizeof path, "%s/replay", replays->session->path);
 	world_lay_out(path, crash, pick);
-	if (service_main_open(path, &session->config, NULL, &service, why) != 0)
-		(void)snprintf(replays->what, sizeof replays->what,
-			       "after event %zu: does not start: %.500s", crash->upto, why);
-	else if (check_service(replays, service, crash->upto))
-		(void)check_pool(replays, service, path, crash->upto);
-	service_main_close(service);
+	more = rng_one_in(&replays->rng, 128) ? cut_again(replays, path, crash->upto)
+					      : check(replays, path, crash->upto);
 	world_remove(path);
-	replays->count++;
-	return !replays->what[0] && replays->count < replays->limit;
+	return more;
 }
 
 /* Some points of many recordings rather than all of a few: always where something became durable,
@@ -232,7 +300,7 @@ static void trace(const struct recording *recording, size_t upto)
 
 		if (event->kind == MEM_WRITE && event->len == 512)
 			memcpy(&entry, event->data, sizeof entry);
-		printf("%4zu file %u %s %llu+%llu covers %zu %s\n", i, event->file,
+		printf("%4zu file %u %s %llu+%llu covers %zu %.127s\n", i, event->file,
 		       kinds[event->kind], (unsigned long long)event->off,
 		       (unsigned long long)event->len, event->covers,
 		       entry.file < 64 && entry.file ? entry.name : "");
@@ -278,8 +346,9 @@ static void has_what_it_answered(void **state)
 					    (size_t)rng_env("VHDD_CRASH_REPLAYS", 200), NULL);
 
 	(void)state;
-	printf("%zu recordings, %zu events, %zu replays of %zu images, %.0f replays/s\n",
-	       replays.runs, replays.points, replays.count, replays.images,
+	printf("%zu recordings, %zu events, %zu replays of %zu images, %zu of starts that were cut "
+	       "off, %.0f replays/s\n",
+	       replays.runs, replays.points, replays.count, replays.images, replays.again,
 	       (double)replays.count / (seconds() - start));
 	printf("figure: crash.replays %zu\n", replays.count);
 	if (replays.what[0])
@@ -295,17 +364,28 @@ static bool ends_with(const char *name, const char *ending)
 	return len >= end && strcmp(name + len - end, ending) == 0;
 }
 
+static bool names(struct recorder_name entry, unsigned file, const char *ending)
+{
+	entry.name[sizeof entry.name - 1] = '\0';
+	return entry.file == file + 1 && ends_with(entry.name, ending);
+}
+
+/* Now or from the beginning. */
 static bool is_called(const struct recording *recording, unsigned file, const char *ending)
 {
 	const struct mem_event *event;
 	struct recorder_name entry;
 
+	for (uint64_t at = 0; at < memio_size(recording->files[0]); at += 512) {
+		memio_peek(recording->files[0], &entry, sizeof entry, at);
+		if (names(entry, file, ending))
+			return true;
+	}
 	for (size_t i = 0; (event = memjournal_event(recording->journal, i)); i++) {
 		if (event->kind != MEM_WRITE || event->len != 512)
 			continue;
 		memcpy(&entry, event->data, sizeof entry);
-		entry.name[sizeof entry.name - 1] = '\0';
-		if (entry.file == file + 1 && ends_with(entry.name, ending))
+		if (names(entry, file, ending))
 			return true;
 	}
 	return false;
