@@ -4,27 +4,20 @@
 usage: edge.py WHAT SOCKET ARGUMENT...
 """
 
-import http.client
 import json
+import os
 import re
 import socket
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
+from unix_http import UnixConnection  # noqa: E402
 
 
 def ask(path, method, target):
-    connection = Connection(path)
+    connection = UnixConnection(path)
     connection.request(method, target)
     answer = connection.getresponse()
     body = answer.read()
@@ -123,7 +116,7 @@ def stay(path, seconds):
 
 def late(path):
     """A second request on a connection, once the daemon takes no new ones any more."""
-    connection = Connection(path)
+    connection = UnixConnection(path)
     connection.request("GET", "/healthz")
     connection.getresponse().read()
     print("ready", flush=True)

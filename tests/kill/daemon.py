@@ -4,9 +4,13 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+from unix_http import UnixConnection  # noqa: E402
 
 CRASHED = 86  # exit status at a crash point
 # Files are closed and opened all the time, and flushed when nobody asked for it.
@@ -21,15 +25,29 @@ class Wrong(Exception):
     """A promise is broken."""
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
+def waited(thread):
+    """Seconds in which a thread could have run, and others did: what the machine owes us, not what we take."""
+    with open(f"/proc/{thread}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
 
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
+
+def threads(process):
+    """As a process that may have ended has them."""
+    try:
+        return [f"{process.pid}/task/{thread}" for thread in os.listdir(f"/proc/{process.pid}/task")]
+    except FileNotFoundError:
+        return []
+
+
+def waits_for_disk(process):
+    for thread in threads(process):
+        try:
+            with open(f"/proc/{thread}/stat", encoding="ascii") as file:
+                if file.read().rpartition(")")[2].split()[0] == "D":
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return False
 
 
 class Client:
@@ -63,7 +81,7 @@ class Daemon:
         self.state, self.socket = os.path.join(folder, "state"), os.path.join(folder, "socket")
         self.log = os.path.join(folder, "log")
         self.process = None
-        self.starts = []  # seconds until it was ready, and how busy the machine was with other things
+        self.starts = []  # seconds until it was ready, but for those in which it waited for the machine
         self.busy = False  # is it run by the other configuration?
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "busy.conf"), "w", encoding="ascii") as file:
@@ -83,21 +101,26 @@ class Daemon:
 
     def start(self, point=None):
         """True when it is ready, False when it has come to its crash point before that."""
-        begin = time.monotonic()
         if os.path.exists(self.socket):
             os.unlink(self.socket)
+        begin = time.monotonic() - waited("thread-self")
         self.spawn(point)
+        looked, disk = time.monotonic(), 0
         while self.process.poll() is None:
             client = Client(self.socket)
             try:
                 if client.ask("GET", "/readyz")[0] == 200:
-                    self.starts.append((time.monotonic() - begin, os.getloadavg()[0] / os.cpu_count()))
+                    others = max(waited(thread) for thread in threads(self.process)) + waited("thread-self")
+                    self.starts.append(time.monotonic() - begin - others - disk)
                     return True
             except Lost:
                 time.sleep(0.005)
             finally:
                 client.close()
-            if time.monotonic() - begin > 60:
+            if waits_for_disk(self.process):
+                disk += time.monotonic() - looked
+            looked = time.monotonic()
+            if looked - begin > 60:
                 raise Wrong("not ready after 60 s")
         if self.process.returncode != CRASHED:
             raise Wrong(f"ended with status {self.process.returncode} instead of becoming ready")

@@ -3,8 +3,8 @@
 
 Each cycle: start, load of five clients, an end, start again, and all that was acknowledged is there: flushed sectors,
 images, names, labels, deletions; every file is sound to a reader that shares nothing with the engine; no file is left
-that no image has; the daemon finds nothing but what was planted, and 99 of 100 times is ready within two seconds,
-unless the machine has much else to do.
+that no image has; the daemon finds nothing but what was planted, and is ready within two seconds, those not counted in
+which it waited for a processor or for the disk.
 """
 
 import argparse
@@ -31,8 +31,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 SIGNS = (signal.SIGKILL, signal.SIGTERM)
 READY = 2.0
-LATE = 0.01  # of the starts, and one at least
-BUSY = 4  # threads that want each core: from there on a late start tells of the machine
 
 
 def points_of_sources():
@@ -182,7 +180,7 @@ def main():
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(total["kinds"].items()))
     print(f"{cycles} cycles ({kinds}), {len(points) - len(missed)} of {len(points)} points met, "
           f"{total['acknowledged']} answers kept, "
-          f"slowest start {max((seconds for seconds, _ in total['starts']), default=0):.2f} s, "
+          f"slowest start {max(total['starts'], default=0):.2f} s, "
           f"{time.monotonic() - begin:.0f} s, seed {options.seed}")
     print(f"figure: kill.cycles {cycles}")
     if options.every_point:
@@ -190,8 +188,8 @@ def main():
     if missed and options.every_point:
         print("never met: " + " ".join(missed))
         failed += 1
-    late = [seconds for seconds, busy in total["starts"] if seconds > READY and busy < BUSY]
-    if len(late) > max(1, len(total["starts"]) * LATE):
+    late = [seconds for seconds in total["starts"] if seconds > READY]
+    if late:
         print(f"{len(late)} of {len(total['starts'])} starts took longer than {READY} s: {late}")
         failed += 1
     return failed != 0

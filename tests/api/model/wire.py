@@ -3,20 +3,14 @@
 import http.client
 import itertools
 import json
-import socket
+import os
+import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
+
+from unix_http import UnixConnection  # noqa: E402
 
 clock = itertools.count(1).__next__  # what comes before what; one step of it is atomic
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(self.path)
 
 
 class Answer:
