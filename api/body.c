@@ -66,35 +66,43 @@ static json_t *parse_json(const char *data, size_t len, unsigned depth, int befo
 	return body;
 }
 
-/* The object that "labels." of "labels.env" names; made when it is not there. Borrowed from `body`.
- */
+/* What "labels." of "labels.env" names, an object unless something else came before; made when it
+ * is not there. Borrowed from `body`. */
 static json_t *inner(json_t *body, const char *name, size_t len)
 {
-	CLEANUP(freep) char *key = strndup(name, len);
-	json_t *object = key ? json_object_get(body, key) : NULL;
+	json_t *object = json_object_getn(body, name, len);
 
-	if (!key || (object && !json_is_object(object)))
-		return NULL;
-	if (!object && json_object_set_new(body, key, json_object()) == 0)
-		object = json_object_get(body, key);
+	if (!object && json_object_setn_new(body, name, len, json_object()) == 0)
+		object = json_object_getn(body, name, len);
 	return object;
+}
+
+/* Whatever memory there is. */
+static bool is_utf8(const char *text)
+{
+	json_error_t error;
+	CLEANUP(json_putp) json_t *value = json_pack_ex(&error, 0, "s", text);
+
+	return value || json_error_code(&error) != json_error_invalid_utf8;
 }
 
 static bool set_pair(json_t *body, const struct http_field *pair, struct problem *problem)
 {
-	CLEANUP(json_putp) json_t *value = json_string(pair->value);
 	const char *dot = strchr(pair->name, '.');
 	json_t *object = dot ? inner(body, pair->name, (size_t)(dot - pair->name)) : body;
 	const char *key = dot ? dot + 1 : pair->name;
-
+	bool utf8 = is_utf8(pair->name) && is_utf8(pair->value);
 	char pointer[120];
 
-	if (value && object && !json_object_get(object, key) &&
-	    json_object_set(object, key, value) == 0)
+	if (!utf8 || (object && (!json_is_object(object) || json_object_get(object, key)))) {
+		(void)snprintf(pointer, sizeof pointer, "/%s", pair->name);
+		problem_field(problem, pointer, CODE_INVALID_VALUE, "%s",
+			      utf8 ? "is there as a value, and with parts" : "is not UTF-8");
+		return false;
+	}
+	if (object && json_object_set_new(object, key, json_string(pair->value)) == 0)
 		return true;
-	(void)snprintf(pointer, sizeof pointer, "/%s", pair->name);
-	problem_field(problem, pointer, CODE_INVALID_VALUE, "%s",
-		      value ? "is there as a value, and with parts" : "is not UTF-8");
+	problem_set(problem, CODE_INTERNAL, "no memory");
 	return false;
 }
 

@@ -34,7 +34,7 @@ static const struct exchange requests[] = {
 	{"PATCH", "/v1/images/web-1/data",
 	 .body = "{\"op\":\"write\",\"offset\":0,\"base64\":\"QUJD\"}"},
 	{"POST", "/v1/images", .body = "{\"name\":\"n\",\"size\":512,\"labels\":{\"a\":\"b\"}}"},
-	{"POST", "/v1/images", .body = "size=1&labels.a=b"},
+	{"POST", "/v1/images", .body = "name=n&size=512&labels.a=b"},
 	{"PUT", "/v1/images/web-1", .body = "parent=base"},
 	{"POST", "/v1/images", .body = "source.path=/srv/x&labels.a=b"},
 	{"PATCH", "/v1/images/web-1", "If-Match: m17", .body = "labels.a=b"},
