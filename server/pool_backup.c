@@ -221,12 +221,16 @@ static int take_back(const char *catalog_path, const char *old)
 	return sync_folder(catalog_path);
 }
 
-static bool is_same_file(const char *path, const struct stat *catalog)
+/* Takes it back if it is another name of the catalog. */
+static int undo_name(const char *catalog_path, const struct stat *catalog, const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && st.st_dev == catalog->st_dev &&
-	       st.st_ino == catalog->st_ino;
+	if (lstat(path, &st) < 0)
+		return -1;
+	if (st.st_dev != catalog->st_dev || st.st_ino != catalog->st_ino)
+		return 0;
+	return take_back(catalog_path, path);
 }
 
 int pool_backup_undo(const char *catalog_path)
@@ -245,11 +249,10 @@ int pool_backup_undo(const char *catalog_path)
 	if (!listing)
 		return -1;
 	/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((entry = readdir(listing)) != NULL) {
+	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		(void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-		if (is_old(entry->d_name, of) && is_same_file(path, &catalog) &&
-		    take_back(catalog_path, path) < 0)
+		if (is_old(entry->d_name, of) && undo_name(catalog_path, &catalog, path) < 0)
 			return -1;
 	}
-	return 0;
+	return errno ? -1 : 0;
 }
