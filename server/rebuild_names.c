@@ -87,39 +87,44 @@ static void make_up(struct catalog_image *row, size_t bytes)
 		n += (size_t)snprintf(row->name + n, sizeof row->name - n, "%02x", row->id[i]);
 }
 
-/* The name itself is in the tree; false: out of memory, or somebody has it. */
-static bool claim(void **names, const char *name)
+/* The name itself is in the tree. 1, 0 when somebody has it, or -1: out of memory. */
+static int claim(void **names, const char *name)
 {
 	void *const *slot = tsearch(name, names, compare);
 
-	return slot && *slot == name;
+	return slot ? *slot == name : -1;
+}
+
+static int make_up_name(void **names, struct catalog_image *row)
+{
+	int r;
+
+	make_up(row, 4);
+	r = claim(names, row->name);
+	if (r != 0)
+		return r;
+	make_up(row, IDS_SIZE);
+	return claim(names, row->name);
 }
 
 static int make_up_names(struct rebuild *rebuild, size_t *ret_n)
 {
 	void *names = NULL;
-	size_t i;
+	int r = 1;
 
 	*ret_n = 0;
-	for (i = 0; i < rebuild->n; i++) {
+	for (size_t i = 0; r >= 0 && i < rebuild->n; i++) {
 		if (*rebuild->files[i].row.name)
-			(void)claim(&names, rebuild->files[i].row.name);
+			r = claim(&names, rebuild->files[i].row.name);
 	}
-	for (i = 0; i < rebuild->n; i++) {
-		struct catalog_image *row = &rebuild->files[i].row;
-
-		if (*row->name)
+	for (size_t i = 0; r >= 0 && i < rebuild->n; i++) {
+		if (*rebuild->files[i].row.name)
 			continue;
 		++*ret_n;
-		make_up(row, 4);
-		if (claim(&names, row->name))
-			continue;
-		make_up(row, IDS_SIZE);
-		if (!claim(&names, row->name))
-			break;
+		r = make_up_name(&names, &rebuild->files[i].row);
 	}
 	tdestroy(names, keep);
-	return i < rebuild->n ? -1 : 0;
+	return r < 0 ? -1 : 0;
 }
 
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path)
