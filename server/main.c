@@ -84,6 +84,18 @@ static int serve(struct options *options, struct service *service, const sigset_
 	return 0;
 }
 
+static int inherit(struct options *options, char ret_why[OPTIONS_WHY])
+{
+	int n = notify_sockets();
+	char text[128];
+
+	if (n >= 0)
+		return options_inherit(options, NOTIFY_FIRST_SOCKET, (unsigned)n, ret_why);
+	(void)snprintf(ret_why, OPTIONS_WHY, "the sockets of the service manager: %.100s",
+		       strerror_r(-n, text, sizeof text));
+	return -1;
+}
+
 static int run(struct options *options)
 {
 	CLEANUP(closep) int state = -1;
@@ -97,7 +109,7 @@ static int run(struct options *options)
 	raise_limits();
 	block_signals(&ends);
 	(void)umask(0077);
-	if (options_inherit(options, NOTIFY_FIRST_SOCKET, notify_sockets(), why) < 0) {
+	if (inherit(options, why) < 0) {
 		log_error("%s", why);
 		return EXIT_CANNOT;
 	}

@@ -5,11 +5,9 @@
 
 _Static_assert(NOTIFY_FIRST_SOCKET == SD_LISTEN_FDS_START, "as systemd has it");
 
-unsigned notify_sockets(void)
+int notify_sockets(void)
 {
-	int n = sd_listen_fds(1);
-
-	return n > 0 ? (unsigned)n : 0;
+	return sd_listen_fds(1);
 }
 
 uint64_t notify_watchdog_ms(void)

@@ -7,9 +7,9 @@
 
 enum { NOTIFY_FIRST_SOCKET = 3 };
 
-/* How many sockets the service manager has opened for us, from NOTIFY_FIRST_SOCKET on. Call it
- * once. */
-unsigned notify_sockets(void);
+/* How many sockets the service manager has opened for us, from NOTIFY_FIRST_SOCKET on, or -errno.
+ * Call it once. */
+int notify_sockets(void);
 /* The time within which notify_alive() must be called again, and again; 0: nobody waits for it. */
 uint64_t notify_watchdog_ms(void);
 
