@@ -12,7 +12,7 @@ import subprocess
 import time
 
 CALLS, NAME, SITES = 96, 24, 4096
-HEAD = struct.Struct("=IIiIqqqqqQQ")  # as struct faults begins
+HEAD = struct.Struct("=IIiIqqqqqQQQq")  # as struct faults begins
 SITE = struct.Struct("=QIIII")
 SIZE = HEAD.size + CALLS + CALLS * NAME + SITES * SITE.size
 OURS, SQLITE, JANSSON, OTHERS = 1, 2, 4, 8
@@ -42,20 +42,20 @@ class Page:
         raw = [self.map[start + i * NAME : start + (i + 1) * NAME] for i in range(CALLS)]
         return [name.rstrip(b"\0").decode() for name in raw]
 
-    def arm(self, parts, calls, error, fail_at, burst, site=0):
+    def arm(self, parts, calls, error, fail_at, burst, site=0, also=(0, 0)):
         """Lets the call number `fail_at` of `calls` (names) by `parts` fail, and those that follow; `site`: of those
-        that come back there."""
+        that come back there. `also`: another site, whose calls all fail, and how."""
         self.disarm()
         chosen = bytes(name in calls for name in self.names())
         self.map[HEAD.size : HEAD.size + CALLS] = chosen
-        HEAD.pack_into(self.map, 0, 0, parts, error, 0, fail_at, burst, 0, 0, self._head()[8], 0, site)
+        HEAD.pack_into(self.map, 0, 0, parts, error, 0, fail_at, burst, 0, 0, self._head()[8], 0, site, *also)
         self.map[0:4] = struct.pack("=I", 1)
 
     def disarm(self):
         self.map[0:4] = bytes(4)
 
     def shift_clock(self, seconds):
-        struct.pack_into("=q", self.map, HEAD.size - 24, seconds)
+        struct.pack_into("=q", self.map, HEAD.size - 40, seconds)
 
     @property
     def calls(self):
@@ -86,8 +86,8 @@ class Page:
 class Answer:
     def __init__(self, raw):
         """`raw` is all that came before the end of the connection."""
-        head, _, self.body = raw.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
+        head, whole, self.body = raw.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n") if whole else [""]
         self.status = int(lines[0].split()[1]) if lines[0].startswith("HTTP/1.1 ") else 0
         self.headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
         length = self.headers.get("content-length")
@@ -103,33 +103,40 @@ class Answer:
         return f"{self.status} {self.body[:300]!r}"
 
 
-def ask(path, method, target, body=b"", seconds=20, chunked=False, headers=None):
-    """One request on a connection of its own; status 0 when no whole answer came. TimeoutError: none in time."""
+def ask(address, method, target, body=b"", seconds=20, chunked=False, headers=None):
+    """One request on a connection of its own, to the path of a socket or to a host and a port; status 0 when no whole
+    answer came. TimeoutError: none in time."""
     head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     if chunked:
         head += "Transfer-Encoding: chunked\r\n"
         body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    elif body or method in ("POST", "PUT"):
+    elif (body or method in ("POST", "PUT")) and "Content-Length" not in (headers or {}):
         head += f"Content-Length: {len(body)}\r\n"
     raw = b""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(seconds)
+    with connection(address, seconds) as peer:
         try:
-            peer.connect(str(path))
+            peer.connect(address)
             peer.sendall(head.encode() + b"\r\n" + body)
         except TimeoutError:
             raise
         except OSError:
             pass  # there may be an answer nevertheless
         try:
-            while piece := peer.recv(1 << 20):
+            # Who is told to go on has nothing more to say here; and after a refusal the end may be long in coming.
+            while not raw.startswith(b"HTTP/1.1 100 ") and not Answer(raw).status and (piece := peer.recv(1 << 20)):
                 raw += piece
         except TimeoutError:
             raise
         except OSError:
             pass
     return Answer(raw)
+
+
+def connection(address, seconds):
+    peer = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+    peer.settimeout(seconds)
+    return peer
 
 
 class Daemon:
@@ -141,7 +148,7 @@ class Daemon:
         self.config = self.work / "config"
         self.config.write_text(config)
         self.page = Page(self.work / "page")
-        self.process = None
+        self.process, self.launched_at = None, 0
 
     def environment(self):
         asan = "verify_asan_link_order=0:exitcode=99:allocator_may_return_null=1:detect_stack_use_after_return=0"
@@ -166,16 +173,17 @@ class Daemon:
             self.check_log()
         return done.returncode
 
-    def launch(self, listen=(), inherit=False):
+    def launch(self, listen=(), inherit=False, environment=None):
         """`inherit`: on a socket that is there already, as a service manager gives it."""
         command = [self.program, "--state-dir", self.state, "--config", self.config]
         with open(self.log, "ab") as log:
+            self.launched_at = log.tell()
             if inherit:
                 self.process = self.activate(command, log)
                 return
             self.process = subprocess.Popen(
                 [*command, "--listen", f"unix:{self.socket}", *listen],
-                env=self.environment(), stdout=log, stderr=log,
+                env={**self.environment(), **(environment or {})}, stdout=log, stderr=log,
             )
 
     def activate(self, command, log):
@@ -194,12 +202,20 @@ class Daemon:
 
     def wait_ready(self, seconds=30):
         """True when it is ready, False when it has ended."""
-        end = time.monotonic() + seconds
+        end, answered = time.monotonic() + seconds, None
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 return False
-            if self.socket.exists() and ask(self.socket, "GET", "/healthz").status == 200:
-                return True
+            # The first of its threads answers before the last is there.
+            said = self.log.read_bytes()[self.launched_at :]
+            try:
+                if self.socket.exists() and self.ask("GET", "/healthz", seconds=1).status == 200:
+                    answered = answered or time.monotonic()
+                    # It may be unable to say so.
+                    if b"listening on" in said or time.monotonic() > answered + 1:
+                        return True
+            except TimeoutError:
+                pass  # lost, perhaps: another one may not be
             time.sleep(0.002)
         raise Failure(f"not ready within {seconds} s")
 
@@ -244,4 +260,4 @@ class Daemon:
     def ask(self, method, target, body=b"", **more):
         if isinstance(body, dict):
             body = json.dumps(body).encode()
-        return ask(self.socket, method, target, body, **more)
+        return ask(more.pop("address", str(self.socket)), method, target, body, **more)

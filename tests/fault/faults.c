@@ -155,18 +155,28 @@ static bool is_chosen(enum call call, unsigned part, const struct faults_site *s
 
 	if (page->only_site && (!site || site->at != page->only_site))
 		return false;
-	if (!__atomic_load_n(&page->armed, __ATOMIC_ACQUIRE) || !page->chosen[call] ||
-	    !(page->parts & part))
+	if (!page->chosen[call] || !(page->parts & part))
 		return false;
 	number = __atomic_fetch_add(&page->calls, 1, __ATOMIC_RELAXED);
 	return number >= page->fail_at && number - page->fail_at < page->burst;
 }
 
-/* 0: the call goes on. Else what it does instead: page->error. */
+/* 0: the call goes on. Else what it does instead. */
+static int error_of(enum call call, unsigned part, const struct faults_site *site)
+{
+	if (!__atomic_load_n(&page->armed, __ATOMIC_ACQUIRE))
+		return 0;
+	if (site && site->at == page->also_site)
+		return (int)page->also_error;
+	return is_chosen(call, part, site) ? page->error : 0;
+}
+
+/* As error_of(). */
 static int fault(enum call call, uintptr_t from)
 {
 	unsigned part = page ? part_of(from) : 0;
 	struct faults_site *site = NULL;
+	int error;
 
 	if (!page)
 		return 0;
@@ -174,16 +184,17 @@ static int fault(enum call call, uintptr_t from)
 		site = site_of(from - parts[0].from, call);
 		(void)__atomic_fetch_add(&site->seen, 1, __ATOMIC_RELAXED);
 	}
-	if (!is_chosen(call, part, site))
+	error = error_of(call, part, site);
+	if (!error)
 		return 0;
 	if (site)
 		(void)__atomic_fetch_add(&site->failed, 1, __ATOMIC_RELAXED);
 	page->last_call = call;
 	page->last_site = site ? site->at : 0;
 	(void)__atomic_fetch_add(&page->failed, 1, __ATOMIC_RELAXED);
-	if (page->error > 0)
-		errno = page->error;
-	return page->error;
+	if (error > 0)
+		errno = error;
+	return error;
 }
 
 #define FAILS(call) (fault(CALL_##call, HERE) != 0)
@@ -333,14 +344,16 @@ int fallocate(int fd, int mode, off_t off, off_t len)
 
 int posix_fallocate(int fd, off_t off, off_t len)
 {
-	return FAILS(posix_fallocate64) ? page->error
-					: REAL(posix_fallocate64, posix_fallocate)(fd, off, len);
+	int error = fault(CALL_posix_fallocate64, HERE);
+
+	return error ? error : REAL(posix_fallocate64, posix_fallocate)(fd, off, len);
 }
 
 int posix_fadvise(int fd, off_t off, off_t len, int advice)
 {
-	return FAILS(posix_fadvise64) ? page->error
-				      : REAL(posix_fadvise64, posix_fadvise)(fd, off, len, advice);
+	int error = fault(CALL_posix_fadvise64, HERE);
+
+	return error ? error : REAL(posix_fadvise64, posix_fadvise)(fd, off, len, advice);
 }
 
 off_t lseek(int fd, off_t off, int whence)
@@ -589,9 +602,10 @@ int sigtimedwait(const sigset_t *signals, siginfo_t *ret_info, const struct time
 int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*run)(void *),
 		   void *ctx)
 {
-	return FAILS(pthread_create)
-		       ? page->error
-		       : REAL(pthread_create, pthread_create)(ret_thread, attributes, run, ctx);
+	int error = fault(CALL_pthread_create, HERE);
+
+	return error ? error
+		     : REAL(pthread_create, pthread_create)(ret_thread, attributes, run, ctx);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret_time)

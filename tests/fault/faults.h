@@ -41,6 +41,8 @@ struct faults {
 	int64_t clock_shift;          /* seconds, of the wall clock */
 	uint64_t last_site;           /* of ours; 0 = none of ours */
 	uint64_t only_site;           /* of ours: calls from there alone; 0 = from everywhere */
+	uint64_t also_site;           /* of ours: its calls fail, too, each of them; 0 = none */
+	int64_t also_error;           /* how */
 	uint8_t chosen[FAULTS_CALLS]; /* which calls may fail */
 	char names[FAULTS_CALLS][FAULTS_NAME];
 	struct faults_site sites[FAULTS_SITES];

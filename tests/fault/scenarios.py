@@ -1,13 +1,11 @@
 """What the daemon is asked to do while calls fail. Each scenario prepares, yields, and is watched from there."""
 
 import mmap
-import os
 import time
 
-from daemon import FOR_EVER, OURS, Failure
-
-A, B, C = 0xA1, 0xB2, 0xC3
-EIO = 5
+import lives
+from daemon import Failure, connection
+from world import A, B, C
 
 
 # ---- images come and go
@@ -21,6 +19,12 @@ def create(world):
 def create_named(world):
     yield
     world.create(method="PUT")
+
+
+def create_by_form(world):
+    image = world.plan()
+    yield
+    image.create(form="&labels.env=test")
 
 
 def create_fixed(world):
@@ -135,34 +139,33 @@ def zero(world):
     other.zero(0)
 
 
-def chain(world):
-    base = world.create()
-    base.write(0, A)
-    base.write(128, A)
-    middle = world.create(base)
-    middle.write(1, B)
-    leaf = world.create(middle)
-    leaf.write(0, C)
-    return base, middle, leaf
-
-
 def read_cold(world):
-    _, _, leaf = chain(world)
+    _, _, leaf = world.chain()
     world.restart()
     yield
     leaf.read()
 
 
 def read_warm(world):
-    _, _, leaf = chain(world)
+    _, _, leaf = world.chain()
     leaf.read()
     yield
     leaf.read()
     world.expect(206, "GET", leaf.url("/data"), headers={"Range": "bytes=0-511,8192-9000,600000-"})
 
 
+def read_all(world):
+    """More than is sent at once."""
+    _, _, leaf = world.chain()
+    world.restart()
+    yield
+    leaf.read_all()
+    world.expect(206, "GET", leaf.url("/data"), headers={"Range": "bytes=0-299999,400000-540671"})
+    world.expect(206, "GET", leaf.url("/data"), headers={"Range": "bytes=0-199999"})
+
+
 def write_cold(world):
-    _, _, leaf = chain(world)
+    _, _, leaf = world.chain()
     world.restart()
     yield
     leaf.write(129, A)
@@ -184,7 +187,7 @@ def open_and_close(world):
 
 
 def locate(world):
-    _, _, leaf = chain(world)
+    _, _, leaf = world.chain()
     world.restart()
     yield
     world.expect(200, "GET", leaf.url("/sectors/8"))
@@ -193,18 +196,26 @@ def locate(world):
     world.expect(200, "GET", leaf.url("/extents"))
 
 
+def locate_far(world):
+    """In more places than the index has room for at first."""
+    kid = world.create(world.create(size=256 << 20))
+    yield
+    world.expect(200, "POST", kid.url("/sectors"), {"sectors": [number * 4096 for number in range(70)]})
+
+
 def inside(world):
-    _, _, leaf = chain(world)
+    _, _, leaf = world.chain()
     world.restart()
     yield
     world.expect(200, "GET", leaf.url("/fields"))
+    world.expect(200, "GET", leaf.url("/fields/current_size"))
     world.expect(200, "GET", leaf.url("/layout"))
 
 
 def lists(world):
-    base, _, leaf = chain(world)
+    base, _, leaf = world.chain()
     yield
-    for path in ("/v1/images", leaf.url(), leaf.url("/chain"), base.url("/children"), "/v1/pools", "/v1",
+    for path in ("/v1/images", "/v1/images?limit=1", leaf.url(), leaf.url("/chain"), base.url("/children"), "/v1/pools", "/v1",
                  "/readyz?verbose=1"):
         answer = world.ask("GET", path)
         # Not ready is an answer too.
@@ -216,8 +227,27 @@ def tables(world):
     world.create(labels={"a": "b"}, description="text")
     yield
     for accept in ("text/plain", "text/csv", "application/x-ndjson"):
-        world.expect(200, "GET", "/v1/images?fields=name,labels,description", headers={"Accept": accept})
+        world.expect(200, "GET", "/v1/images?fields=name,labels,description,parent", headers={"Accept": accept})
     world.expect(200, "GET", "/v1/images?embed=parent&fields=name")
+
+
+def refusals(world):
+    image = world.create()
+    yield
+    page = {"Origin": "http://b.example"}
+    world.expect(404, "GET", "/v1/images/nobody", headers=page)
+    world.expect(405, "DELETE", "/v1/images")
+    world.expect(415, "PATCH", image.url("/data"), b"x", headers={"Content-Type": "text/plain"})
+    world.expect(416, "GET", image.url("/data"), headers={"Range": f"bytes={1 << 30}-"})
+    world.expect(412, "DELETE", image.url(), headers={"If-Match": '"m1"'})
+
+
+def no_room(world):
+    """For so much, which the client announces before it sends anything."""
+    image = world.create(size=2040 << 30, block_size=2 << 20)
+    yield
+    headers = {"Content-Length": 2040 << 30, "Expect": "100-continue"}
+    world.expect(507, "PUT", image.url("/data"), headers=headers)
 
 
 def sent_in_parts(world):
@@ -230,6 +260,73 @@ def sent_in_parts(world):
     lines = b'{"op":"write","offset":10,"base64":"QkI="}\n{"op":"flush"}\n'
     image.pages[0] = image.pages[0] | {bytes(10) + b"BB" + bytes(4084), b"A" * 10 + b"BB" + bytes(4084)}
     world.expect(200, "PATCH", image.url("/data"), lines, headers={"Content-Type": "application/vnd.vhdd.ops+ndjson"})
+
+
+# ---- clients that are a burden
+
+
+def idle(world):
+    """A connection that is kept after an answer."""
+    peer = connection(str(world.daemon.socket), 20)
+    try:
+        peer.connect(str(world.daemon.socket))
+        peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        peer.recv(4096)
+    except OSError:
+        pass
+    return peer
+
+
+def too_many_connections(world):
+    world.reconfigure("[limits]\nconnections = 2\n")
+    yield
+    with idle(world), idle(world):
+        answer = world.ask("GET", "/v1")
+        # What has failed may have been one of the others.
+        if not (world.armed and answer.status == 200):
+            world.judge(answer, 503)
+    yield
+    world.settle()
+    world.reconfigure()
+
+
+def sent_after_a_refusal(world):
+    yield
+    world.expect(404, "PUT", "/nowhere", bytes(100 << 10))
+    world.stop()
+
+
+def late(world):
+    """It is cut when the time for a head is over; or, when that fails, leaves by itself."""
+    world.reconfigure("[limits]\nheader_seconds = 1\n")
+    yield
+    with connection(str(world.daemon.socket), 3) as peer:
+        try:
+            peer.connect(str(world.daemon.socket))
+            peer.recv(1)
+        except TimeoutError as why:
+            if not world.armed:
+                raise Failure("a late client is not cut") from why
+        except OSError:
+            pass
+    yield
+    world.settle()
+    world.reconfigure()
+
+
+def late_at_the_end(world):
+    """Its request is under way when the daemon stops, which waits for it some time."""
+    image = world.create()
+    yield
+    with connection(str(world.daemon.socket), 20) as peer:
+        head = f"PUT {image.url('/data')} HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        try:
+            peer.connect(str(world.daemon.socket))
+            peer.sendall(head.encode())
+            peer.recv(4096)
+        except OSError:
+            pass
+        world.stop()
 
 
 # ---- changes
@@ -262,13 +359,16 @@ def freeze_and_thaw(world):
     world.strict(200, "POST", image.url("/actions/thaw"))
 
 
-def recover(world):
+def failed(world):
+    """An image whose sync has failed."""
     image = world.create()
     image.write(0, A)
-    world.arm(OURS, ("fdatasync",), EIO, 0, FOR_EVER)
-    image.write(0, B)
-    world.disarm()
-    world.may_end = False
+    world.while_failing("fdatasync", lambda: image.write(0, B))
+    return image
+
+
+def recover(world):
+    image = failed(world)
     yield
     world.expect(200, "POST", image.url("/actions/recover"))
     image.read()
@@ -276,12 +376,7 @@ def recover(world):
 
 def recover_mapped(world):
     """Its pages stay in memory, for this program maps them, and are compared with the disk."""
-    image = world.create()
-    image.write(0, A)
-    world.arm(OURS, ("fdatasync",), EIO, 0, FOR_EVER)
-    image.write(0, B)
-    world.disarm()
-    world.may_end = False
+    image = failed(world)
     with open(image.path(), "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
         pages.find(b"everything is read")
         yield
@@ -302,177 +397,12 @@ def footer(world):
         raise Failure(f"the footer is {row['vhd']}")
 
 
-# ---- files that were there already
-
-
-def leave_files(world, images):
-    """The catalog forgets the images, which have no other children; their files lie below a root then."""
-    for path in world.root.iterdir():
-        path.unlink()
-    for image in reversed(images):
-        path = image.path()
-        world.strict(204, "DELETE", image.url("?keep_file=1"))
-        path.rename(world.root / path.name)
-        image.exists = False
-
-
-def adopt(world, images, mode):
-    ids = {image: image.id() for image in images}
-    leave_files(world, images)
-    *others, leaf = images
-    for image in others:
-        image.name = f"img-{ids[image][:8]}"
-    yield
-    source = {"path": str(world.root / f"{ids[leaf]}.vhd"), "mode": mode}
-    answer = world.ask("POST", "/v1/images", {"name": leaf.name, "source": source})
-    done = world.judge(answer, 201)
-    for image in images:
-        image.exists = True if done else False if answer.status and not world.lacks_memory else None
-    if done:
-        leaf.read()
-    yield
-    files = sorted(path.name for path in world.root.iterdir())
-    if files != sorted(f"{id}.vhd" for id in ids.values()):
-        raise Failure(f"below the root there is {files}")
-
-
-def adopt_chain(world):
-    yield from adopt(world, list(chain(world)), "adopt")
-
-
-def adopt_linked(world):
-    image = world.create()
-    image.write(0, A)
-    yield from adopt(world, [image], "link")
-
-
-# ---- the life of the daemon
-
-
-def start_anew(world):
-    world.stop()
-    yield
-    world.start()
-
-
-def start_again(world):
-    _, _, leaf = chain(world)
-    world.create(labels={"env": "test"}, description="is read again")
-    world.stop()
-    yield
-    if world.start():
-        leaf.read()
-
-
-def start_on_tcp(world):
-    world.stop()
-    yield
-    world.start(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
-    yield
-    world.settle()
-    world.restart()
-
-
-def start_inherited(world):
-    world.stop()
-    yield
-    world.start(inherit=True)
-    yield
-    world.settle()
-    world.restart()
-
-
-def start_after_a_crash(world):
-    base, _, leaf = chain(world)
-    other = world.create()
-    other.write(0, A)
-    other.write(0, B, flush="n")
-    leaf.write(129, B, flush="n")
-    world.crash()
-    yield
-    if world.start():
-        leaf.read()
-        other.read()
-        leaf.write(1, C)
-
-
-def start_after_a_half_creation(world):
-    image = world.plan()
-    world.arm(OURS, ("fsync",), EIO, 0, FOR_EVER)
-    image.create()
-    world.disarm()
-    world.may_end = False
-    world.crash()
-    image.exists = None
-    yield
-    world.start()
-
-
-def start_after_a_half_deletion(world):
-    image = world.create()
-    world.arm(OURS, ("unlinkat",), EIO, 0, FOR_EVER)
-    image.delete()
-    world.disarm()
-    world.may_end = False
-    world.crash()
-    image.exists = False
-    yield
-    world.start()
-
-
-def back_up(world):
-    """The keeper does it in the background, soon after the start."""
-    world.create().write(0, A)
-    world.stop()
-    folder = world.daemon.state
-    for path in folder.glob("catalog.db.*.bak"):
-        path.unlink()
-    for day in range(1, 9):
-        path = folder / f"catalog.db.2020010{day}T000000Z.bak"
-        path.write_bytes(b"")
-        os.utime(path, (0, 0))
-    yield
-    if world.start():
-        end = time.monotonic() + 1
-        while time.monotonic() < end and not list(folder.glob("catalog.db.202[1-9]*.bak")) and world.daemon.alive():
-            if "catalog: backup" in world.daemon.log.read_text() or "catalog: execute" in world.daemon.log.read_text():
-                break
-            time.sleep(0.01)
-
-
-def stop(world):
-    _, _, leaf = chain(world)
-    leaf.write(0, A, flush="n")
-    yield
-    world.stop()
-
-
-def rebuild(world):
-    _, _, leaf = chain(world)
-    world.create(labels={"env": "test"}, description="is kept")
-    world.restart()
-    world.stop()
-    catalog = world.daemon.state / "catalog.db"
-    before = catalog.read_bytes()
-    world.daemon.forget_log()
-    yield
-    world.judge_end(world.daemon.run("--rebuild-catalog"), (0, 1, 64))
-    left_out = "left out" in world.daemon.log.read_text()
-    yield
-    world.stop()
-    # A file that ends too early is damaged; what only cannot be read keeps the catalog as it is.
-    if left_out and 422 not in world.also:
-        raise Failure("an image was left out that may be sound")
-    if left_out:
-        catalog.write_bytes(before)
-    status = world.daemon.run("--rebuild-catalog")
-    if status != 0:
-        raise Failure(f"a rebuild ended with status {status}; nothing fails now")
-    world.settle()
-
-
-ALL = [create, create_named, create_fixed, snapshot, second_child, delete, delete_keeping_the_file, delete_last_child,
-       write_new_block, write_over, write_part_in_child, write_late, write_chunked, write_fixed, zero, read_cold,
-       read_warm, write_cold, open_and_close, locate, inside, lists, update, freeze_and_thaw, recover, recover_mapped,
-       footer, adopt_chain, adopt_linked, tables, sent_in_parts, start_anew, start_again, start_on_tcp, start_inherited,
-       start_after_a_crash, start_after_a_half_creation, start_after_a_half_deletion, back_up, stop, rebuild]
+SLOW = (late, late_at_the_end)  # for they wait for times to be over
+# Each call of theirs fails, also those that have failed elsewhere: where it leads is here alone.
+THOROUGH = (lives.delete_adopted, lives.adopt_from_folders, lives.start_with_a_stranger,
+            lives.start_with_another_footer, lives.rebuild)
+ALL = [create, create_named, create_by_form, create_fixed, snapshot, second_child, delete, delete_keeping_the_file,
+       delete_last_child, write_new_block, write_over, write_part_in_child, write_late, write_chunked, write_fixed,
+       zero, read_cold, read_warm, read_all, write_cold, open_and_close, locate, locate_far, inside, lists, refusals,
+       no_room, too_many_connections, sent_after_a_refusal, late, late_at_the_end, update, freeze_and_thaw, recover,
+       recover_mapped, footer, tables, sent_in_parts] + lives.ALL

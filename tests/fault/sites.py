@@ -8,7 +8,7 @@ CALL = re.compile(r"^\s*([0-9a-f]+):\s.*\bcall\s+[0-9a-f]+ <([A-Za-z0-9_]+)@plt>
 TAIL = re.compile(r"\bjmp\s+[0-9a-f]+ <([A-Za-z0-9_]+)@plt>")
 ADDRESS = re.compile(r"^\s*([0-9a-f]+):")
 
-Site = collections.namedtuple("Site", "function call where")
+Site = collections.namedtuple("Site", "function call where above")
 
 
 def output(*command, text=None):
@@ -39,11 +39,11 @@ def find(program, calls):
 
 
 def name(program, places):
-    """{place: Site}; of {place: call}, each with the function it is in and its line."""
+    """{place: Site}; of {place: call}, each with the function it is in and its line, and those it is inlined into."""
     asked = "".join(f"{place - 1:#x}\n" for place in places)
-    lines = output("addr2line", "-f", "-e", program, text=asked).splitlines()
+    blocks = re.split(r"^0x[0-9a-f]+\n", output("addr2line", "-a", "-f", "-i", "-e", program, text=asked), flags=re.M)
     named = {}
-    for place, function, where in zip(places, lines[::2], lines[1::2]):
-        where = re.sub(r"^.*/(?=(engine|api|server)/)", "", where.split(" (")[0])
-        named[place] = Site(function, places[place], where)
+    for place, block in zip(places, blocks[1:]):
+        lines = [re.sub(r"^.*/(?=(engine|api|server)/)", "", line.split(" (")[0]) for line in block.splitlines()]
+        named[place] = Site(lines[0], places[place], lines[1], tuple(" ".join(pair) for pair in zip(lines[2::2], lines[3::2])))
     return named

@@ -40,3 +40,13 @@ def check(path):
         end = entry * SECTOR + whole
     if end + SECTOR > len(data):
         raise Failure(f"{path.name}: a block passes the end")
+
+
+def set_saved_state(path):
+    """In both footers."""
+    data = bytearray(path.read_bytes())
+    footer = data[-SECTOR:]
+    footer[84] = 1
+    struct.pack_into(">I", footer, 64, checksum(footer, 64))
+    data[:SECTOR] = data[-SECTOR:] = footer
+    path.write_bytes(data)

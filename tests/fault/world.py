@@ -1,13 +1,16 @@
 """What a scenario works with: a daemon, images, and what is known of both."""
 
+import errno
 import re
 import signal
 import time
+import urllib.parse
 
 import vhdfile
-from daemon import Answer, Failure
+from daemon import FOR_EVER, OURS, Answer, Failure
 
 PAGE = 4096
+A, B, C = 0xA1, 0xB2, 0xC3  # what pages are filled with
 SIZE = (512 + 16) * 1024
 PAGES = (0, 1, 2, 128, 129)  # those that scenarios write and look at: of two blocks
 UNCERTAIN = 70  # the exit status when a commit may be on the disk or not
@@ -29,7 +32,8 @@ class Image:
     def url(self, rest=""):
         return f"/v1/images/{self.name}{rest}"
 
-    def create(self, method="POST"):
+    def create(self, method="POST", form=""):
+        """`form`: what is added to a body that is a form."""
         body = {"name": self.name, **self.fields}
         if self.parent:
             body["parent"] = self.parent.name
@@ -37,6 +41,8 @@ class Image:
         if method == "PUT":
             target = self.url()
             del body["name"]
+        if form:
+            body = (urllib.parse.urlencode(body) + form).encode()
         answer = self.world.ask(method, target, body)
         if self.world.judge(answer, 201):
             self.exists = True
@@ -101,6 +107,12 @@ class Image:
                 for page in range(first, last + 1):
                     self.look(page, answer.body[(page - first) * PAGE :][:PAGE])
 
+    def read_all(self):
+        answer = self.world.ask("GET", self.url("/data"))
+        if self.world.judge(answer, 200):
+            for page in PAGES:
+                self.look(page, answer.body[page * PAGE :][:PAGE])
+
     def id(self):
         return self.world.ask("GET", self.url()).json["id"]
 
@@ -157,6 +169,7 @@ class World:
         self.daemon = daemon
         self.root = daemon.work / "root"  # where files may be adopted
         self.number = 0
+        self.config = daemon.config.read_text()
         self.begin()
 
     def begin(self):
@@ -230,13 +243,23 @@ class World:
         else:
             fields.setdefault("size", SIZE)
             if fields.get("kind") != "fixed":
-                fields["block_size"] = 524288
+                fields.setdefault("block_size", 524288)
         image = Image(self, f"image-{self.number}", parent, fields)
         self.images.append(image)
         return image
 
     def create(self, parent=None, method="POST", **fields):
         return self.plan(parent, **fields).create(method)
+
+    def chain(self):
+        base = self.create()
+        base.write(0, A)
+        base.write(128, A)
+        middle = self.create(base)
+        middle.write(1, B)
+        leaf = self.create(middle)
+        leaf.write(0, C)
+        return base, middle, leaf
 
     # ---- the life of the daemon
 
@@ -274,12 +297,24 @@ class World:
         self.stop()
         return self.start(**more)
 
+    def reconfigure(self, more=""):
+        """Starts it anew with what is added to its configuration."""
+        self.daemon.config.write_text(self.config + more)
+        self.restart()
+
     def crash(self):
         self.daemon.kill()
 
     def arm(self, *how):
         self.daemon.page.arm(*how)
         self.armed = self.may_end = True
+
+    def while_failing(self, call, what):
+        """Does something while these calls fail, before anything is watched."""
+        self.arm(OURS, (call,), errno.EIO, 0, FOR_EVER)
+        what()
+        self.disarm()
+        self.may_end = False
 
     def disarm(self):
         self.daemon.page.disarm()
