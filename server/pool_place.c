@@ -151,35 +151,44 @@ int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_erro
 	return 0;
 }
 
-/* Whether the file is the image that it was when it was adopted. */
-static bool still_is(const struct place *place)
+/* Whether the file is the image that it was when it was adopted: 1, 0, or VHD_E_... when it cannot
+ * be read now. */
+static int still_is(const struct place *place, struct vhd_error *err)
 {
 	static const unsigned hints[] = {VHD_IS_FIXED, VHD_NOT_FIXED};
 	struct vhd_engine *engine = reconcile_engine();
-	bool same = false;
+	int r = engine ? 0 : failure(err, VHD_E_NOMEM, "out of memory");
 
-	for (size_t i = 0; engine && !same && i < sizeof hints / sizeof *hints; i++) {
+	for (size_t i = 0; r == 0 && i < sizeof hints / sizeof *hints; i++) {
 		CLEANUP(closep) int fd = -1;
 		struct vhd *disk = NULL;
 
-		if (place_open(place, false, &fd, NULL) == 0 &&
-		    reconcile_open(engine, &fd, hints[i], &disk, NULL) == 0)
-			same = ids_equal(vhd_info(disk)->id, place->id);
+		r = place_open(place, false, &fd, err);
+		if (r == 0)
+			r = reconcile_open(engine, &fd, hints[i], &disk, err);
+		if (r == 0)
+			r = ids_equal(vhd_info(disk)->id, place->id);
+		else if (r != VHD_E_IO && r != VHD_E_NOMEM)
+			r = 0;
 		vhd_close(disk);
 	}
 	vhd_engine_free(engine);
-	return same;
+	return r;
 }
 
 int place_remove(const struct place *place, struct vhd_error *err)
 {
 	struct pool_facts facts;
+	int same = 1;
 
 	if (place->linked)
 		return failure(err, VHD_E_FORBIDDEN, "%.200s is linked, and is never removed",
 			       place->name);
-	if (place->adopted && pool_look(&place->folder, place->name, &facts, NULL) == 0 &&
-	    !still_is(place))
+	if (place->adopted && pool_look(&place->folder, place->name, &facts, NULL) == 0)
+		same = still_is(place, err);
+	if (same < 0)
+		return same;
+	if (same == 0)
 		return failure(err, VHD_E_FORBIDDEN,
 			       "%.200s is not the image that was adopted, and is not removed",
 			       place->name);
