@@ -145,28 +145,6 @@ static int bits_set(struct image *image, const struct bits_at *at, uint32_t firs
 	return 0;
 }
 
-/* Whether the image itself has every sector of the part. The index knows where it was built;
- * elsewhere the block's own bits tell, as the rest of the chain does not matter. */
-static int all_own(const struct part *part, uint64_t start, bool *ret_own, struct vhd_error *err)
-{
-	struct image *image = part->image;
-	uint64_t sector = part->sector, end = part->sector + part->count;
-
-	*ret_own = true;
-	while (sector < end && *ret_own) {
-		struct vhd_run run;
-
-		if (index_find_one(image, sector, end - sector, VHD_NOWAIT, &run, NULL) < 0)
-			return bits_set(
-				image, &(struct bits_at){.block = part_block(part), .start = start},
-				(uint32_t)(sector % image->block_sectors), (uint32_t)(end - sector),
-				ret_own, err);
-		*ret_own = run.where == VHD_DATA && run.level == 0;
-		sector += run.count;
-	}
-	return 0;
-}
-
 /* Sectors that the block holds already are overwritten; others get their bits once the data is in
  * the file. */
 static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
@@ -175,7 +153,8 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	uint64_t at = (image_data_sector(image, start) + part_in_block(part)) * VHD_SECTOR;
 	struct dirty_block *dirty = NULL;
 	bool own;
-	int r = all_own(part, start, &own, err);
+	int r = bits_set(image, &(struct bits_at){.block = part_block(part), .start = start},
+			 part_in_block(part), part->count, &own, err);
 
 	if (r == 0 && own)
 		return io_writev(&image->io, part->iov, part->n, at, err);
@@ -190,14 +169,25 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	return MUTANT(2) ? mark_early(part, dirty, err) : 0;
 }
 
+/* Whether the index, where it is built, knows that the image itself has all of the part. */
+static bool own_place(const struct part *part, uint64_t *ret_sector)
+{
+	struct vhd_run run;
+
+	if (index_find_one(part->image, part->sector, part->count, VHD_NOWAIT, &run, NULL) < 0 ||
+	    run.where != VHD_DATA || run.level != 0 || run.count < part->count)
+		return false;
+	*ret_sector = run.physical_sector;
+	return true;
+}
+
 static int put(struct part *part, struct vhd_error *err)
 {
-	uint64_t start;
+	uint64_t start = part->sector;
 	int r;
 
-	if (image_flat(part->image))
-		return io_writev(&part->image->io, part->iov, part->n, part->sector * VHD_SECTOR,
-				 err);
+	if (image_flat(part->image) || own_place(part, &start))
+		return io_writev(&part->image->io, part->iov, part->n, start * VHD_SECTOR, err);
 	r = block_lookup(part->image, part_block(part), 0, &start, err);
 	if (r < 0)
 		return r;

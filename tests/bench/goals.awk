@@ -1,6 +1,6 @@
 # goals.awk - results and goals into a table: ratios first, then medians and how far they spread. A result is a job and
-# its value; a goal is its name, least or most, the limit, a job, and what that is compared with (nothing: the value
-# itself). Of times, only those that goals name are told.
+# its value; a goal is its name, least or most, the limit, a job, what that is compared with (nothing: the value itself), and,
+# for one that this machine misses, what the profile said. Of times, only those that goals name are told.
 BEGIN { FS = "\t" }
 
 function sort(job, values,    n, i, j, value) {
@@ -38,6 +38,7 @@ NF > 1 {
 	missed += !met
 	printf "%-4s %-38s %8.2f%s (at %s %.2f)%s%s %s\n", $1, $4, value, $5 != "" ? "x" : "", $2, $3,
 		$5 != "" ? " of " : "", $5, met ? "met" : "MISSED"
+	if (!met && $6 != "") print "     why: " $6
 }
 
 END {
