@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -19,20 +20,25 @@ struct goal {
 	double limit;
 	const char *why; /* told when it is missed: what the profile said */
 };
+static const char two_writes[] =
+	"two writes of the page cache for a block, its data and the footer that ends the file; without "
+	"the footer the file of a daemon that was killed would not end in one";
 static const struct goal goals[] = {
 	{"G1", "sequential write, fresh", "  bare pwrite", AT_LEAST, 0.90, NULL},
 	{"G1", "sequential write, fresh", "  qemu vpc", AT_LEAST, 4, NULL},
-	{"G2", "4 KiB write, each in a new block", "  qcow2", AT_LEAST, 8, NULL},
-	{"G2", "4 KiB write, each in a new block", NULL, AT_MOST, 25, NULL},
+	{"G2", "4 KiB write, each in a new block", "  qcow2", AT_LEAST, 8, two_writes},
+	{"G2", "4 KiB write, each in a new block", NULL, AT_MOST, 25, two_writes},
 	{"G3", "4 KiB overwrite", "  bare pwrite", AT_LEAST, 0.80, NULL},
 	{"G3", "4 KiB overwrite", "  qcow2", AT_LEAST, 5, NULL},
 	{"G3", "4 KiB overwrite", "  qemu vpc", AT_LEAST, 25, NULL},
 	{"G4", "sequential read, cached", "  qemu raw", AT_LEAST, 0.95, NULL},
 	{"G4", "sequential read, cached", "  qemu vpc", AT_LEAST, 1.25, NULL},
 	{"G5", "4 KiB random read", "  bare pread", AT_LEAST, 1 / 1.3, NULL},
-	{"G5", "4 KiB random read", "  qemu vpc", AT_LEAST, 25, NULL},
+	{"G5", "4 KiB random read", "  qemu vpc", AT_LEAST, 25,
+	 "a bare pread is not much faster: what qemu needs for a request bounds the ratio"},
 	{"G6", "  depth 100", "4 KiB random read, depth 1", AT_LEAST, 1 / 1.25, NULL},
-	{"G6", "  depth 500", "4 KiB random read, depth 1", AT_LEAST, 1 / 1.25, NULL},
+	{"G6", "  depth 500", "4 KiB random read, depth 1", AT_LEAST, 1 / 1.25,
+	 "16 % more instructions (read-deep below); the rest are cache misses in the trees of 500 files"},
 	{"G7", "  depth 500", NULL, AT_MOST, 0.1, NULL},
 	{"G7", "  depth 500", "sector location, depth 1", AT_LEAST, 1 / 20.0, NULL},
 	{"G9", "  depth 500, known", NULL, AT_MOST, 100, NULL},
@@ -109,8 +115,10 @@ static void print_job(const struct job *job)
 static void run_round(struct job *jobs, int n)
 {
 	for (int i = 0; i < n; i++) {
-		double value = jobs[i].run();
+		double value;
 
+		sync(); /* or a job pays for what the one before it has written */
+		value = jobs[i].run();
 		if (value >= 0)
 			jobs[i].values[jobs[i].n++] = value;
 		(void)fputc('.', stderr);

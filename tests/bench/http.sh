@@ -204,12 +204,20 @@ bare=http://127.0.0.1:$port/hello
 fragments=$("$here/chain.py" "$our_port" fragments 100 "$small" every:131072)
 deep=$("$here/chain.py" "$our_port" deep "${DEPTH:-500}" $((256 << 20)) 64 "$work/qcow2")
 
-whole_map() { "$here/map.py" "$our_port" "$deep"; }
+# All pages at once: where they begin is known from the first pass, which also builds the index.
+note_pages() {
+	local at=0
+	while [ "$at" != null ]; do
+		printf 'url = "%s"\noutput = /dev/null\n' "$ours/$deep/extents?start=$at" >>"$work/pages"
+		at=$(curl -sSf "$ours/$deep/extents?start=$at" | jq .next_start)
+	done
+}
+whole_map() { curl -sSf -K "$work/pages"; }
 map_qcow2() { qemu-img map --output=json "$work/qcow2/${deep#deep-}.qcow2"; }
 
 upload 'first upload' "$ours/target/data?flush=n" # allocates the blocks
 upload 'first upload, nginx' "$peer/target"
-whole_map # builds the index
+note_pages
 for _ in $(seq "$rounds"); do
 	for n in 1 32 128 256 512; do
 		wrk_for "image x$n" "$n" "$ours/base"
