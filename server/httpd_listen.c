@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -37,15 +36,12 @@ static int bind_inet(int fd, const struct address *address)
 
 static int bind_unix(int fd, const struct address *address)
 {
-	mode_t before;
-	int r;
+	const char *path = address_path(address);
 
-	if (pool_socket_clear(address_path(address)) < 0)
+	if (pool_socket_clear(path) < 0 ||
+	    bind(fd, (const struct sockaddr *)(const void *)&address->name, address->length) < 0)
 		return -1;
-	before = umask(0117); /* owner and group */
-	r = bind(fd, (const struct sockaddr *)(const void *)&address->name, address->length);
-	(void)umask(before);
-	return r;
+	return pool_socket_share(path);
 }
 
 static int open_socket(struct address *address, char ret_why[HTTPD_WHY])

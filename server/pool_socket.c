@@ -38,6 +38,11 @@ int pool_socket_clear(const char *path)
 	return unlink(path);
 }
 
+int pool_socket_share(const char *path)
+{
+	return chmod(path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
+}
+
 void pool_socket_remove(const char *path)
 {
 	(void)unlink(path);

@@ -41,7 +41,7 @@
 	X(preadv64v2) X(pwrite64) X(pwritev64) X(read) X(write) X(ftruncate64) X(fallocate64)      \
 	X(posix_fallocate64) X(posix_fadvise64) X(fsync) X(fdatasync) X(fstat64) X(stat64)         \
 	X(lstat64) X(fstatat64) X(fstatvfs64) X(access) X(link) X(linkat) X(rename) X(unlink)      \
-	X(unlinkat) X(mkdir) X(realpath) X(opendir) X(fdopendir) X(readdir64) X(socket) X(bind)    \
+	X(unlinkat) X(mkdir) X(chmod) X(realpath) X(opendir) X(fdopendir) X(readdir64) X(socket) X(bind)    \
 	X(listen) X(connect) X(accept4) X(recv) X(send) X(sendmsg) X(sendfile64) X(shutdown)       \
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(getnameinfo) X(poll)           \
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
@@ -440,6 +440,11 @@ int unlinkat(int folder, const char *path, int flags)
 int mkdir(const char *path, mode_t mode)
 {
 	return FAILS(mkdir) ? -1 : REAL(mkdir, mkdir)(path, mode);
+}
+
+int chmod(const char *path, mode_t mode)
+{
+	return FAILS(chmod) ? -1 : REAL(chmod, chmod)(path, mode);
 }
 
 char *realpath(const char *path, char *ret_path)

@@ -29,7 +29,7 @@ CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n[http]\nhost
 TRANSFERS = "pread64 preadv64v2 read pwrite64 pwritev64 write"
 CHANGES = "ftruncate64 fallocate64 posix_fallocate64"
 OPENS = "open64 openat64 syscall opendir fdopendir"
-NAMES = "link linkat rename unlink unlinkat mkdir realpath access readlink getcwd"
+NAMES = "link linkat rename unlink unlinkat mkdir chmod realpath access readlink getcwd"
 LOOKS = "lseek64 mmap64 mincore fstat64 stat64 lstat64 fstatat64 fstatvfs64 readdir64"
 SYNCS = "fsync fdatasync"
 LOCKS = "fcntl64 flock"

@@ -87,6 +87,7 @@ report 'engine/ opens paths in path.c, and is given everything else' 'engine/(io
 	files 'engine/*.[ch]' | calls "$paths")
 report 'server/ meets files in pool, main and config' 'server/(pool[^/]*|main|config)\.c|server/ctl/[^:]*' < <(
 	files 'server/*.[ch]' | calls "$paths")
+report 'the umask is set once, before there are threads' 'server/main\.c' < <(parts | calls umask)
 report 'engine/ has no clock, no chance, no threads, no log' '' < <(
 	files 'engine/*.[ch]' | calls 'time|clock_gettime|gettimeofday|getrandom|random|rand|getenv|pthread_create|fork|printf|fprintf|perror|syslog|exit')
 

@@ -51,6 +51,7 @@ stops engine/c1.c 'x = 1; if (unlink(p) < 0)' 'engine/ opens'
 stops engine/c2.h '\treturn "//" + rename (a, b);' 'engine/ opens'
 stops engine/c3.c 'int now = time(NULL);' 'no clock'
 stops server/c4.c 'fd = openat(dir, "x", 0);' 'server/ meets files'
+stops server/c5.c 'before = umask(0117);' 'the umask'
 stops server/d1.c 'run("SELECT id FROM image");' 'SQL'
 
 passes engine/e1.c '/* open(2) and\n * unlink(p) */ s = "open(x) \\" link(y)"; io->open(x); ops.stat(x); bat_open(x); // time(0)'
