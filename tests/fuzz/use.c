@@ -7,9 +7,17 @@
 
 enum { SPAN = 16 << 10 };
 
-static void mend_footer(uint8_t *footer)
+static void mend_footer(uint8_t *footer, size_t size)
 {
-	builder_put32(footer + F_CHECKSUM, builder_checksum(footer, 512, F_CHECKSUM));
+	builder_put32(footer + F_CHECKSUM, builder_checksum(footer, size, F_CHECKSUM));
+}
+
+/* The one at the end may lack its last byte: FORMAT.md 1. */
+static void mend_tail(uint8_t *image, size_t size)
+{
+	bool old = memcmp(image + size - 511, "conectix", 8) == 0;
+
+	mend_footer(image + size - (old ? 511 : 512), old ? 511 : 512);
 }
 
 void fuzz_mend(uint8_t *image, size_t size)
@@ -18,13 +26,13 @@ void fuzz_mend(uint8_t *image, size_t size)
 
 	if (size < 512)
 		return;
-	mend_footer(image);
-	mend_footer(image + size - 512);
+	mend_footer(image, 512);
+	mend_tail(image, size);
 	header = builder_get64(image + F_DATA_OFFSET);
 	if (size >= 1536 && header <= size - 1024)
 		builder_put32(image + header + H_CHECKSUM,
 			      builder_checksum(image + header, 1024, H_CHECKSUM));
-	mend_footer(image); /* the header may lie on it */
+	mend_footer(image, 512); /* the header may lie on it */
 }
 
 static int open_as(struct vhd_engine *engine, struct memio *file, unsigned flags,
