@@ -10,7 +10,7 @@
 #include "log.h"
 
 enum {
-	POLLING_THREADS = 4,
+	POLLING_THREADS = 6,
 	/* Half of it is what a piece of an upload can have, twice the longest head must fit; and
 	 * the library zeroes all of it after each request. */
 	CONNECTION_MEMORY = 64 << 10,

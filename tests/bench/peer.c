@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* As server/httpd_serve.c has them. */
-enum { THREADS = 4, MEMORY = 64 << 10, CONNECTIONS = 1280 };
+enum { THREADS = 6, MEMORY = 64 << 10, CONNECTIONS = 1280 };
 
 static struct MHD_Response *hello;
 
