@@ -28,7 +28,9 @@ static const struct goal goals[] = {
 	{"G1", "sequential write, fresh", "  qemu vpc", AT_LEAST, 4, NULL},
 	{"G2", "4 KiB write, each in a new block", "  qcow2", AT_LEAST, 8, two_writes},
 	{"G2", "4 KiB write, each in a new block", NULL, AT_MOST, 25, two_writes},
-	{"G3", "4 KiB overwrite", "  bare pwrite", AT_LEAST, 0.80, NULL},
+	{"G3", "4 KiB overwrite", "  bare pwrite", AT_LEAST, 0.80,
+	 "in a loop of both alone they are level: 38 % of the samples in each one's call, 1 % in the engine; "
+	 "after write-back the first to come is slower"},
 	{"G3", "4 KiB overwrite", "  qcow2", AT_LEAST, 5, NULL},
 	{"G3", "4 KiB overwrite", "  qemu vpc", AT_LEAST, 25, NULL},
 	{"G4", "sequential read, cached", "  qemu raw", AT_LEAST, 0.95, NULL},
