@@ -93,6 +93,11 @@ enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64
 void data_headers(struct api_call *call, const struct service_data_state *state)
 {
 	call_header(call, "ETag", "\"%s\"", state->etag);
+	data_epochs(call, state);
+}
+
+void data_epochs(struct api_call *call, const struct service_data_state *state)
+{
 	call_header(call, "X-Write-Epoch", "%" PRIu64, state->write_epoch);
 	call_header(call, "X-Durable-Epoch", "%" PRIu64, state->durable_epoch);
 	call_header(call, "X-Write-Verifier", "%s", state->verifier);

@@ -283,7 +283,7 @@ static bool modified(struct api_call *call, const struct service_data_state *sta
 	    !date_parse(text, &since) || since < info->frozen_at / 1000)
 		return true;
 	(void)call_empty(call, 304);
-	call_header(call, "ETag", "\"%s\"", state->etag);
+	data_headers(call, state);
 	data_cache(call, info);
 	return false;
 }
@@ -296,7 +296,12 @@ enum api_step read_data(struct api_call *call)
 
 	if (query_get(&call->query, "op"))
 		return writes_list(call);
-	if (!data_begin(call, &state, &step) || !modified(call, &state))
+	if (!data_begin(call, &state, &step)) {
+		if (call->response)
+			data_epochs(call, &state); /* of 304 */
+		return step;
+	}
+	if (!modified(call, &state))
 		return step;
 	if (query_get(&call->query, "sector") ? !sector_window(call, &window)
 					      : !byte_window(call, state.etag, &window))

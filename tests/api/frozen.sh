@@ -57,6 +57,8 @@ until expect 200 $data -I && [ -n "$(header Last-Modified)" ]; do sleep 0.1; don
 date=$(header Last-Modified)
 expect 304 $data -H "If-Modified-Since: $date"
 expect_header ETag "$frozen"
+[ -n "$(header X-Write-Epoch)" ] || fail "a 304 lacks what was written"
+[ -n "$(header X-Write-Verifier)" ] || fail "a 304 lacks the verifier"
 expect_header Last-Modified "$date"
 [ ! -s "$body" ] || fail "a 304 has a body"
 curl -sS --unix-socket "$socket" -z "$date" -o "$work/none" -w '%{http_code}' "http://localhost$data" | grep -qx 304 ||

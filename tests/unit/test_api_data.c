@@ -205,6 +205,9 @@ static void says_when_nothing_has_changed(void **state)
 	exchange_send(*state, &exchange);
 	assert_int_equal(exchange.response->status, 304);
 	assert_int_equal(exchange.length, 0);
+	assert_string_not_equal(exchange_header(&exchange, "X-Write-Epoch"), "");
+	assert_string_not_equal(exchange_header(&exchange, "X-Durable-Epoch"), "");
+	assert_string_not_equal(exchange_header(&exchange, "X-Write-Verifier"), "");
 	exchange_fini(&exchange);
 }
 
