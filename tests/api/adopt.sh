@@ -237,11 +237,14 @@ poke "$srv/damaged-table.vhd" $((table + 4)) '\177\177\177\177'
 refuses 422 corrupt-image 'damaged-table.vhd: ' "{\"path\":\"$srv/damaged-table.vhd\"}"
 refuses 409 name-exists "an image 'linked' exists" "{\"path\":\"$srv/linked2.vhd\"}" '"name":"linked"'
 refuses 501 not-supported 'copy' "{\"path\":\"$srv/linked2.vhd\",\"mode\":\"copy\"}"
-"$VHDTOOL" hold "$srv/linked2.vhd" >"$work/held" < <(sleep 600 & echo $! >"$work/sleeper"; wait) &
+mkfifo "$work/never"
+exec 9<>"$work/never" # it holds the image until its input ends
+"$VHDTOOL" hold "$srv/linked2.vhd" >"$work/held" <&9 &
 holder=$!
 wait_until grep -q held "$work/held"
 refuses 409 image-busy 'linked2.vhd: another program has this image open' "{\"path\":\"$srv/linked2.vhd\"}"
-kill "$holder" "$(cat "$work/sleeper")"
+exec 9>&-
+kill "$holder"
 wait "$holder" 2>/dev/null || :
 
 # ---- files outside: the canary is never opened

@@ -77,10 +77,12 @@ for n in $(seq 12); do
 	uploads="$uploads $!"
 done
 # All of them are let in before the daemon is told to stop.
-until [ "$(cat "$work"/head.* | grep -c '100 Continue')" -eq 12 ]; do sleep 0.02; done
+let_in() { [ "$(cat "$work"/head.* | grep -c '100 Continue')" -eq 12 ]; }
+wait_until let_in
 kill -TERM "$pid"
 # New connections are refused while the uploads, which take two seconds, still go on.
-while curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null; do sleep 0.02; done
+refused() { ! curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null; }
+wait_until refused
 kill -0 "$pid" || fail "a stopping daemon takes new connections to its end"
 wait "$late" || fail "a request on an old connection is answered $(tail -n 1 "$work/late")"
 # shellcheck disable=SC2086 # one word for each
@@ -104,7 +106,7 @@ mkfifo "$work/never"
 exec 9<>"$work/never"
 curl -sSv --unix-socket "$socket" -o /dev/null -T - http://localhost/v1/images/next/data <&9 2>"$work/stuck" &
 stuck=$!
-until grep -qs '100 Continue' "$work/stuck"; do sleep 0.02; done
+wait_until grep -qs '100 Continue' "$work/stuck"
 stop_vhdd
 [ "$stopped" -eq 0 ] || fail "vhdd with a stuck client ended with $stopped"
 exec 9>&-

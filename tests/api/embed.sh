@@ -54,7 +54,8 @@ expect 200 '/v1/images?since=2099-01-01T00:00:00.000Z'
 check '.items == []'
 expect 200 /v1/images
 last=$(jq -r '[.items[].updated_at[:19]] | max' "$body")
-until now=$(date -u +%FT%TZ) && [ "${now%Z}" \> "$last" ]; do sleep 0.1; done
+a_second_later() { now=$(date -u +%FT%TZ) && [ "${now%Z}" \> "$last" ]; }
+wait_until a_second_later
 expect 200 "/v1/images?since=$now"
 check '.items == []'
 expect 200 /v1/images/leaf -X PATCH -d description=touched

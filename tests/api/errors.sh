@@ -120,13 +120,11 @@ expect 204 /v1/images/lost -X DELETE
 expect_problem 422 not-a-vhd /v1/images/junk/data -r 0-0
 
 # ---- the end comes while somebody sends
-curl -sS --unix-socket "$socket" --limit-rate 1M -T "$work/bytes" http://localhost/v1/images/disk/data \
-	>"$work/slow" 2>&1 &
+curl -sSv --unix-socket "$socket" --limit-rate 1M -H 'Expect: 100-continue' -T "$work/bytes" \
+	http://localhost/v1/images/disk/data >"$work/slow" 2>&1 &
 slow=$!
-until [ "$(curl -s --unix-socket "$socket" http://localhost/v1/images/disk/data -r 0-0 -o /dev/null -w '%{http_code}')" = 206 ]; do
-	sleep 0.05
-done
-sleep 0.5
+wait_until grep -q '100 Continue' "$work/slow"
+kill -0 "$slow" || fail "the upload came to its end before the daemon was told to stop"
 stop_vhdd
 [ "$stopped" -eq 0 ] || fail "SIGTERM during an upload ends with status $stopped"
 wait "$slow" || fail "an upload under way was not finished: $(cat "$work/slow")"

@@ -18,9 +18,8 @@ verifier=$(header X-Write-Verifier)
 
 strace -f -qq -o "$work/trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$pid" &
 tracer=$!
-while grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; do
-	sleep 0.02
-done
+traced() { ! grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; }
+wait_until traced
 expect_problem 500 io-error '/v1/images/disk/data?offset=8M' -T "$work/new"
 check '.detail | test("fdatasync|Input/output|disk") | not' 'a 500 shows its inside'
 kill "$tracer"
