@@ -53,7 +53,8 @@ stop_vhdd
 start_vhdd
 [ "$(etag_of $data)" = "$frozen" ] || fail "the ETag of a frozen image changes with a start of the daemon"
 # It also has a date, two seconds after it was frozen: within one second there may be two contents.
-until expect 200 $data -I && [ -n "$(header Last-Modified)" ]; do sleep 0.1; done
+dated() { expect 200 $data -I && [ -n "$(header Last-Modified)" ]; }
+wait_until dated
 date=$(header Last-Modified)
 expect 304 $data -H "If-Modified-Since: $date"
 expect_header ETag "$frozen"

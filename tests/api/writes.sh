@@ -40,11 +40,13 @@ check '.items | length == 4'
 curl -sS --unix-socket "$socket" --limit-rate 2M -T "$work/large" -H 'X-Request-Id: cut-1' \
 	"http://localhost$data?offset=1M" >/dev/null 2>&1 &
 upload=$!
-until writes && jq -e '.items[0] | .request_id == "cut-1" and .written > 0' "$body" >/dev/null; do sleep 0.05; done
+going() { writes && jq -e '.items[0] | .request_id == "cut-1" and .written > 0' "$body" >/dev/null; }
+wait_until going
 check '.items[0] | .outcome == "running" and .ended_at == null and .requested == 20000000'
 kill -KILL $upload
 wait $upload 2>/dev/null || :
-until writes && jq -e '.items[0].outcome != "running"' "$body" >/dev/null; do sleep 0.05; done
+over() { writes && jq -e '.items[0].outcome != "running"' "$body" >/dev/null; }
+wait_until over
 check '.items[0] | .outcome == "cut" and .written > 0 and .written < 20000000 and .next_offset == 1048576 + .written'
 done=$(jq '.items[0].written' "$body")
 expect 206 $data -r "1048576-$((1048576 + done - 1))"
