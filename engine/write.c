@@ -262,8 +262,9 @@ static int zero_sectors(struct image *image, uint64_t sector, uint64_t count, st
 		struct vhd_run run;
 
 		r = index_find_one(image, sector, count, 0, &run, err);
-		if (r == 0)
-			r = zero_run(&z, &run, err);
+		if (r < 0)
+			break;
+		r = zero_run(&z, &run, err);
 		sector += run.count;
 		count -= run.count;
 	}
