@@ -26,9 +26,13 @@ class Wrong(Exception):
 
 
 def waited(thread):
-    """Seconds in which a thread could have run, and others did: what the machine owes us, not what we take."""
-    with open(f"/proc/{thread}/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
+    """Seconds in which a thread could have run, and others did: what the machine owes us, not what we take. One that
+    has ended is owed nothing."""
+    try:
+        with open(f"/proc/{thread}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def threads(process):
@@ -110,7 +114,7 @@ class Daemon:
             client = Client(self.socket)
             try:
                 if client.ask("GET", "/readyz")[0] == 200:
-                    others = max(waited(thread) for thread in threads(self.process)) + waited("thread-self")
+                    others = max(map(waited, threads(self.process)), default=0) + waited("thread-self")
                     self.starts.append(time.monotonic() - begin - others - disk)
                     return True
             except Lost:
