@@ -37,16 +37,17 @@ def depth(state, image):
 
 
 def find_first_versions(ops, told):
-    """For each creation, from the lowest version that anybody was told."""
+    """For each creation, from the lowest version that anybody was told, and when."""
     lowest = {}
-    for op in ops:
+    for op in sorted(ops, key=lambda op: op.ret):
         for item in op.body if isinstance(op.body, list) else [op.body] if op.body else []:
-            lowest[item[0]] = min(lowest.get(item[0], item), item, key=lambda item: item[8])
+            lowest[item[0]] = min(lowest.get(item[0], (item, op.ret)), (item, op.ret), key=lambda found: found[0][8])
     for item in told:
-        lowest.setdefault(item[0], item)
+        lowest.setdefault(item[0], (item, LOST))
     for op in ops:
         if op.kind == "create" and op.args["uuid"] in lowest:
-            op.args["first"] = catalog.first_versions(lowest[op.args["uuid"]], ops)
+            item, until = lowest[op.args["uuid"]]
+            op.args["first"] = catalog.first_versions(item, [other for other in ops if other.inv < until])
 
 
 def check_slot(slot, states, told, ops, end):

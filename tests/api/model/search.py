@@ -7,7 +7,7 @@ that takes nothing from the others. When nothing is left, there is no such order
 
 import catalog
 
-CONFIGURATIONS = 20000
+CONFIGURATIONS = 100000
 
 
 class Wrong(Exception):

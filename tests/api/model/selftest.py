@@ -123,8 +123,26 @@ def verdict(ops, after, end):
     return None
 
 
+def many_at_once(images=7, changes=5):
+    """Creations that are all under way at once, and images that change a lot afterwards."""
+    ops, there = [], []
+    for number in range(images):
+        image, name = f"00000000-0000-4000-9000-{number:012}", f"a-s{number}"
+        ops.append(op("create", number, 100 + number, 201, ref=name, name=name, uuid=image, parent=None, labels={},
+                      body=told(image, name)))
+        for change in range(changes):
+            at = 1000 * number + 10 * change + 200
+            ops.append(op("patch", at, at + 1, 200, ref=image, labels={}, body=told(image, name, version=3 + change)))
+        there.append(told(image, name, version=2 + changes))
+    after = Snapshot({told(), *there}, dict.fromkeys([ONE] + [item[0] for item in there], {0: 0}))
+    return verdict(ops, after, CLEAN)
+
+
 def main():
     failed = 0
+    if why := many_at_once():
+        print(f"FAILED: many at once: {why}")
+        failed += 1
     for name, right, wrong, after, end in CASES:
         good, bad = ENDS.get(name, (after, after))
         why = verdict(right, good, end)
