@@ -151,7 +151,7 @@ bool catalog_healthy(struct catalog *catalog, char ret_why[CATALOG_WHY]);
 bool catalog_keep_room(struct catalog *catalog);
 /* A copy beside the catalog; the last seven are kept. */
 int catalog_backup(struct catalog *catalog, struct catalog_error *err);
-/* Whether the newest one is older than a day. */
+/* Whether the newest one is older than a day, or dated later than now. */
 bool catalog_backup_due(struct catalog *catalog);
 
 /* ---- from memory ---- */

@@ -59,12 +59,13 @@ int catalog_backup(struct catalog *catalog, struct catalog_error *err)
 
 bool catalog_backup_due(struct catalog *catalog)
 {
+	int64_t age = catalog_sql_now() - pool_backup_time(catalog->path);
 	bool empty;
 
 	(void)pthread_mutex_lock(&catalog->memory);
 	empty = catalog->index.n == 0;
 	(void)pthread_mutex_unlock(&catalog->memory);
-	return !empty && catalog_sql_now() - pool_backup_time(catalog->path) >= DAY_MS;
+	return !empty && (age >= DAY_MS || age < 0); /* of a time to come: the clock was set back */
 }
 
 bool catalog_keep_room(struct catalog *catalog)

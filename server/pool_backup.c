@@ -1,5 +1,6 @@
 /* pool_backup.c - names, renames and removes copies of the catalog. The time is part of the name,
- * so that the order of names is the order of age. */
+ * so that the order of names is the order of age; but for what is dated later than now: the clock
+ * was set back since then, and all that is made from now on is newer. */
 #include "pool_backup.h"
 
 #include <dirent.h>
@@ -18,7 +19,7 @@
 
 enum { STAMP = 20 };
 
-static const char suffix[] = ".bak";
+static const char suffix[] = ".bak", stamp_format[] = "%Y%m%dT%H%M%SZ";
 
 static void stamp(char ret_text[STAMP])
 {
@@ -26,7 +27,7 @@ static void stamp(char ret_text[STAMP])
 	struct tm utc;
 
 	(void)gmtime_r(&seconds, &utc);
-	(void)strftime(ret_text, STAMP, "%Y%m%dT%H%M%SZ", &utc);
+	(void)strftime(ret_text, STAMP, stamp_format, &utc);
 }
 
 /* The folder of the path, and the name in it. */
@@ -75,6 +76,13 @@ static bool is_backup(const char *name, const char *of)
 	       name[n] == '.' && strcmp(name + length - (sizeof suffix - 1), suffix) == 0;
 }
 
+static int compare_age(const char *a, const char *b, const char *now)
+{
+	bool a_past = strcmp(a, now) <= 0, b_past = strcmp(b, now) <= 0;
+
+	return a_past == b_past ? strcmp(a, b) : a_past - b_past;
+}
+
 struct ends {
 	size_t n;
 	char oldest[NAME_MAX + 1], newest[NAME_MAX + 1];
@@ -91,7 +99,10 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 	const char *of = split(catalog_path, folder);
 	CLEANUP(closedirp) DIR *listing = opendir(folder);
 	const struct dirent *entry;
+	char when[STAMP], now[NAME_MAX + 1];
 
+	stamp(when);
+	(void)snprintf(now, sizeof now, "%.200s.%s%s", of, when, suffix);
 	memset(ret_ends, 0, sizeof *ret_ends);
 	if (!listing)
 		return -1;
@@ -99,9 +110,9 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
 		if (!is_backup(entry->d_name, of))
 			continue;
-		if (!ret_ends->n++ || strcmp(entry->d_name, ret_ends->oldest) < 0)
+		if (!ret_ends->n || compare_age(entry->d_name, ret_ends->oldest, now) < 0)
 			memcpy(ret_ends->oldest, entry->d_name, strlen(entry->d_name) + 1);
-		if (strcmp(entry->d_name, ret_ends->newest) > 0)
+		if (!ret_ends->n++ || compare_age(entry->d_name, ret_ends->newest, now) > 0)
 			memcpy(ret_ends->newest, entry->d_name, strlen(entry->d_name) + 1);
 	}
 	return errno ? -1 : 0;
@@ -149,12 +160,14 @@ int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]
 
 int64_t pool_backup_time(const char *catalog_path)
 {
-	char path[POOL_BACKUP_PATH];
-	struct stat st;
+	char folder[POOL_BACKUP_PATH];
+	struct ends ends;
+	struct tm utc = {0};
 
-	if (pool_backup_newest(catalog_path, path) < 0 || stat(path, &st) < 0)
+	if (look(catalog_path, folder, &ends) < 0 || !ends.n ||
+	    !strptime(ends.newest + strlen(split(catalog_path, folder)) + 1, stamp_format, &utc))
 		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000;
+	return (int64_t)timegm(&utc) * 1000;
 }
 
 /* A second name for the catalog that nothing else has. */

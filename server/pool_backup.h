@@ -19,7 +19,9 @@ int pool_backup_keep(const char *catalog_path);
 enum { POOL_BACKUP_UNREADABLE = -2 };
 /* -1: there is none. POOL_BACKUP_UNREADABLE: nobody knows, for the folder cannot be read. */
 int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
-int64_t pool_backup_time(const char *catalog_path); /* milliseconds since 1970; 0 = there is none */
+/* What its name says, in milliseconds since 1970; 0 = there is none. Later than now when there are
+ * only such. */
+int64_t pool_backup_time(const char *catalog_path);
 
 /* The file `fresh` (complete, closed) becomes the catalog. One that was there keeps its bytes, and
  * its journal, under the name that is answered; "" = there was none. */

@@ -244,6 +244,15 @@ static void keeps_labels_and_seven_backups(void **state)
 	pool_world_free(world);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	(void)fclose(out);
+}
+
 /* Their names are times, to the second: old ones are made here. */
 static void removes_the_oldest_backups(void **state)
 {
@@ -252,12 +261,8 @@ static void removes_the_oldest_backups(void **state)
 
 	(void)state;
 	for (int i = 1; i <= 9; i++) {
-		FILE *out;
-
 		(void)snprintf(path, sizeof path, "%s.2020010%dT000000Z.bak", world->path, i);
-		out = fopen(path, "w");
-		assert_non_null(out);
-		(void)fclose(out);
+		write_file(path, "");
 	}
 	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
 	for (int i = 1; i <= 9; i++) {
@@ -267,13 +272,30 @@ static void removes_the_oldest_backups(void **state)
 	pool_world_free(world);
 }
 
-static void write_file(const char *path, const char *text)
+static void backups_of_a_time_to_come_count_as_old(void **state)
 {
-	FILE *out = fopen(path, "w");
+	struct pool_image image = {.number = 1, .type = VHD_DYNAMIC};
+	struct pool_world *world = pool_world_new();
+	char path[POOL_BACKUP_PATH];
 
-	assert_non_null(out);
-	assert_true(fputs(text, out) >= 0);
-	(void)fclose(out);
+	(void)state;
+	pool_world_write(world, &image);
+	pool_world_rows(world, &image, 1);
+	for (int i = 1; i <= POOL_BACKUPS; i++) {
+		(void)snprintf(path, sizeof path, "%s.9020010%dT000000Z.bak", world->path, i);
+		write_file(path, "");
+	}
+	assert_true(catalog_backup_due(world->catalog));
+	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+	assert_false(catalog_backup_due(world->catalog));
+	/* It has its place among the seven, and is what a lost catalog comes from. */
+	for (int i = 1; i <= POOL_BACKUPS; i++) {
+		(void)snprintf(path, sizeof path, "%s.9020010%dT000000Z.bak", world->path, i);
+		assert_int_equal(access(path, F_OK), i == 1 ? -1 : 0);
+	}
+	assert_int_equal(pool_backup_newest(world->path, path), 0);
+	assert_null(strstr(path, ".9020"));
+	pool_world_free(world);
 }
 
 static void expect_text(const char *path, const char *text)
@@ -337,6 +359,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_it_cannot_place),
 		cmocka_unit_test(keeps_labels_and_seven_backups),
 		cmocka_unit_test(removes_the_oldest_backups),
+		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
 	};
 
