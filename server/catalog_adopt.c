@@ -155,7 +155,8 @@ static int adopt(struct catalog *catalog, const struct catalog_image *images, si
 }
 
 int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
-		  const struct catalog_seal *parent_seal, struct catalog_error *err)
+		  const struct catalog_seal *parent_seal, struct catalog_images *ret_chain,
+		  struct catalog_error *err)
 {
 	struct catalog_turn turn = {.alone = true};
 	int r;
@@ -164,6 +165,8 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 	r = may_adopt(catalog, images, n, err);
 	if (r == 0)
 		r = adopt(catalog, images, n, parent_seal, err);
+	if (r == 0 && ret_chain)
+		r = catalog_chain(catalog, images[n - 1].id, ret_chain, err);
 	catalog_turn_leave(catalog, &turn);
 	return r;
 }

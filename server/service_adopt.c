@@ -8,6 +8,7 @@
 #include "adopt.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "crash_point.h"
 #include "failure.h"
 
 /* ---- the image that the catalog has already ---- */
@@ -134,7 +135,7 @@ static enum service_code refused(struct adoption *adoption, const struct catalog
 }
 
 /* Parents first. */
-static enum service_code commit(struct adoption *adoption)
+static enum service_code commit(struct adoption *adoption, struct catalog_images *ret_chain)
 {
 	CLEANUP(catalog_images_fini) struct catalog_images rows = {0};
 	struct catalog_error why = {0};
@@ -151,35 +152,28 @@ static enum service_code commit(struct adoption *adoption)
 	/* Whoever sees an image may open it at once: the locks of this one must be gone. */
 	adopt_walk_close(adoption);
 	if (catalog_adopt(adoption->service->catalog, rows.items, n,
-			  adoption->parent.has_seal ? &adoption->parent.seal : NULL, &why) < 0)
+			  adoption->parent.has_seal ? &adoption->parent.seal : NULL, ret_chain,
+			  &why) < 0)
 		return refused(adoption, &rows.items[n - 1], &why);
 	return SERVICE_OK;
 }
 
 /* ---- the answer ---- */
 
-static enum service_code answer_chain(struct adoption *adoption, const uint8_t leaf[IDS_SIZE],
+/* As it was when it was committed: its leaf may have gone since. */
+static enum service_code answer_chain(struct adoption *adoption, const struct catalog_images *chain,
 				      size_t n)
 {
 	struct service_adopted *answer = adoption->answer;
-	struct service_images chain = {0};
-	char id[IDS_TEXT];
-	enum service_code code;
+	struct catalog_images adopted = {.items = chain->items, .n = n};
+	struct catalog_images known = {.items = chain->items + n, .n = chain->n - n};
+	enum service_code code = service_images_fill_all(adoption->service, &adopted,
+							 &answer->images, adoption->err);
 
-	ids_format(leaf, id);
-	code = service_image_chain(adoption->service, id, 0, &chain, adoption->err);
-	if (code != SERVICE_OK)
-		return code;
-	answer->known.items = calloc(chain.n + 1, sizeof *chain.items);
-	if (!answer->known.items || chain.n < n) {
-		service_images_fini(&chain);
-		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
-	}
-	answer->known.n = chain.n - n;
-	memcpy(answer->known.items, chain.items + n, answer->known.n * sizeof *chain.items);
-	chain.n = n;
-	answer->images = chain;
-	return SERVICE_OK;
+	if (code == SERVICE_OK)
+		code = service_images_fill_all(adoption->service, &known, &answer->known,
+					       adoption->err);
+	return code;
 }
 
 static enum service_code warn_depth(struct adoption *adoption)
@@ -204,23 +198,22 @@ enum service_code service_image_adopt(struct service *service, const struct serv
 	struct service_adopted answer = {.n_warnings = 0};
 	struct adoption adoption = {
 		.service = service, .spec = spec, .err = err, .answer = &answer};
-	uint8_t leaf[IDS_SIZE] = {0};
+	CLEANUP(catalog_images_fini) struct catalog_images chain = {0};
 	enum service_code code = adopt_walk(&adoption);
 	size_t n = adoption.n;
 
-	if (code == SERVICE_OK) {
-		memcpy(leaf, vhd_info(adoption.files[0]->disk)->id, IDS_SIZE);
+	if (code == SERVICE_OK)
 		code = take_parent(&adoption);
-	}
 	if (code == SERVICE_OK)
 		code = warn_depth(&adoption);
 	if (code == SERVICE_OK)
-		code = commit(&adoption);
+		code = commit(&adoption, &chain);
 	adopt_walk_close(&adoption);
 	if (adoption.parent.image)
 		images_unseal(adoption.parent.image);
+	CRASH_POINT("adopt.answering");
 	if (code == SERVICE_OK)
-		code = answer_chain(&adoption, leaf, n);
+		code = answer_chain(&adoption, &chain, n);
 	if (code != SERVICE_OK) {
 		service_adopted_fini(&answer);
 		return code;

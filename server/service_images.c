@@ -254,8 +254,10 @@ enum service_code service_image_get(struct service *service, const char *ref, un
 	return service_images_tell(service, &row, flags, ret_image, err);
 }
 
-static enum service_code fill_all(struct service *service, const struct catalog_images *rows,
-				  struct service_images *ret_images, struct service_error *err)
+enum service_code service_images_fill_all(struct service *service,
+					  const struct catalog_images *rows,
+					  struct service_images *ret_images,
+					  struct service_error *err)
 {
 	CLEANUP(service_images_fini)
 	struct service_images images = {
@@ -286,7 +288,7 @@ enum service_code service_image_list(struct service *service, const struct servi
 		return SERVICE_AGAIN;
 	if (catalog_list(service->catalog, list->after, list->limit, list->count, &rows, &why) < 0)
 		return service_codes_catalog(&why, err);
-	return fill_all(service, &rows, ret_images, err);
+	return service_images_fill_all(service, &rows, ret_images, err);
 }
 
 enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,
@@ -302,5 +304,5 @@ enum service_code service_image_chain(struct service *service, const char *ref, 
 		return code;
 	if (catalog_chain(service->catalog, id, &rows, &why) < 0)
 		return service_codes_catalog(&why, err);
-	return fill_all(service, &rows, ret_images, err);
+	return service_images_fill_all(service, &rows, ret_images, err);
 }

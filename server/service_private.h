@@ -49,7 +49,11 @@ enum service_code service_find(struct service *service, const char *ref, uint8_t
 /* service_images.c */
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err);
-/* The same, and what only its file says: of an image that can be opened. SERVICE_NOWAIT:
+enum service_code service_images_fill_all(struct service *service,
+					  const struct catalog_images *rows,
+					  struct service_images *ret_images,
+					  struct service_error *err);
+/* The same of one, and what only its file says: of an image that can be opened. SERVICE_NOWAIT:
  * SERVICE_AGAIN. */
 enum service_code service_images_tell(struct service *service, const struct catalog_image *row,
 				      unsigned flags, struct service_image *ret_image,

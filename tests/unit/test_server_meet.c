@@ -154,6 +154,36 @@ static void a_change_is_told_as_it_was_when_the_image_has_gone(void **state)
 	assert_int_equal(meeting->code, SERVICE_OK);
 }
 
+static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
+{
+	struct meeting *meeting = *state;
+	struct service_adopt spec = {.chain = true, .name = "disk"};
+	struct service_adopted adopted = {.n_warnings = 0};
+	struct service_image image;
+	char path[128];
+
+	assert_int_equal(create(meeting, "root", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(create(meeting, "child", "root", &meeting->err), SERVICE_OK);
+	assert_int_equal(service_image_get(meeting->service, "child", 0, &image, &meeting->err), 0);
+	(void)snprintf(path, sizeof path, "%s/images/%.40s", meeting->folder, image.file);
+	service_image_fini(&image);
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.keep_file = true},
+					      &meeting->err),
+			 SERVICE_OK);
+	spec.path = path;
+	meet(meeting, "adopt.answering", deleted);
+	assert_int_equal(service_image_adopt(meeting->service, &spec, &adopted, &meeting->err),
+			 SERVICE_OK);
+	assert_int_equal(meeting->code, SERVICE_OK);
+	assert_int_equal(adopted.images.n, 1);
+	assert_string_equal(adopted.images.items[0].name, "disk");
+	assert_string_equal(adopted.images.items[0].parent.name, "root");
+	assert_int_equal(adopted.known.n, 1);
+	assert_int_equal(adopted.known.items[0].children_count, 1);
+	service_adopted_fini(&adopted);
+}
+
 static void renamed(struct meeting *meeting)
 {
 	struct service_error err;
@@ -266,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_creation_is_told_before_the_image_can_go),
 		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
+		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_image_that_changed_is_not_forgotten),
 		CASE(a_parent_does_not_change_once_it_is_sealed),
 	};

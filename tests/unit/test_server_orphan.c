@@ -58,7 +58,7 @@ static int adopt(struct pool_world *world, unsigned number, unsigned parent)
 	struct catalog_brief brief;
 
 	image.parent_missing = parent && !catalog_brief(world->catalog, image.parent_id, &brief);
-	return catalog_adopt(world->catalog, &image, 1, NULL, &world->err);
+	return catalog_adopt(world->catalog, &image, 1, NULL, NULL, &world->err);
 }
 
 static int create(struct pool_world *world, unsigned number, unsigned parent)
@@ -157,7 +157,7 @@ static void has_no_child_by_one_that_is_not_ready(void **state)
 	expect(world, 2, 1, 1, 1);
 	/* Whoever comes now could make the chain too deep. */
 	image.parent_missing = true;
-	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, NULL, &world->err),
 			 CATALOG_E_PARENT);
 	assert_string_equal(world->err.text, "the parent that was missing has come meanwhile");
 	assert_int_equal(adopt(world, 3, 2), CATALOG_E_PARENT);
@@ -171,7 +171,7 @@ static void has_no_child_by_one_that_is_not_ready(void **state)
 	reopen(world);
 	expect(world, 2, 1, 1, 0);
 	/* An orphan whose parent is there is none. */
-	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, NULL, &world->err),
 			 CATALOG_E_PARENT);
 }
 
@@ -183,7 +183,7 @@ static void is_neither_snapshot_nor_its_own_ancestor(void **state)
 	assert_int_equal(adopt(world, 2, 1), 0);
 	assert_int_equal(adopt(world, 3, 2), 0);
 	assert_int_equal(create(world, 4, 3), CATALOG_E_PARENT);
-	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, &image, 1, NULL, NULL, &world->err),
 			 CATALOG_E_CYCLE);
 	assert_string_equal(world->err.text, "the image would be its own ancestor");
 	assert_int_equal(create(world, 1, 3), CATALOG_E_CYCLE);

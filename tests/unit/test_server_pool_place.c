@@ -87,7 +87,7 @@ static void adopt(struct pool_world *world, const struct pool_image *image, cons
 		row.vhd = (struct catalog_vhd){.size = image->size};
 		row.usage.file_bytes = image->size + VHD_SECTOR;
 	}
-	if (catalog_adopt(world->catalog, &row, 1, NULL, &world->err) < 0)
+	if (catalog_adopt(world->catalog, &row, 1, NULL, NULL, &world->err) < 0)
 		fail_msg("%s", world->err.text);
 }
 
@@ -275,7 +275,7 @@ static void refuses_places_that_are_none(void **state)
 		row.root = *root ? root : NULL;
 		row.path = *path ? path : NULL;
 		row.linked = rows[i].linked;
-		assert_int_equal(catalog_adopt(world->catalog, &row, 1, NULL, &world->err),
+		assert_int_equal(catalog_adopt(world->catalog, &row, 1, NULL, NULL, &world->err),
 				 CATALOG_E_STATE);
 		assert_false(catalog_brief(world->catalog, row.id, &brief));
 	}
@@ -307,13 +307,13 @@ static void adopts_all_or_none(void **state)
 		batch[0] = row_of(world, 8, 0, "b.vhd");
 		batch[1] = row_of(world, rows[i].number, rows[i].parent, rows[i].path);
 		(void)snprintf(batch[1].name, CATALOG_NAME, "%s", rows[i].name);
-		assert_int_equal(catalog_adopt(world->catalog, batch, 2, NULL, &world->err),
+		assert_int_equal(catalog_adopt(world->catalog, batch, 2, NULL, NULL, &world->err),
 				 rows[i].code);
 		assert_string_equal(world->err.text, rows[i].text);
 		assert_false(catalog_brief(world->catalog, batch[0].id, &brief));
 	}
 	batch[0] = row_of(world, 8, 3, "b.vhd");
-	assert_int_equal(catalog_adopt(world->catalog, batch, 1, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, batch, 1, NULL, NULL, &world->err),
 			 CATALOG_E_PARENT);
 	assert_string_equal(world->err.text, "the parent is not ready");
 }
@@ -326,7 +326,7 @@ static void seals_and_touches_a_parent_that_was_there(void **state)
 	CLEANUP(catalog_image_fini) struct catalog_image parent = {0};
 
 	adopt(world, &one, "one.vhd", false);
-	assert_int_equal(catalog_adopt(world->catalog, &row, 1, &seal, &world->err), 0);
+	assert_int_equal(catalog_adopt(world->catalog, &row, 1, &seal, NULL, &world->err), 0);
 	for (int i = 0; i < 2; i++) {
 		catalog_image_fini(&parent);
 		pool_world_id(1, row.parent_id);
@@ -348,11 +348,11 @@ static void refuses_a_chain_that_is_too_deep(void **state)
 
 	pool_world_close(world);
 	assert_int_equal(catalog_open(world->path, 2, &world->catalog, &world->err), 0);
-	assert_int_equal(catalog_adopt(world->catalog, batch, 3, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, batch, 3, NULL, NULL, &world->err),
 			 CATALOG_E_TOO_DEEP);
 	assert_string_equal(world->err.text, "a chain has at most 2 images");
-	assert_int_equal(catalog_adopt(world->catalog, batch, 2, NULL, &world->err), 0);
-	assert_int_equal(catalog_adopt(world->catalog, batch + 2, 1, NULL, &world->err),
+	assert_int_equal(catalog_adopt(world->catalog, batch, 2, NULL, NULL, &world->err), 0);
+	assert_int_equal(catalog_adopt(world->catalog, batch + 2, 1, NULL, NULL, &world->err),
 			 CATALOG_E_TOO_DEEP);
 	world->reconcile.catalog = world->catalog;
 }
@@ -416,7 +416,7 @@ static void knows_adopted_files_of_a_pool(void **state)
 	(void)snprintf(row.pool, sizeof row.pool, "default");
 	pool_world_write(world, &one);
 	assert_int_equal(rename(pool_world_file(world, 1), pool_world_path(world, "other.vhd")), 0);
-	assert_int_equal(catalog_adopt(world->catalog, &row, 1, NULL, &world->err), 0);
+	assert_int_equal(catalog_adopt(world->catalog, &row, 1, NULL, NULL, &world->err), 0);
 	assert_int_equal(findings_of_all(world, &finding), 0);
 	/* Where an image of the daemon's own would lie there is a copy. */
 	pool_world_write(world, &one);
