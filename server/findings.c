@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-enum { BUCKETS = 1024, MOST_FILES = 10000 };
+enum { BUCKETS = 1024, MOST_FILES = 10000, SPARE = 64 };
 
 static const struct {
 	const char *name;
@@ -46,8 +46,12 @@ struct item {
 struct findings {
 	atomic_size_t serious;
 	pthread_mutex_t lock; /* guards what follows, and changes of `serious` */
-	size_t all, files;
+	size_t all;
+	size_t files, files_kept; /* how many there are, and are in the table */
+	size_t lost;              /* serious ones that found no memory */
 	struct item *buckets[BUCKETS];
+	struct item *spare; /* some of these: what is serious needs no other memory */
+	struct item items[SPARE];
 };
 
 const char *findings_name(enum finding_kind kind)
@@ -60,12 +64,42 @@ enum finding_effect findings_effect(enum finding_kind kind)
 	return kinds[kind].effect;
 }
 
+static bool is_spare(const struct findings *findings, const struct item *item)
+{
+	return (uintptr_t)item >= (uintptr_t)findings->items &&
+	       (uintptr_t)item < (uintptr_t)(findings->items + SPARE);
+}
+
+/* With the lock, as those that follow. */
+static void give_back(struct findings *findings, struct item *item)
+{
+	if (!is_spare(findings, item)) {
+		free(item);
+		return;
+	}
+	item->next = findings->spare;
+	findings->spare = item;
+}
+
+static void give_back_all(struct findings *findings, struct item *item)
+{
+	while (item) {
+		struct item *next = item->next;
+
+		give_back(findings, item);
+		item = next;
+	}
+}
+
 struct findings *findings_new(void)
 {
 	struct findings *findings = calloc(1, sizeof *findings);
 
-	if (findings)
-		(void)pthread_mutex_init(&findings->lock, NULL);
+	if (!findings)
+		return NULL;
+	(void)pthread_mutex_init(&findings->lock, NULL);
+	for (size_t i = 0; i < SPARE; i++)
+		give_back(findings, &findings->items[i]);
 	return findings;
 }
 
@@ -77,22 +111,12 @@ static struct item **bucket(struct findings *findings, const uint8_t id[IDS_SIZE
 	return &findings->buckets[(key ^ key >> 16) % BUCKETS];
 }
 
-static void free_all(struct item *item)
-{
-	while (item) {
-		struct item *next = item->next;
-
-		free(item);
-		item = next;
-	}
-}
-
 void findings_free(struct findings *findings)
 {
 	if (!findings)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++)
-		free_all(findings->buckets[i]);
+		give_back_all(findings, findings->buckets[i]);
 	(void)pthread_mutex_destroy(&findings->lock);
 	free(findings);
 }
@@ -102,7 +126,7 @@ static bool is_serious(const struct finding *finding)
 	return findings_effect(finding->kind) != FINDING_NOTE;
 }
 
-/* With the lock: what is known of the image leaves the table, and is answered as a list. */
+/* What is known of the image leaves the table, and is answered as a list. */
 static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
 {
 	struct item **at = bucket(findings, id), *list = NULL;
@@ -124,27 +148,42 @@ static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
 	return list;
 }
 
-static void put(struct findings *findings, const struct finding *finding)
+static struct item *new_item(struct findings *findings, const struct finding *finding)
 {
-	struct item **at = bucket(findings, finding->id);
 	struct item *item = calloc(1, sizeof *item);
 
+	if (!item && is_serious(finding)) {
+		item = findings->spare;
+		if (item)
+			findings->spare = item->next;
+		else
+			findings->lost++;
+	}
+	return item;
+}
+
+/* False: there is no memory for it. */
+static bool put(struct findings *findings, const struct finding *finding)
+{
+	struct item **at = bucket(findings, finding->id);
+	struct item *item = new_item(findings, finding);
+
 	if (!item)
-		return;
+		return false;
 	item->finding = *finding;
 	item->next = *at;
 	*at = item;
 	findings->all++;
 	if (is_serious(finding))
 		findings->serious++;
+	return true;
 }
 
 /* Those that are in the table are taken from it one by one. */
 static void forget_files(struct findings *findings)
 {
-	if (findings->files > MOST_FILES)
-		findings->all -= findings->files - MOST_FILES;
-	findings->files = 0;
+	findings->all -= findings->files - findings->files_kept;
+	findings->files = findings->files_kept = 0;
 }
 
 static bool is_among(const struct item *list, const struct finding *finding)
@@ -175,7 +214,7 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 		forget_files(findings);
 	old = take(findings, id);
 	for (size_t i = n; i > 0; i--)
-		put(findings, &items[i - 1]); /* the first ends up first */
+		(void)put(findings, &items[i - 1]); /* the first ends up first */
 	(void)pthread_mutex_unlock(&findings->lock);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_among(old, &items[i]))
@@ -183,14 +222,17 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 	}
 	if (old && n == 0)
 		log_info("healthy again: %s", old->finding.text);
-	free_all(old);
+	(void)pthread_mutex_lock(&findings->lock);
+	give_back_all(findings, old);
+	(void)pthread_mutex_unlock(&findings->lock);
 }
 
 void findings_add(struct findings *findings, const struct finding *finding)
 {
 	(void)pthread_mutex_lock(&findings->lock);
-	if (findings->files++ < MOST_FILES)
-		put(findings, finding);
+	findings->files++;
+	if (findings->files_kept < MOST_FILES && put(findings, finding))
+		findings->files_kept++;
 	else
 		findings->all++;
 	(void)pthread_mutex_unlock(&findings->lock);
@@ -242,7 +284,9 @@ size_t findings_list(struct findings *findings, struct finding *ret_items, size_
 	(void)pthread_mutex_lock(&findings->lock);
 	n = copy(findings, true, ret_items, max);
 	n += copy(findings, false, ret_items + n, max - n);
-	*ret_count = (struct findings_count){.all = findings->all, .serious = findings->serious};
+	*ret_count = (struct findings_count){.all = findings->all + findings->lost,
+					     .serious = findings->serious + findings->lost,
+					     .lost = findings->lost};
 	(void)pthread_mutex_unlock(&findings->lock);
 	return n;
 }

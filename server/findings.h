@@ -57,7 +57,9 @@ struct findings;
 struct findings *findings_new(void); /* NULL: out of memory */
 void findings_free(struct findings *findings);
 
-/* All that there is to say of an image now; nothing is what a healthy one has. */
+/* All that there is to say of an image now; nothing is what a healthy one has. What is serious
+ * finds memory that was set aside; when that is used up, too, it is in the log, and counted as
+ * lost. */
 void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 		  const struct finding *items, size_t n);
 /* One more, of a file. Beyond 10,000 they are counted only. */
@@ -70,6 +72,7 @@ bool findings_any_serious(struct findings *findings);
 
 struct findings_count {
 	size_t all, serious;
+	size_t lost; /* of the serious ones: those of the next start will be found again */
 };
 /* Copies up to `max` of them, the serious ones first; returns how many. */
 size_t findings_list(struct findings *findings, struct finding *ret_items, size_t max,

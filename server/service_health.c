@@ -98,4 +98,8 @@ void service_health_check(struct service *service, struct service_check *ret_che
 	if (n > 0)
 		(void)snprintf(ret_check->text, sizeof ret_check->text, "%zu findings, %s: %.110s",
 			       count.all, findings_name(worst.kind), worst.text);
+	if (count.lost > 0)
+		(void)snprintf(ret_check->text, sizeof ret_check->text,
+			       "%zu findings, %zu of them only in the log for want of memory",
+			       count.all, count.lost);
 }

@@ -2,6 +2,7 @@
 foreach(name catalog config findings log_line options pool pulse)
 	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api PkgConfig::sqlite3)
 endforeach()
+target_link_libraries(test_server_findings PRIVATE test_alloc_fault)
 
 vhd_unit_test(test_server_uploads test_server_uploads.c LIBS vhdd_server vhd_api)
 # File systems that answer late, or never.

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "alloc_fault.h"
 #include "log.h"
 #include "test.h"
 
-enum { MOST = 10000 };
+enum { MOST = 10000, SPARE = 64 };
 
 static const uint8_t file[IDS_SIZE], image[IDS_SIZE] = {1};
 
@@ -67,6 +68,51 @@ static void files_beyond_the_most_are_counted(void **state)
 	expect_count(findings, 1, 0);
 }
 
+static void set(struct findings *findings, uint8_t number, enum finding_kind kind)
+{
+	struct finding finding = {.kind = kind, .id = {number}, .text = "is not what it was"};
+
+	findings_set(findings, finding.id, &finding, 1);
+}
+
+static void without_memory_images_have_their_serious_findings(void **state)
+{
+	struct findings *findings = *state;
+	struct finding found;
+
+	for (int round = 0; round < 2; round++) {
+		alloc_fault_arm(0, true);
+		for (uint8_t i = 1; i <= SPARE; i++)
+			set(findings, i, FINDING_WRONG_ID);
+		set(findings, SPARE + 1, FINDING_PARENT_TOUCHED);
+		alloc_fault_disarm();
+		expect_count(findings, SPARE, SPARE);
+		for (uint8_t i = 1; i <= SPARE; i++) {
+			assert_true(findings_serious(findings, (uint8_t[IDS_SIZE]){i}, &found));
+			assert_int_equal(found.kind, FINDING_WRONG_ID);
+			findings_set(findings, (uint8_t[IDS_SIZE]){i}, NULL, 0);
+		}
+		expect_count(findings, 0, 0);
+	}
+}
+
+static void what_finds_no_memory_at_all_is_counted(void **state)
+{
+	struct findings *findings = *state;
+	struct findings_count count;
+
+	alloc_fault_arm(0, true);
+	for (uint8_t i = 1; i <= SPARE + 2; i++)
+		set(findings, i, FINDING_WRONG_ID);
+	add_files(findings, 3);
+	alloc_fault_disarm();
+	expect_count(findings, SPARE + 5, SPARE + 2);
+	(void)findings_list(findings, NULL, 0, &count);
+	assert_int_equal(count.lost, 2);
+	findings_set(findings, file, NULL, 0);
+	expect_count(findings, SPARE + 2, SPARE + 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -74,6 +120,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(beside_countless_files_images_have_their_findings),
 		CASE(files_beyond_the_most_are_counted),
+		CASE(without_memory_images_have_their_serious_findings),
+		CASE(what_finds_no_memory_at_all_is_counted),
 	};
 
 	log_start(LOG_LEVEL_ERROR);
