@@ -53,17 +53,37 @@ static bool fits(const char *pattern, size_t len, const char *text)
 
 /* ---- terms ---- */
 
-static bool name_is(const struct filter_term *term, const struct service_image *image)
+static bool fits_any(const char *list, const char *text)
 {
-	const char *list = term->text;
 	const char *word;
 	size_t len;
 
 	while (next_word(&list, &word, &len)) {
-		if (fits(word, len, image->name))
+		if (fits(word, len, text))
 			return true;
 	}
 	return false;
+}
+
+static bool name_is(const struct filter_term *term, const struct service_image *image)
+{
+	return fits_any(term->text, image->name);
+}
+
+/* As `file` of the image, or as `path` of a location, which has the pool before it. */
+static bool path_is(const struct filter_term *term, const struct service_image *image)
+{
+	char path[SERVICE_NAME + SERVICE_FILE];
+	char *end;
+
+	if (fits_any(term->text, image->file))
+		return true;
+	if (image->file[0] == '/')
+		return false;
+	end = stpcpy(path, image->pool);
+	*end = '/';
+	(void)stpcpy(end + 1, image->file);
+	return fits_any(term->text, path);
 }
 
 static bool word_is(const struct filter_term *term, const struct service_image *image)
@@ -212,9 +232,9 @@ static const struct {
 	filter_fn *holds;
 	bool flag;
 } plain[] = {
-	{"name", name_is, false},        {"parent", parent_is, false}, {"root", root_is, false},
-	{"label", label_is, false},      {"q", text_has, false},       {"frozen", frozen_is, true},
-	{"writable", writable_is, true},
+	{"name", name_is, false},    {"path", path_is, false},        {"parent", parent_is, false},
+	{"root", root_is, false},    {"label", label_is, false},      {"q", text_has, false},
+	{"frozen", frozen_is, true}, {"writable", writable_is, true},
 };
 
 static bool parse_since(struct filter_term *term, const struct http_field *field, int64_t now_ms,

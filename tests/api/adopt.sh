@@ -68,6 +68,11 @@ mid=$(id_of "$srv/sub/mid.vhd")
 expect_problem 409 image-has-children "/v1/images/$mid/data" -T "$work/conf"
 expect 200 "/v1/images/leaf/sectors/0"
 check ".searched | length == 3"
+check ".location.path == \"$srv/base.vhd\""
+expect 200 "/v1/images?path=$srv/base.vhd"
+check "[.items[].id] == [\"$(id_of "$srv/base.vhd")\"]"
+expect 200 "/v1/images?path=$srv/sub/*,$srv/*f.vhd&sort=depth"
+check "[.items[].id] == [\"$mid\", \"$(id_of "$srv/leaf.vhd")\"]"
 
 # ---- it is there already, and so is another file with its id
 refuses 409 duplicate-uuid 'leaf.vhd is in the catalog already$' "{\"path\":\"$srv/leaf.vhd\"}"

@@ -27,6 +27,16 @@ is 'label=env=prod,qa' ''
 is 'label=env=prod&label=!nothing' 'flat'
 is 'virtual_size.lt=2M' 'flat'
 is 'q=LAT' 'flat'
+expect 200 /v1/images/flat
+file=$(jq -r .file "$body")
+expect 200 /v1/images/flat/sectors/0
+place=$(jq -r .location.path "$body")
+is "path=$place" 'flat'
+is "path=$file" 'flat'
+expect 200 /v1/images/web-1
+is "path=*${file#*-},default/$(jq -r .id "$body").vhd" 'flat web-1'
+is 'path=default/*&kind=fixed,dynamic' 'base flat other'
+is 'path=/*' ''
 is 'sort=-depth,-name' 'web-3 web-2 web-1 other flat base'
 is 'sort=virtual_size,name&limit=2' 'flat other'
 expect_problem 400 unknown-parameter '/v1/images?colour=red'

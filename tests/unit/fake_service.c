@@ -168,7 +168,8 @@ static void describe(const struct service *service, const struct fake_image *fro
 	(void)snprintf(ret_image->name, sizeof ret_image->name, "%s", from->name);
 	(void)snprintf(ret_image->pool, sizeof ret_image->pool, "%s",
 		       from->poolless ? "" : "default");
-	(void)snprintf(ret_image->file, sizeof ret_image->file, "%s.vhd", from->id);
+	(void)snprintf(ret_image->file, sizeof ret_image->file, "%s%s.vhd",
+		       from->poolless ? "/srv/" : "", from->id);
 	(void)snprintf(ret_image->creator_application, 5, "win ");
 	(void)snprintf(ret_image->creator_host_os, 5, "Wi2k");
 	if (from->children > 0)

@@ -125,8 +125,9 @@ def look(client):
     client.get("/problems/none-of-them")
     formats = ("json", "ndjson", "text", "csv")
     filters = ["sort=name&count=1&limit=1", "fields=id,name", "embed=chain,children,parent", "since=24h", "kind=fixed",
-               "state=ready", "parent=base", "root=base", "label=env", "name=w*", "pool=default", "writable=y",
-               "frozen=n", "q=a", "depth=0", "children_count=1&children_count.gt=0&children_count.lt=9",
+               "state=ready", "parent=base", "root=base", "label=env", "name=w*", "path=default/*",
+               "pool=default", "writable=y", "frozen=n", "q=a", "depth=0",
+               "children_count=1&children_count.gt=0&children_count.lt=9",
                "virtual_size.gt=1&virtual_size.ge=1&virtual_size.lt=1T&virtual_size.le=1T",
                "usage.file.gt=1&usage.file.ge=1&usage.file.lt=1T&usage.file.le=1T",
                "depth.gt=0&depth.ge=0&depth.lt=9&depth.le=9&depth.ne=9"]
