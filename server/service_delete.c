@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
+#include "log.h"
 #include "pool_place.h"
 #include "service_private.h"
 #include "service_unfinished.h"
@@ -57,6 +58,16 @@ static enum service_code unreachable(struct service *service, const struct catal
 	return SERVICE_POOL_OFFLINE;
 }
 
+/* It is gone for clients, so the answer must not sound as if nothing had happened. */
+static enum service_code not_removed(const struct vhd_error *why, struct service_error *err)
+{
+	log_error("%s", why->text);
+	return service_fail(err, SERVICE_IO_ERROR,
+			    "The image is gone, but its file could not be removed (%.200s): this "
+			    "is tried again",
+			    why->text);
+}
+
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
 				     uint64_t version, struct service_error *err)
 {
@@ -77,10 +88,9 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)
 		return refused(service, id, version, &catalog_why, err);
 	/* Its first name is still there when it could not be removed after the creation. */
-	if (!place.adopted && pool_settle(&place.folder, id, &why) < 0)
-		return service_codes_vhd(&why, err);
-	if (place_remove(&place, &why) < 0)
-		return service_codes_vhd(&why, err);
+	if ((!place.adopted && pool_settle(&place.folder, id, &why) < 0) ||
+	    place_remove(&place, &why) < 0)
+		return not_removed(&why, err);
 	CRASH_POINT("delete.removed");
 	if (catalog_forget(service->catalog, id, 0, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);

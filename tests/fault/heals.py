@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-from daemon import FOR_EVER, OURS, SQLITE, Daemon, Failure
+from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure
 
 SIZE = 1 << 20
 DAY = 24 * 3600
@@ -101,6 +101,31 @@ def what_the_start_cannot_finish_is_finished_while_it_runs(daemon):
     same(len(pool(daemon)), 1, "the number of files")
     daemon.page.disarm()
     wait_for("the file is gone", lambda: pool(daemon) == [])
+
+
+def adopt_anew(daemon):
+    """Its file is looked at once more before it is removed, for it lies under a name that others may have used."""
+    path = daemon.state / "images" / expect(create(daemon, "found"), 201).json["file"]
+    expect(daemon.ask("DELETE", "/v1/images/found?keep_file=1"), 204)
+    path = path.rename(path.with_name("found.vhd"))
+    expect(daemon.ask("POST", "/v1/images", {"name": "found", "source": {"path": str(path)}}), 201)
+
+
+def a_deletion_that_is_refused_has_not_begun(daemon):
+    refused, begun, number, failed = 0, 0, 0, True
+    while failed:
+        adopt_anew(daemon)
+        arm(daemon, OURS, ("pread64",), ZERO, number=number)  # as if the file had been cut
+        answer, failed = daemon.ask("DELETE", "/v1/images/found"), daemon.page.failed
+        daemon.page.disarm()
+        there = daemon.ask("GET", "/v1/images/found").status
+        same((answer.status, there), (answer.status, 200 if answer.status in (409, 422) else 404), f"{number}: {answer}, then")
+        refused, begun, number = refused + (there == 200), begun + (answer.status == 500), number + 1
+        if there == 404:
+            wait_for("it is finished", lambda: daemon.ask("GET", "/readyz").status == 200 and said(daemon, "is finished") >= begun)
+        for path in (daemon.state / "images").iterdir():
+            expect(daemon.ask("DELETE", "/v1/images/found"), 204) if there == 200 else path.unlink()
+    same((refused > 0, begun > 0), (True, True), f"refusals and failures of {number} deletions, that there are some")
 
 
 # ---- a file with its first name
