@@ -1,11 +1,16 @@
-/* catalog_vfs.c - SQLite takes EIO for a damaged page, because some file systems say so of a wrong
- * checksum. Whoever believed it would make a new catalog out of backups, although the old one may
- * be sound. */
+/* catalog_vfs.c - what SQLite is more forgiving about than a catalog can be.
+ *
+ * It takes EIO for a damaged page, because some file systems say so of a wrong checksum. Whoever
+ * believed it would make a new catalog out of backups, although the old one may be sound. And it
+ * makes do with a journal that can only be read, in which every change fails from then on, and with
+ * one whose name may not be on the disk. */
 #include "catalog_vfs.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+
+#include "pool_backup.h"
 
 enum { KINDS = 4 }; /* of files: those with locks, and journals */
 
@@ -46,10 +51,31 @@ static const sqlite3_io_methods *wrap(const sqlite3_io_methods *real)
 	return &kinds[i].mine;
 }
 
+static int open_journal(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
+			int *ret_flags)
+{
+	int got = 0, result;
+
+	file->pMethods = NULL;
+	if (flags & SQLITE_OPEN_CREATE && pool_backup_make_file(name) < 0)
+		return SQLITE_CANTOPEN;
+	result = real_vfs->xOpen(self, name, file, flags & ~SQLITE_OPEN_CREATE, &got);
+	if (result == SQLITE_OK && flags & SQLITE_OPEN_READWRITE && got & SQLITE_OPEN_READONLY) {
+		(void)file->pMethods->xClose(file);
+		file->pMethods = NULL;
+		result = SQLITE_CANTOPEN;
+	}
+	if (ret_flags)
+		*ret_flags = got;
+	return result;
+}
+
 static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
 		     int *ret_flags)
 {
-	int result = real_vfs->xOpen(self, name, file, flags, ret_flags);
+	int result = flags & SQLITE_OPEN_MAIN_JOURNAL
+			     ? open_journal(self, name, file, flags, ret_flags)
+			     : real_vfs->xOpen(self, name, file, flags, ret_flags);
 
 	if (!file->pMethods)
 		return result;

@@ -3,7 +3,8 @@
 #define CATALOG_VFS_H
 
 /* The name of a VFS for sqlite3_open_v2: the default one, but a page that cannot be read is
- * SQLITE_IOERR_READ and never SQLITE_CORRUPT. NULL (the default one) when it cannot be had. */
+ * SQLITE_IOERR_READ and never SQLITE_CORRUPT, and a journal can be written and its name is on the
+ * disk, or it is not open. NULL (the default one) when it cannot be had. */
 const char *catalog_vfs(void);
 
 #endif

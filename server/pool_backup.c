@@ -47,12 +47,19 @@ static int sync_path(const char *path, int flags)
 	return fd < 0 ? -1 : fsync(fd);
 }
 
-static int sync_folder(const char *catalog_path)
+static int sync_folder(const char *path)
 {
 	char folder[POOL_BACKUP_PATH];
 
-	(void)split(catalog_path, folder);
+	(void)split(path, folder);
 	return sync_path(folder, O_RDONLY | O_DIRECTORY);
+}
+
+int pool_backup_make_file(const char *path)
+{
+	CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 ? -1 : sync_folder(path);
 }
 
 int pool_backup_begin(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])

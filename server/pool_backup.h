@@ -23,6 +23,9 @@ int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]
  * only such. */
 int64_t pool_backup_time(const char *catalog_path);
 
+/* An empty file, unless it is there already, and its name is on the disk. */
+int pool_backup_make_file(const char *path);
+
 /* The file `fresh` (complete, closed) becomes the catalog. One that was there keeps its bytes, and
  * its journal, under the name that is answered; "" = there was none. */
 int pool_backup_replace(const char *catalog_path, const char *fresh,

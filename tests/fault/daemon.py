@@ -20,6 +20,8 @@ ONE, HALF, ZERO = -1, -2, -3
 FOR_EVER = 1 << 62
 SICK = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion|terminate called")
 
+LEAKS = pathlib.Path(__file__).parent / "leaks.txt"
+
 
 class Failure(Exception):
     """What must not be."""
@@ -158,7 +160,7 @@ class Daemon:
             "LD_PRELOAD": str(self.library),
             "VHDD_FAULTS": str(self.page.path),
             "ASAN_OPTIONS": asan,
-            "LSAN_OPTIONS": "exitcode=98",
+            "LSAN_OPTIONS": f"exitcode=98:print_suppressions=0:suppressions={LEAKS}",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }
 

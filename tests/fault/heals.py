@@ -195,6 +195,48 @@ def a_catalog_that_cannot_be_read_is_no_damaged_one(daemon):
     same(said(daemon, "vhdd --rebuild-catalog makes a new one"), 1, "the number of advices")
 
 
+# ---- the journal of the catalog, which is opened for the first change
+
+
+def create_one(daemon):
+    """And no backup is due, whose calls would fail instead."""
+    (daemon.state / "catalog.db.20200101T000000Z.bak").touch()
+    expect(create(daemon, "one"), 201)
+
+
+def a_journal_that_could_not_be_opened_is_opened_for_the_next_change(daemon):
+    create_one(daemon)
+    # The first file that SQLite opens is one of random numbers.
+    for parts, calls, number in ((SQLITE, ("open64",), 1), (OURS, ("open64",), 0), (OURS, ("fsync",), 0)):
+        daemon.stop()
+        daemon.start()
+        arm(daemon, parts, calls, burst=1, number=number)
+        expect(daemon.ask("POST", "/v1/images/one/actions/freeze"), 500)
+        same(daemon.page.failed, 1, f"the number of {calls} that failed")
+        daemon.page.disarm()
+        expect(daemon.ask("POST", "/v1/images/one/actions/freeze"), 200)
+        expect(daemon.ask("POST", "/v1/images/one/actions/thaw"), 200)
+
+
+def a_change_is_not_acknowledged_when_a_sync_of_it_failed(daemon):
+    create_one(daemon)
+    for number in range(10):
+        if daemon.alive():
+            daemon.stop()
+        (daemon.state / "catalog.db-journal").unlink(missing_ok=True)
+        daemon.start()
+        arm(daemon, OURS | SQLITE, ("fsync", "fdatasync"), burst=1, number=number)
+        answer, failed = daemon.ask("POST", "/v1/images/one/actions/freeze"), daemon.page.failed
+        daemon.page.disarm()
+        if not failed:
+            break
+        same(answer.status in (500, 0), True, f"{answer} when sync {number} failed, that it is a failure")
+        if answer.status == 0:  # on the disk or not: only a new start can tell
+            same(daemon.ended(), UNCERTAIN, "the status")
+    same(number > 2, True, f"{number} syncs, that they are some")
+    expect(answer, 200)
+
+
 # ---- rebuild
 
 
