@@ -20,9 +20,10 @@ struct known {
 };
 
 struct scan {
-	struct known *known; /* heap */
+	struct known *known; /* heap; by id, once all are known */
 	size_t n_known, room_known;
 	struct rebuild *rebuild;
+	size_t n_adopted; /* the first of its files, by path, once all of those are found */
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
 	struct vhd_error why; /* of what stopped it; "" = memory */
@@ -192,17 +193,54 @@ static int take(void *ctx, const struct catalog_image *image)
 	return r < 0 ? CATALOG_E_NOMEM : 0;
 }
 
+/* Where a file is. */
+struct way {
+	const char *root, *path;
+};
+
+static int compare_way(const void *key, const void *file)
+{
+	const struct way *way = key;
+	const struct catalog_image *row = &((const struct rebuild_file *)file)->row;
+	int order = strcmp(way->path, row->path);
+
+	return order ? order : strcmp(way->root, row->root);
+}
+
+static int compare_ways(const void *a, const void *b)
+{
+	const struct catalog_image *row = &((const struct rebuild_file *)a)->row;
+	const struct way way = {row->root, row->path};
+
+	return compare_way(&way, b);
+}
+
+static int compare_known(const void *a, const void *b)
+{
+	const struct known *x = a, *y = b;
+
+	return memcmp(x->id, y->id, IDS_SIZE);
+}
+
+/* Every file of a pool will be looked up. */
+static void sort(struct scan *scan)
+{
+	struct rebuild *rebuild = scan->rebuild;
+
+	scan->n_adopted = rebuild->n;
+	if (rebuild->n > 0)
+		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare_ways);
+	if (scan->n_known > 0)
+		qsort(scan->known, scan->n_known, sizeof *scan->known, compare_known);
+}
+
 /* A file of a pool that has another name than <id>.vhd. */
 static bool is_adopted(const struct scan *scan, const char *name)
 {
-	for (size_t i = 0; i < scan->rebuild->n; i++) {
-		const struct catalog_image *row = &scan->rebuild->files[i].row;
+	const struct way way = {pool_path(scan->item->pool), name};
 
-		if (row->path && strcmp(row->path, name) == 0 &&
-		    strcmp(row->root, pool_path(scan->item->pool)) == 0)
-			return true;
-	}
-	return false;
+	return scan->n_adopted > 0 && bsearch(&way, scan->rebuild->files, scan->n_adopted,
+					      sizeof *scan->rebuild->files, compare_way);
 }
 
 static int scan_adopted(struct scan *scan, const char *catalog_path)
@@ -214,8 +252,10 @@ static int scan_adopted(struct scan *scan, const char *catalog_path)
 	if (r == CATALOG_E_DAMAGED && scan->rebuild->n == 0 &&
 	    pool_backup_newest(catalog_path, backup) == 0)
 		r = catalog_salvage(backup, take, scan, &why);
-	if (r == 0 || r == CATALOG_E_DAMAGED)
+	if (r == 0 || r == CATALOG_E_DAMAGED) {
+		sort(scan);
 		return 0;
+	}
 	if (!*scan->why.text)
 		(void)snprintf(scan->why.text, sizeof scan->why.text, "%s", why.text);
 	return UNREADABLE;
@@ -238,13 +278,12 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 
 static unsigned hint_of(const struct scan *scan, const char *name)
 {
-	uint8_t id[IDS_SIZE];
+	const struct known *known = NULL;
+	struct known key;
 
-	for (size_t i = 0; pool_look_id(name, id) && i < scan->n_known; i++) {
-		if (ids_equal(scan->known[i].id, id))
-			return reconcile_hint(scan->known[i].kind);
-	}
-	return 0;
+	if (scan->n_known > 0 && pool_look_id(name, key.id))
+		known = bsearch(&key, scan->known, scan->n_known, sizeof key, compare_known);
+	return known ? reconcile_hint(known->kind) : 0;
 }
 
 /* The catalog is asked only where the file leaves open what it is. */

@@ -504,6 +504,28 @@ static void finds_adopted_files_again(void **state)
 	assert_true(has(world, 1) && has(world, 2));
 }
 
+static void knows_the_adopted_files_of_a_pool_by_their_names(void **state)
+{
+	static const char *const names[] = {"c.vhd", "a.vhd", "b.vhd"};
+	struct pool_world *world = *state;
+
+	set_roots(world, pool_world_path(world, ""));
+	for (unsigned i = 0; i < 3; i++) {
+		struct pool_image image = {.number = i + 1, .type = VHD_DYNAMIC};
+		struct catalog_image row = row_of(world, i + 1, 0, names[i]);
+
+		pool_world_write(world, &image);
+		assert_int_equal(
+			rename(pool_world_file(world, i + 1), pool_world_path(world, names[i])), 0);
+		assert_int_equal(catalog_adopt(world->catalog, &row, 1, NULL, NULL, &world->err),
+				 0);
+	}
+	rebuild(world);
+	assert_null(strstr(said, "left out"));
+	for (unsigned i = 0; i < 3; i++)
+		assert_string_equal(place_of(world, i + 1).path, names[i]);
+}
+
 static void leaves_adopted_files_alone_that_it_cannot_place(void **state)
 {
 	struct pool_world *world = *state;
@@ -562,6 +584,7 @@ int main(void)
 		TEST(knows_adopted_files_of_a_pool),
 		TEST(takes_a_disguised_disk_for_what_it_was),
 		TEST(finds_adopted_files_again),
+		TEST(knows_the_adopted_files_of_a_pool_by_their_names),
 		TEST(leaves_adopted_files_alone_that_it_cannot_place),
 		TEST(rebuilds_a_disguised_disk_as_what_it_was),
 	};
