@@ -18,6 +18,11 @@ static json_t *warnings_json(unsigned warnings)
 			"The image is larger than its parent: libvhdi and Windows refuse such images.");
 	if (warnings & SERVICE_WARN_DEPTH)
 		out_add_text(&list, "The chain is deep: delete snapshots that nobody needs.");
+	if (warnings & SERVICE_WARN_PARENT_CHANGED)
+		out_add_text(
+			&list,
+			"parent-changed: images waited for this one as their parent, and say that it is of "
+			"another time: it is new, and has nothing of what they were made from.");
 	return out_take(&list);
 }
 

@@ -29,13 +29,12 @@ enum service_code adopt_warn(struct adoption *adoption, enum service_code code, 
 	return SERVICE_OK;
 }
 
-/* Off by one counts as the same: some file systems keep even seconds only. */
 enum service_code adopt_compare_times(struct adoption *adoption, const char *child,
 				      uint32_t parent_timestamp, const char *parent, int64_t mtime)
 {
 	int64_t then = (int64_t)parent_timestamp + CLOCK_2000;
 
-	if (parent_timestamp == 0 || (then - mtime <= 1 && mtime - then <= 1))
+	if (service_facts_same_time(parent_timestamp, mtime))
 		return SERVICE_OK;
 	return adopt_warn(adoption, SERVICE_PARENT_CHANGED,
 			  "parent-changed: %.90s was modified %lld s %s than %.90s says", parent,

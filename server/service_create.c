@@ -25,6 +25,7 @@ struct creation {
 	struct vhd *disk;
 	bool inserted, published;
 	bool parent_was_writable;
+	bool changed; /* it comes after its children, which know another time of it */
 	uint64_t parent_size;
 };
 
@@ -231,6 +232,22 @@ static void try_again(const struct creation *creation, const char *why)
 	service_unfinished_add(creation->service->unfinished, creation->row.id);
 }
 
+enum { WAITING = 64 };
+
+/* Whether images that miss one of this id as their parent mean another than what is made now. */
+static bool is_another(const struct creation *creation)
+{
+	struct catalog_waiting children[WAITING];
+	size_t n = catalog_waiting(creation->service->catalog, creation->row.id, children, WAITING);
+	int64_t now = clock_wall_ms() / 1000;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!service_facts_same_time(children[i].parent_timestamp, now))
+			return true;
+	}
+	return false;
+}
+
 static enum service_code publish(struct creation *creation, struct service_error *err)
 {
 	struct catalog_usage usage = {.measured_at = clock_wall_ms()};
@@ -239,6 +256,7 @@ static enum service_code publish(struct creation *creation, struct service_error
 	struct vhd_error why = {0};
 
 	service_facts_vhd(creation->disk, &facts);
+	creation->changed = is_another(creation);
 	CRASH_POINT("create.written");
 	if (pool_publish(creation->pool, creation->row.id, &why) < 0 ||
 	    vhd_file_size(creation->disk, &usage.file_bytes, &why) < 0)
@@ -301,6 +319,8 @@ static unsigned warnings_of(const struct creation *creation, const struct servic
 		warnings |= SERVICE_WARN_LARGER_THAN_PARENT;
 	if (image->depth + 1 >= creation->service->about.depth_warn)
 		warnings |= SERVICE_WARN_DEPTH;
+	if (creation->changed)
+		warnings |= SERVICE_WARN_PARENT_CHANGED;
 	return warnings;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "service_private.h"
 
 void service_facts_vhd(const struct vhd *disk, struct catalog_vhd *ret_vhd)
@@ -34,6 +35,14 @@ enum catalog_kind service_facts_kind(enum vhd_type type)
 	case VHD_DYNAMIC: return CATALOG_DYNAMIC;
 	}
 	return CATALOG_DYNAMIC;
+}
+
+/* Off by one counts as the same: some file systems keep even seconds only. */
+bool service_facts_same_time(uint32_t parent_timestamp, int64_t mtime)
+{
+	int64_t then = (int64_t)parent_timestamp + CLOCK_2000;
+
+	return parent_timestamp == 0 || (then - mtime <= 1 && mtime - then <= 1);
 }
 
 static bool copy_labels(const struct service_label *labels, size_t n, struct catalog_image *row)

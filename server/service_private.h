@@ -85,6 +85,8 @@ enum service_code service_orphan_refuse(struct service *service, const uint8_t i
 /* service_facts.c: what the file of an image says for its row, */
 void service_facts_vhd(const struct vhd *disk, struct catalog_vhd *ret_vhd);
 enum catalog_kind service_facts_kind(enum vhd_type type);
+/* whether a parent was modified when its child says; */
+bool service_facts_same_time(uint32_t parent_timestamp, int64_t mtime);
 /* what a request does; false: out of memory; */
 bool service_facts_texts(struct catalog_image *row, const char *description,
 			 const struct service_label *labels, size_t n_labels);

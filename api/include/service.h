@@ -240,6 +240,7 @@ struct service_create {
 enum service_warnings {
 	SERVICE_WARN_LARGER_THAN_PARENT = 1 << 0, /* libvhdi and Windows refuse such a child */
 	SERVICE_WARN_DEPTH = 1 << 1,
+	SERVICE_WARN_PARENT_CHANGED = 1 << 2, /* children waited for it, which know another time */
 };
 struct service_created {
 	struct service_image image;

@@ -185,6 +185,7 @@ for name in child leaf mid base; do expect 204 "/v1/images/$name" -X DELETE; don
 
 # ---- the parent is made, with the id that is missed
 "$VHDTOOL" create "$srv/base.vhd" $((8 << 20))
+touch -d 2020-01-01 "$srv/base.vhd"
 "$VHDTOOL" child "$srv/one.vhd" "$srv/base.vhd"
 "$VHDTOOL" fill "$srv/one.vhd" 2 10 4096
 "$VHDTOOL" cat "$srv/one.vhd" >"$work/one.raw"
@@ -200,6 +201,7 @@ for point in catalog.insert.committed catalog.finish.commit; do
 done
 expect 201 /v1/images -d "{\"name\":\"made\",\"size\":$((8 << 20)),\"uuid\":\"$uuid\"}"
 check '.frozen_reason == "children" and .children_count == 1 and (.writable | not)'
+check '.warnings | length == 1 and (.[0] | startswith("parent-changed: images waited for this one as their parent"))'
 expect 200 /v1/images/one
 check '.state == "ready" and .parent.name == "made"'
 expect 200 /v1/images/one/data
