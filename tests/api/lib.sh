@@ -10,7 +10,6 @@ socket=$work/vhdd.sock
 body=$work/body       # of the last answer
 headers=$work/headers # likewise, without CR
 pid=
-failures=0
 
 requires() {
 	local tool
@@ -81,10 +80,9 @@ die() {
 	exit 1
 }
 
-# The same, but the script goes on and fails at its end.
+# The same, but the script goes on and fails at its end; also where this is a part of a pipe.
 fail() {
-	echo "FAILED: $*"
-	failures=$((failures + 1))
+	echo "FAILED: $*" | tee -a "$work/failures" >&2
 }
 
 finish() {
@@ -92,7 +90,7 @@ finish() {
 		stop_vhdd
 		[ "$stopped" -eq 0 ] || die "vhdd ended with status $stopped"
 	fi
-	[ "$failures" -eq 0 ] || die "$failures checks"
+	[ ! -e "$work/failures" ] || die "$(grep -c ^FAILED "$work/failures") checks"
 }
 
 # request PATH [CURL-OPTION...]: prints the status; body and headers lie in their files.
