@@ -105,7 +105,7 @@ class Answer:
         return f"{self.status} {self.body[:300]!r}"
 
 
-def ask(address, method, target, body=b"", seconds=20, chunked=False, headers=None):
+def ask(address, method, target, body=b"", seconds=60, chunked=False, headers=None):
     """One request on a connection of its own, to the path of a socket or to a host and a port; status 0 when no whole
     answer came. TimeoutError: none in time."""
     head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -202,7 +202,7 @@ class Daemon:
                 env={**environment, "DOOR": str(door.fileno()), "LIBRARY": preload},
             )
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=120):
         """True when it is ready, False when it has ended."""
         end, answered = time.monotonic() + seconds, None
         while time.monotonic() < end:

@@ -30,7 +30,7 @@ def same(got, wanted, what):
         raise Failure(f"{what} is {got!r}, not {wanted!r}")
 
 
-def wait_for(what, holds, seconds=15):
+def wait_for(what, holds, seconds=60):
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

@@ -185,11 +185,11 @@ class World:
 
     def ask(self, method, target, body=b"", **more):
         before = self.daemon.page.failed
-        seconds = 1 if self.armed and self.may_be_lost else 20
+        seconds = 1 if self.armed and self.may_be_lost else 60
         try:
             answer = self.daemon.ask(method, target, body, seconds=seconds, **more)
         except TimeoutError as why:
-            if seconds == 20:
+            if seconds == 60:
                 raise Failure(f"{method} {target}: no answer within {seconds} s") from why
             answer = Answer(b"")
         answer.what = f"{method} {target}"
@@ -198,7 +198,7 @@ class World:
 
     def wait_while(self, status, method, target):
         """What could not be finished is tried again, once a second at first."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             answer = self.ask(method, target)
             if answer.status != status or time.monotonic() > end:
@@ -278,7 +278,7 @@ class World:
         if self.armed:
             self.ends |= set(CANNOT)  # also when one of its sockets is served already
         try:
-            ready = self.daemon.wait_ready(2 if self.armed else 30)
+            ready = self.daemon.wait_ready(2 if self.armed else 120)
         except Failure:
             if not self.armed:
                 raise
@@ -324,7 +324,7 @@ class World:
 
     def settle(self):
         """A daemon that gave up is started again; one without room finds it."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             if self.daemon.process and not self.daemon.alive():
                 self.judge_end(self.daemon.ended())
@@ -334,7 +334,7 @@ class World:
             if self.ask("GET", "/readyz").status == 200:
                 return
             if time.monotonic() > end:
-                raise Failure(f"not ready ten seconds later: {self.ask('GET', '/readyz?verbose')}")
+                raise Failure(f"not ready a minute later: {self.ask('GET', '/readyz?verbose')}")
             time.sleep(0.02)
 
     def check(self):
