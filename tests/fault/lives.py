@@ -89,6 +89,13 @@ def delete_adopted(world):
 # ---- the life of the daemon
 
 
+def for_a_moment(world, holds):
+    """Waits until something is so; while calls fail it may never be."""
+    end = time.monotonic() + (1 if world.armed else 60)
+    while not holds() and time.monotonic() < end and world.daemon.alive():
+        time.sleep(0.01)
+
+
 def start_anew(world):
     world.stop()
     yield
@@ -110,11 +117,12 @@ def start_on_tcp(world):
     world.daemon.forget_log()
     yield
     if world.start(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]):
-        end, found = time.monotonic() + 1, None
-        while not found and time.monotonic() < end:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", world.daemon.log.read_text())
-        if found:
-            world.expect(200, "GET", "/healthz", address=("127.0.0.1", int(found[1])))
+        def ports():
+            return re.findall(r"http://127\.0\.0\.1:(\d+)", world.daemon.log.read_text())
+
+        for_a_moment(world, ports)
+        if ports():
+            world.expect(200, "GET", "/healthz", address=("127.0.0.1", int(ports()[0])))
         elif not world.armed:
             raise Failure("the address is not told")
     yield
@@ -137,9 +145,7 @@ def start_without_ballast(world):
     ballast.unlink(missing_ok=True)
     yield
     if world.start():
-        end = time.monotonic() + 1
-        while not ballast.exists() and time.monotonic() < end and world.daemon.alive():
-            time.sleep(0.01)
+        for_a_moment(world, ballast.exists)
 
 
 def start_inherited(world):
@@ -259,11 +265,8 @@ def back_up(world):
         os.utime(path, (0, 0))
     yield
     if world.start():
-        end = time.monotonic() + 1
-        while time.monotonic() < end and not list(folder.glob("catalog.db.202[1-9]*.bak")) and world.daemon.alive():
-            if "catalog: backup" in world.daemon.log.read_text() or "catalog: execute" in world.daemon.log.read_text():
-                break
-            time.sleep(0.01)
+        for_a_moment(world, lambda: list(folder.glob("catalog.db.202[1-9]*.bak"))
+                     or re.search("catalog: (backup|execute)", world.daemon.log.read_text()))
 
 
 def stop(world):
