@@ -12,7 +12,7 @@ mkdir -p "$srv/sub" "$work/outside"
 # Roots: one folder under two names, and one that is not there.
 ln -s srv "$work/alias"
 printf '[pool]\nroots = %s:%s:%s\n' "$work/alias" "$srv" "$work/not-mounted" >"$work/conf"
-start() { start_vhdd --config "$work/conf"; }
+start() { start_compared --config "$work/conf"; }
 start
 
 adopt() { # STATUS SOURCE-JSON [MORE-JSON]

@@ -9,7 +9,7 @@ here=$(dirname "$0")
 srv=$work/srv
 mkdir -p "$srv"
 printf '[pool]\nroots = %s\n' "$srv" >"$work/conf"
-start() { start_vhdd --config "$work/conf"; }
+start() { start_compared --config "$work/conf"; }
 restart() {
 	stop_vhdd "${1:-TERM}"
 	start

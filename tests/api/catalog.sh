@@ -103,8 +103,7 @@ if mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null; then
 	expect 200 /v1/images/old/data
 	expect 204 /v1/images/gone -X DELETE # what makes room is done
 	rm "$work/small/filler"
-	ready_again() { [ "$(request /readyz)" = 200 ]; }
-	wait_until ready_again
+	wait_until is_ready
 	expect 200 /v1/images/old/data -T "$work/bytes"
 	[ -s "$work/small/state/catalog.db.ballast" ] || fail "there is no ballast"
 else

@@ -33,7 +33,7 @@ mv "$one" "$work/one"
 mv "$two" "$one"
 mv "$work/one" "$two"
 cp "$work/bytes" "$state/images/notes.txt"
-start_vhdd
+start_compared
 
 # ---- what is told
 expect 200 /readyz

@@ -53,7 +53,7 @@ grows() { # WHAT: by how much the peak is above what was there before
 }
 echo 5 >"/proc/$pid/clear_refs" # the peak starts anew
 before=$(memory VmRSS)
-expect 200 '/v1/images/big/data?detect_zeroes=y' -T "$work/huge"
+expect 200 '/v1/images/big/data?detect_zeroes=y' -T "$work/huge" --max-time 600
 check '.length == 3221225472'
 grows "an upload of 3 GiB"
 curl -sS --unix-socket "$socket" http://localhost/v1/images/big/data -r 0-3221225471 | wc -c >"$work/count"
@@ -62,29 +62,35 @@ grows "a download of 3 GiB"
 rm "$work/huge" "$work/large"
 
 # ---- the end of the daemon: what is under way is finished, idle connections are no obstacle
-python3 "$(dirname "$0")/edge.py" stay "$socket" 30 >"$work/stays" &
+python3 "$(dirname "$0")/edge.py" stay "$socket" 300 >"$work/stays" &
 stays=$!
 wait_until grep -qs 'HTTP/1.1 200' "$work/stays"
 random 2000000 "$work/bytes"
 python3 "$(dirname "$0")/edge.py" late "$socket" >"$work/late" &
 late=$!
 wait_until grep -qs ready "$work/late"
-uploads=
+mkfifo "$work/pipe"
+exec 9<>"$work/pipe" # one that goes on until it is told to end
+curl -sSv --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' -T - http://localhost/v1/images/next/data \
+	<"$work/pipe" >>"$work/statuses" 2>"$work/head.0" 9>&- &
+uploads=$!
 for n in $(seq 12); do
-	curl -sSv --max-time 60 --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \
+	curl -sSv --unix-socket "$socket" -o /dev/null -w '%{http_code}\n' --limit-rate 1M \
 		-T "$work/bytes" "http://localhost/v1/images/next/data?offset=$((n * 2000000))" \
-		>>"$work/statuses" 2>"$work/head.$n" &
+		>>"$work/statuses" 2>"$work/head.$n" 9>&- &
 	uploads="$uploads $!"
 done
 # All of them are let in before the daemon is told to stop.
-let_in() { [ "$(cat "$work"/head.* | grep -c '100 Continue')" -eq 12 ]; }
+let_in() { [ "$(cat "$work"/head.* | grep -c '100 Continue')" -eq 13 ]; }
 wait_until let_in
 kill -TERM "$pid"
-# New connections are refused while the uploads, which take two seconds, still go on.
+# New connections are refused while uploads still go on.
 refused() { ! curl -s --unix-socket "$socket" http://localhost/healthz >/dev/null; }
 wait_until refused
 kill -0 "$pid" || fail "a stopping daemon takes new connections to its end"
 wait "$late" || fail "a request on an old connection is answered $(tail -n 1 "$work/late")"
+printf end >&9
+exec 9>&-
 # shellcheck disable=SC2086 # one word for each
 wait $uploads || fail "uploads under way end with $?"
 wait "$pid" || fail "vhdd ended with $?"
@@ -92,6 +98,8 @@ pid=
 [ "$(sort -u "$work/statuses")" = 200 ] || fail "uploads under way are answered $(sort "$work/statuses" | uniq -c)"
 wait "$stays" || fail "an idle connection outlives the daemon"
 start_vhdd
+expect 206 /v1/images/next/data -r 0-2
+[ "$(cat "$body")" = end ] || fail "the last upload has written '$(cat "$body")'"
 for n in $(seq 12); do
 	expect 206 /v1/images/next/data -r "$((n * 2000000))-$((n * 2000000 + 1999999))"
 	same "$work/bytes" "$body" "upload $n"

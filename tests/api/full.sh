@@ -14,14 +14,6 @@ state=$work/small/state
 checker=$(dirname "$0")/../fault
 fill() { dd if=/dev/zero of="$work/small/filler" bs=64K 2>/dev/null || :; } # until it ends at ENOSPC
 free() { rm -f "$work/small/filler"; }
-wait_ready() { # STATUS
-	local try
-	for try in $(seq 200); do
-		[ "$(request /readyz)" = "$1" ] && return
-		sleep 0.05
-	done
-	fail "/readyz does not become $1 within $try looks: $(cat "$body")"
-}
 in_order() { # all image files are what other programs understand
 	PYTHONPATH=$checker python3 -c 'import pathlib, sys, vhdfile
 for path in pathlib.Path(sys.argv[1]).glob("*.vhd"):
@@ -78,10 +70,11 @@ fill
 start_vhdd_without_room() {
 	"$VHDD" --state-dir "$state" --listen "unix:$socket" >>"$work/log" 2>&1 &
 	pid=$!
-	until [ "$(request /healthz)" = 200 ]; do
+	healthy() {
 		kill -0 "$pid" 2>/dev/null || die "vhdd does not start without room"
-		sleep 0.02
-	done
+		[ "$(request /healthz)" = 200 ]
+	}
+	wait_until healthy
 }
 start_vhdd_without_room
 readable 'started while full'
@@ -90,7 +83,7 @@ in_order 'started while full'
 
 # ---- room again: nobody has to do anything
 free
-wait_ready 200
+wait_until is_ready
 expect 200 '/v1/images/other/data?offset=8M' -T "$work/page"
 expect 201 /v1/images -d name=more -d size=1G
 expect 201 /v1/images -d name=kid -d parent=other
@@ -101,7 +94,7 @@ fill
 expect 204 /v1/images/kid -X DELETE
 expect 204 /v1/images/disk -X DELETE
 free
-wait_ready 200
+wait_until is_ready
 expect 200 '/v1/images/other/data?offset=12M' -T "$work/page"
 expect 206 /v1/images/other/data -r 12582912-12587007
 same "$work/page" "$body" 'after all'

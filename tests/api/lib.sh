@@ -1,6 +1,6 @@
 # Sourced by the scripts of this folder: a daemon of one's own on a temporary folder and a Unix socket, and words to
 # ask it. VHDD is the program under test.
-# shellcheck shell=bash disable=SC2119,SC2120
+# shellcheck shell=bash disable=SC2119,SC2120,SC2317
 set -euo pipefail
 
 : "${VHDD:?is the path of the vhdd to test}"
@@ -43,10 +43,21 @@ trap cleanup EXIT
 start_vhdd() {
 	"$VHDD" --state-dir "$state" --listen "unix:$socket" "$@" >>"$work/log" 2>&1 &
 	pid=$!
-	until curl -s --fail --unix-socket "$socket" http://localhost/readyz >"$body" 2>&1; do
-		kill -0 "$pid" 2>/dev/null || die "vhdd does not start"
-		sleep 0.02
-	done
+	wait_until is_ready
+}
+
+is_ready() {
+	kill -0 "$pid" 2>/dev/null || die "vhdd does not run"
+	curl -s --fail --unix-socket "$socket" http://localhost/readyz >"$body" 2>&1
+}
+
+# start_compared [OPTION...]: likewise, and has compared all files with the catalog, for which readiness waits two seconds.
+start_compared() {
+	local known
+	known=$(grep -cs '"compared ' "$work/log") || :
+	start_vhdd "$@"
+	has_compared() { [ "$(grep -c '"compared ' "$work/log")" -gt "${known:-0}" ]; }
+	wait_until has_compared
 }
 
 # Sets `port` to what the daemon has picked for --listen 127.0.0.1:0; it is told in the log.
@@ -54,7 +65,7 @@ find_port() {
 	port=
 	until [ -n "$port" ]; do
 		kill -0 "$pid" 2>/dev/null || die "vhdd does not run"
-		port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\).*|\1|p' "$work/log" | tail -n 1)
+		port=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9][0-9]*\)".*|\1|p' "$work/log" | tail -n 1)
 	done
 }
 

@@ -30,7 +30,7 @@ def requests():
 def send(path, request):
     """Sends it, says that nothing follows, and waits until the daemon has ended the connection."""
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(20)
+        peer.settimeout(60)
         peer.connect(path)
         peer.sendall(request)
         peer.shutdown(socket.SHUT_WR)
@@ -86,7 +86,7 @@ def main():
     for request in requests():
         answered += send(path, request).startswith(b"HTTP/1.1 ")
     # A line is written after its answer. What ends before the first line does is no request.
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while read(lines_of(log)) - before < answered and time.monotonic() < until:
         time.sleep(0.05)
     shown = read(lines_of(log)) - before

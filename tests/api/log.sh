@@ -5,16 +5,14 @@
 requires curl jq python3 script
 here=$(dirname "$0")
 
-# Prints the lines about requests for PATH, when there are as many as COUNT.
+# Waits for COUNT lines about requests for PATH, and keeps them.
 lines() { # COUNT PATH
-	local try
-	for try in $(seq 100); do
-		jq -c "select(.message == \"request\" and .path == \"$2\")" "$work/log" >"$work/lines"
-		[ "$(wc -l <"$work/lines")" -lt "$1" ] || break
-		sleep 0.02
-	done
-	[ "$(wc -l <"$work/lines")" -eq "$1" ] || fail "not $1 lines about $2 after $try looks"
-	cat "$work/lines"
+	as_many() {
+		jq -c "select(.message == \"request\" and .path == \"$2\")" "$work/log" >"$work/lines" 2>/dev/null &&
+			[ "$(wc -l <"$work/lines")" -ge "$1" ]
+	}
+	wait_until as_many "$1" "$2"
+	[ "$(wc -l <"$work/lines")" -eq "$1" ] || fail "more than $1 lines about $2"
 }
 line() { # FILTER: of the last such line
 	tail -n 1 "$work/lines" | jq -e "$1" >/dev/null || fail "$1 is not so: $(cat "$work/lines")"
@@ -25,22 +23,22 @@ start_vhdd --listen 127.0.0.1:0
 find_port
 image disk 1M
 expect 200 /v1/images/disk -H 'X-Request-Id: mine'
-lines 1 /v1/images/disk >/dev/null
+lines 1 /v1/images/disk
 line '.request_id == "mine" and .method == "GET" and .route == "/v1/images/{ref}" and .status == 200'
 line ".sent == $(stat -c %s "$body") and .received == 0 and .level == \"info\" and .ms >= 0"
 line '.peer | startswith("unix:uid=")'
 random 70000 "$work/bytes"
 expect 200 /v1/images/disk/data -T "$work/bytes"
-lines 1 /v1/images/disk/data >/dev/null
+lines 1 /v1/images/disk/data
 line '.received == 70000 and .method == "PUT"'
 expect 200 /v1/images/disk/data
-expect 200 /v1/images/disk/data -I
-lines 3 /v1/images/disk/data >/dev/null
-line '.method == "HEAD" and .sent == 0'
-sed -i 3d "$work/lines"
+lines 2 /v1/images/disk/data
 line '.sent == 1048576'
+expect 200 /v1/images/disk/data -I
+lines 3 /v1/images/disk/data
+line '.method == "HEAD" and .sent == 0'
 curl -sS -o "$body" "http://127.0.0.1:$port/nowhere"
-lines 1 /nowhere >/dev/null
+lines 1 /nowhere
 line '.status == 404 and .code == "route-not-found" and .route == "-" and (.peer | startswith("127.0.0.1:"))'
 
 # ---- who leaves as soon as all has come is not cut off; who leaves before is
@@ -66,12 +64,12 @@ for request in 'GET /v1/images' 'POST /v1/images/disk/data?op=flush' 'GET /v1/im
 	# shellcheck disable=SC2086 # two words
 	leave 300 -1 $request
 	path=${request#* }
-	lines 300 "${path%\?*}" >/dev/null
+	lines 300 "${path%\?*}"
 	! grep -q '"cut"' "$work/lines" || fail "$request: $(grep -c '"cut"' "$work/lines") of 300 are cut"
 done
 : >"$work/log"
 leave 1 1 GET /v1/images/disk/data
-lines 1 /v1/images/disk/data >/dev/null
+lines 1 /v1/images/disk/data
 line '.cut == 1 and .status == 200 and .sent < 1048576'
 
 # ---- every byte
@@ -81,11 +79,9 @@ stop_vhdd
 : >"$work/typescript"
 # A terminal of its own, for that is where text goes.
 script -qefc "exec '$VHDD' --state-dir '$state' --listen 'unix:$socket'" "$work/typescript" >/dev/null 2>&1 </dev/null &
-terminal=$!
-until curl -s --fail --unix-socket "$socket" http://localhost/readyz >"$body" 2>&1; do
-	kill -0 "$terminal" 2>/dev/null || die "vhdd does not start on a terminal"
-	sleep 0.02
-done
+pid=$!
+wait_until is_ready
+terminal=$pid
 pid=$(pgrep -P "$terminal")
 python3 "$here/log.py" "$socket" "$work/typescript" TEXT || fail "the log as text"
 kill "$pid"
@@ -107,7 +103,7 @@ quiet --config "$work/conf"
 : >"$work/log"
 start_vhdd --log-level info --config "$work/conf"
 expect 404 /nowhere
-lines 1 /nowhere >/dev/null
+lines 1 /nowhere
 stop_vhdd
 if "$VHDD" --log-level loud --state-dir "$state" 2>"$work/error"; then fail "a level that there is not"; fi
 grep -q 'loud is not error, warning, info or debug' "$work/error" || fail "$(cat "$work/error")"

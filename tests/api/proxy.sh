@@ -38,10 +38,11 @@ at_end() {
 	kill "$nginx" 2>/dev/null || :
 	wait "$nginx" 2>/dev/null || :
 }
-until [ -S "$tuned" ] && [ -S "$plain" ]; do
+answers() { # at both of its sockets
 	kill -0 "$nginx" 2>/dev/null || die "nginx does not start: $(cat "$work/nginx.log")"
-	sleep 0.02
-done
+	curl -s --unix-socket "$tuned" http://localhost/ && curl -s --unix-socket "$plain" http://localhost/
+}
+wait_until answers >/dev/null
 
 direct=$socket
 through() { socket=$1; }
@@ -88,10 +89,10 @@ through "$direct"
 image sparse 64G
 cut() { # what curl says to a download in the middle of which the daemon goes away
 	local status=0
-	curl -sS --max-time 60 --unix-socket "$1" -o /dev/null http://localhost/v1/images/sparse/data \
+	curl -sS --unix-socket "$1" --limit-rate 4M -o "$work/part" http://localhost/v1/images/sparse/data \
 		2>"$work/error" &
 	local curl=$!
-	sleep 1
+	wait_until test -s "$work/part"
 	stop_vhdd KILL
 	wait "$curl" || status=$?
 	[ "$status" -eq 18 ] || [ "$status" -eq 56 ] || fail "a cut download ended with $status: $(cat "$work/error")"

@@ -169,7 +169,7 @@ class Peer:
             host, port = address.rsplit(":", 1)
             self.socket = socket.socket(socket.AF_INET)
             name = (host, int(port))
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)
         self.socket.connect(name)
 
     def send(self, request, piece=1 << 20):
