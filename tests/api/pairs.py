@@ -20,6 +20,7 @@ from daemon import Daemon  # noqa: E402
 MIB = 1 << 20
 SIZE = 64 * MIB  # more than sockets buffer
 TIMES = 12
+PATIENCE = 2  # seconds that the daemon lets one operation wait for another
 failures = []
 
 
@@ -101,13 +102,29 @@ class Background:
     """A request that waits for another one."""
 
     def __init__(self, work):
-        self.answer = None
-        self.thread = threading.Thread(target=lambda: setattr(self, "answer", work()))
+        self.work, self.answer, self.begun, self.took = work, None, time.monotonic(), 0
+        self.thread = threading.Thread(target=self.run)
         self.thread.start()
+
+    def run(self):
+        self.answer = self.work()
+        self.took = time.monotonic() - self.begun
+
+    def in_time(self):
+        """It cannot have given up yet."""
+        return time.monotonic() - self.begun < PATIENCE
 
     def end(self):
         self.thread.join()
         return self.answer
+
+
+def until_in_time(scene):
+    """A scene that tells whether it was in time is played again where this machine was too slow for it."""
+    def play(world):
+        check(any(scene(world) for _ in range(20)), f"{scene.__name__} is in time once in 20 times")
+    play.__name__ = scene.__name__
+    return play
 
 
 def refused(answer, status, code, what, retry=None):
@@ -195,7 +212,7 @@ def upload_and_seals(world):
         upload = Upload(world, name)
         begin = time.monotonic()
         busy(world.ask(method, f"/{name}{path}", body), f"{what} beside an upload")
-        check(time.monotonic() - begin > 1.9, f"{what} waits for two seconds")
+        check(time.monotonic() - begin > PATIENCE - 0.1, f"{what} waits for two seconds")
         is_ok(upload.end(), f"the upload that {what} met")
         check(world.get(name, 0, 4 * MIB) == b"A" * 4 * MIB, f"all of the upload that {what} met")
         check(world.ask("GET", f"/{name}").json()["writable"], f"{what} that was refused leaves no trace")
@@ -203,18 +220,24 @@ def upload_and_seals(world):
         check(answer.status < 300, f"{what} afterwards: {answer.status}")
 
 
+@until_in_time
 def upload_ends_in_time(world):
     name = world.image()
     upload = Upload(world, name)
     snapshot = Background(lambda: world.ask("POST", f"/{name}/snapshots", {"name": name + "-kid"}))
     time.sleep(0.2)  # it may not have begun to wait yet; then it finds the upload gone, which is as well
     is_ok(upload.end(), "the upload")
-    is_ok(snapshot.end(), "a snapshot that waited for an upload", 201)
+    in_time, made = snapshot.in_time(), snapshot.end()
+    if not in_time:
+        return False
+    is_ok(made, "a snapshot that waited for an upload", 201)
     check(world.get(name + "-kid", 0, 4 * MIB) == b"A" * 4 * MIB, "the snapshot has all of the upload")
     refused(world.put(name, 0, b"B"), 409, "image-has-children", "a write after the snapshot")
     check(world.get(name, 0, 1) == b"A", "the parent stands still")
+    return True
 
 
+@until_in_time
 def write_behind_a_snapshot(world):
     """Who comes to write while a snapshot waits for another writer waits as well."""
     name = world.image()
@@ -224,12 +247,15 @@ def write_behind_a_snapshot(world):
     write = Background(lambda: world.put(name, 8 * MIB, b"B" * 512))
     time.sleep(0.2)
     is_ok(upload.end(), "the upload")
-    is_ok(snapshot.end(), "the snapshot", 201)
-    answer = write.end()
+    in_time, made, answer = snapshot.in_time(), snapshot.end(), write.end()
+    if not in_time or write.took > PATIENCE:
+        return False
+    is_ok(made, "the snapshot", 201)
     # Under load the write may come first: then the snapshot has it.
     check(answer.status == 200 or answer.code == "image-has-children", f"the write: {answer.status} {answer.code}")
     want = b"B" if answer.status == 200 else b"\0"
     check(world.get(name + "-kid", 8 * MIB, 512) == want * 512, "the snapshot has what was answered 200, no more")
+    return True
 
 
 def upload_that_is_left(world):
