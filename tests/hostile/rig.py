@@ -86,6 +86,7 @@ class Vhdd:
 
     def start(self, *options):
         with open(self.log, "ab") as log:
+            begin = log.tell()
             self.process = subprocess.Popen(
                 [*self.wrap, *self.command("--listen", f"unix:{self.socket}", *options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -95,12 +96,17 @@ class Vhdd:
             if self.process.poll() is not None:
                 raise Failure(f"vhdd does not start:\n{self.tail()}")
             try:
-                if self.ask("GET", "/readyz").status == 200:
+                if self.ask("GET", "/readyz").status == 200 and self.has_said_all(begin):
                     return self
             except OSError:
                 pass
             time.sleep(0.01)
         raise Failure("vhdd is not ready within two minutes")
+
+    def has_said_all(self, begin):
+        """Where it listens, and what it makes of its files: ready it may be before."""
+        said = self.log.read_bytes()[begin:]
+        return b"listening on " in said and b"compared " in said
 
     @property
     def pid(self):
