@@ -3,6 +3,7 @@
 #ifndef SERVER_CLEANUP_H
 #define SERVER_CLEANUP_H
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,12 @@ static inline void closep(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);
+}
+
+static inline void closedirp(DIR *const *folder)
+{
+	if (*folder)
+		(void)closedir(*folder);
 }
 
 #endif

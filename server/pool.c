@@ -1,7 +1,6 @@
 /* pool.c - the files of one folder, reached through its descriptor only. */
 #include "pool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -14,6 +13,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "failure.h"
+#include "pool_look.h"
 #include "pool_private.h"
 
 static const char new_prefix[] = ".new-";
@@ -240,38 +240,27 @@ uint64_t pool_names(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], con
 	return first.st_dev == st->st_dev && first.st_ino == st->st_ino ? 1 : 2;
 }
 
-DIR *pool_listing(const struct pool_dir *pool)
-{
-	int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+struct new_files {
+	pool_new_fn *each;
+	void *ctx;
+};
 
-	if (!folder && fd >= 0)
-		(void)close(fd);
-	return folder;
+static int look_at_new(void *ctx, const char *name)
+{
+	const struct new_files *files = ctx;
+	uint8_t id[IDS_SIZE];
+
+	if (strncmp(name, new_prefix, strlen(new_prefix)) != 0 ||
+	    !ids_parse(name + strlen(new_prefix), id))
+		return 0;
+	return files->each(files->ctx, id);
 }
 
 int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vhd_error *err)
 {
-	CLEANUP(pool_closedirp) DIR *folder = pool_listing(pool);
-	const struct dirent *entry;
-	uint8_t id[IDS_SIZE];
-	int r = 0;
+	struct new_files files = {each, ctx};
 
-	if (!folder)
-		return pool_fail_sys(err, "cannot list", pool->path);
-	for (;;) {
-		errno = 0;
-		/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-		entry = readdir(folder);
-		if (!entry || r < 0)
-			break;
-		if (strncmp(entry->d_name, new_prefix, strlen(new_prefix)) == 0 &&
-		    ids_parse(entry->d_name + strlen(new_prefix), id))
-			r = each(ctx, id);
-	}
-	if (!entry && errno)
-		return pool_fail_sys(err, "cannot list", pool->path);
-	return r;
+	return pool_look_each(pool, look_at_new, &files, err);
 }
 
 int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free, struct vhd_error *err)

@@ -95,12 +95,6 @@ struct ends {
 	char oldest[NAME_MAX + 1], newest[NAME_MAX + 1];
 };
 
-static void closedirp(DIR *const *folder)
-{
-	if (*folder)
-		(void)closedir(*folder);
-}
-
 static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct ends *ret_ends)
 {
 	const char *of = split(catalog_path, folder);

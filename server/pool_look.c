@@ -1,6 +1,7 @@
 /* pool_look.c - looks at names of a pool without trust in what they are. */
 #include "pool_look.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,9 +53,20 @@ int pool_look_open(const struct pool_dir *pool, const char *name, int *ret_fd,
 	return 0;
 }
 
+/* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
+static DIR *listing(const struct pool_dir *pool)
+{
+	int fd = openat(pool->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!folder && fd >= 0)
+		(void)close(fd);
+	return folder;
+}
+
 int pool_look_each(struct pool_dir *pool, pool_look_fn *each, void *ctx, struct vhd_error *err)
 {
-	CLEANUP(pool_closedirp) DIR *folder = pool_listing(pool);
+	CLEANUP(closedirp) DIR *folder = listing(pool);
 	const struct dirent *entry;
 	int r = 0;
 

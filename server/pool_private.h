@@ -2,7 +2,6 @@
 #ifndef POOL_PRIVATE_H
 #define POOL_PRIVATE_H
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include "pool.h"
@@ -21,14 +20,5 @@ int pool_open_beneath(const struct pool_dir *pool, const char *name, int flags);
 /* How many names <id>.vhd has, of which `st` tells, without its first one: that is the pool's own,
  * and there until it can be removed. */
 uint64_t pool_names(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], const struct stat *st);
-
-/* A handle of its own, for the position of a folder is shared by copies of its descriptor. */
-DIR *pool_listing(const struct pool_dir *pool);
-
-static inline void pool_closedirp(DIR *const *folder)
-{
-	if (*folder)
-		(void)closedir(*folder);
-}
 
 #endif
