@@ -94,15 +94,12 @@ static bool byte_window(struct api_call *call, const char *etag, struct window *
 	return true;
 }
 
-/* Does any level of the chain have one of the sectors? */
-static enum service_code find_present(struct api_call *call, struct window *window)
+/* The first run before `end` that is `where`; of no sector if there is none. */
+static enum service_code find_run(struct api_call *call, uint64_t sector, uint64_t end,
+				  enum service_where where, struct service_run *ret_run)
 {
-	uint64_t sector = window->ranges.items[0].first / SECTOR;
-	uint64_t end = sector + window->ranges.items[0].length / SECTOR;
-
-	if (call->nowait && end - sector > SMALL / SECTOR)
-		return SERVICE_AGAIN; /* it may be a long way */
-	while (sector < end) {
+	*ret_run = (struct service_run){.where = where};
+	while (sector < end && ret_run->count == 0) {
 		struct service_run runs[PRESENT_RUNS];
 		struct service_run_list list = {.runs = runs, .max = PRESENT_RUNS};
 		enum service_code code = service_data_runs(call->data, sector, end - sector,
@@ -110,40 +107,42 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 
 		if (code != SERVICE_OK || list.n == 0)
 			return code != SERVICE_OK ? code : SERVICE_INTERNAL;
-		for (size_t i = 0; i < list.n; i++)
-			window->present |= runs[i].where == SERVICE_DATA;
-		if (window->present)
-			return SERVICE_OK;
+		for (size_t i = 0; i < list.n && ret_run->count == 0; i++) {
+			if (runs[i].where == where)
+				*ret_run = runs[i];
+		}
 		sector = runs[list.n - 1].sector + runs[list.n - 1].count;
 	}
 	return SERVICE_OK;
+}
+
+/* Does any level of the chain have one of the sectors? */
+static enum service_code find_present(struct api_call *call, struct window *window)
+{
+	uint64_t sector = window->ranges.items[0].first / SECTOR;
+	uint64_t end = sector + window->ranges.items[0].length / SECTOR;
+	struct service_run run = {.count = 0};
+	enum service_code code = SERVICE_AGAIN; /* it may be a long way */
+
+	if (!call->nowait || end - sector <= SMALL / SECTOR)
+		code = find_run(call, sector, end, SERVICE_DATA, &run);
+	window->present = run.count > 0;
+	return code;
 }
 
 /* A stream that has begun cannot say that it fails: what only a missing parent has is sought
  * before, and asked for. */
 static enum service_code find_unknown(struct api_call *call, const struct range *range)
 {
-	uint64_t sector = range->first / SECTOR;
 	uint64_t end = (range->first + range->length + SECTOR - 1) / SECTOR;
+	struct service_run run;
+	enum service_code code = find_run(call, range->first / SECTOR, end, SERVICE_UNKNOWN, &run);
 	char byte;
 
-	while (sector < end) {
-		struct service_run runs[PRESENT_RUNS];
-		struct service_run_list list = {.runs = runs, .max = PRESENT_RUNS};
-		enum service_code code = service_data_runs(call->data, sector, end - sector,
-							   data_flags(call), &list, &call->err);
-
-		if (code != SERVICE_OK || list.n == 0)
-			return code != SERVICE_OK ? code : SERVICE_INTERNAL;
-		for (size_t i = 0; i < list.n; i++) {
-			if (runs[i].where == SERVICE_UNKNOWN)
-				return service_data_read(call->data, &byte, 1,
-							 runs[i].sector * SECTOR, data_flags(call),
-							 &call->err);
-		}
-		sector = runs[list.n - 1].sector + runs[list.n - 1].count;
-	}
-	return SERVICE_OK;
+	if (code != SERVICE_OK || run.count == 0)
+		return code;
+	return service_data_read(call->data, &byte, 1, run.sector * SECTOR, data_flags(call),
+				 &call->err);
 }
 
 static enum service_code look_ahead(struct api_call *call, const struct window *window)
