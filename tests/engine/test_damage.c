@@ -5,17 +5,10 @@
 
 #include "test.h"
 
+#include "bench.h"
 #include "image_builder.h"
 
 enum { DISK = 8 << 20, SMALL = 4096, BAD = 7, BLOCKS = 20, SECTOR = 512, OWN = BAD * 8 + 4 };
-
-struct bench {
-	struct vhd_engine *engine;
-	struct memio *parent_file, *file;
-	struct vhd *parent, *disk;
-	struct vhd_error err;
-	uint8_t buf[SMALL];
-};
 
 /* A store that cannot read one sector. */
 static struct {
@@ -47,8 +40,7 @@ static struct vhd *open_io(struct bench *bench, struct vhd_io io, unsigned flags
 {
 	struct vhd *disk = NULL;
 
-	if (vhd_open(bench->engine, &io, flags, NULL, &disk, &bench->err) < 0)
-		fail_msg("%s", bench->err.text);
+	must(bench, vhd_open(bench->engine, &io, flags, NULL, &disk, &bench->err));
 	return disk;
 }
 
@@ -56,17 +48,16 @@ static struct vhd *open_io(struct bench *bench, struct vhd_io io, unsigned flags
  * the middle of number BAD. */
 static int set_up(void **state)
 {
-	static struct bench bench;
+	int r = bench_set_up(state);
+	const struct bench *bench = *state;
 	struct builder parent, child;
 	struct builder_block *own;
 
-	bench = (struct bench){.parent_file = memio_new(NULL), .file = memio_new(NULL)};
-	*state = &bench;
 	builder_init(&parent,
 		     &(struct builder_args){.type = 3, .size = DISK, .block_size = SMALL, .id = 1});
 	for (uint32_t i = 0; i < BLOCKS; i++)
 		memset(builder_add_block(&parent, i, 0xff, 0)->data, 'p', SMALL);
-	builder_store(&parent, bench.parent_file);
+	builder_store(&parent, bench->parent_file);
 	scratched.bad = parent.blocks[BAD].offset;
 	builder_fini(&parent);
 	builder_init(&child,
@@ -74,21 +65,9 @@ static int set_up(void **state)
 	own = builder_add_block(&child, 0, 0, 0);
 	own->bitmap[OWN / 8] = 0x80 >> OWN % 8;
 	memset(own->data + OWN * SECTOR, 'c', SECTOR);
-	builder_store(&child, bench.file);
+	builder_store(&child, bench->file);
 	builder_fini(&child);
-	return vhd_engine_new(NULL, &bench.engine, NULL);
-}
-
-static int tear_down(void **state)
-{
-	struct bench *bench = *state;
-
-	vhd_close(bench->disk);
-	vhd_close(bench->parent);
-	vhd_engine_free(bench->engine);
-	memio_free(bench->file);
-	memio_free(bench->parent_file);
-	return 0;
+	return r;
 }
 
 static int get(struct bench *bench, size_t len, uint64_t off)
@@ -170,7 +149,7 @@ static void what_was_unreadable_once_is_not_remembered(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(a_bad_entry_hides_only_its_block),
 		CASE(an_unreadable_bitmap_hides_only_its_block),

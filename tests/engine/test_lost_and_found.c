@@ -5,50 +5,14 @@
 
 #include "test.h"
 
+#include "bench.h"
 #include "faultio.h"
 #include "image_builder.h"
-#include "memio.h"
 
-enum { DISK = 8 << 20, BLOCK = 2 << 20 };
+enum { DISK = 8 << 20, BLOCK = 2 << 20, SECTOR = 512 };
 
-struct bench {
-	struct vhd_engine *engine;
-	struct memio *parent_file, *file;
-	struct vhd *parent, *disk;
-	struct vhd_error err;
-	uint8_t buf[512];
-};
-
-static int set_up(void **state)
+static void create_root(struct bench *bench, struct vhd_io io, struct vhd **ret_disk)
 {
-	static struct bench bench;
-
-	bench = (struct bench){.parent_file = memio_new(NULL), .file = memio_new(NULL)};
-	*state = &bench;
-	return vhd_engine_new(NULL, &bench.engine, NULL);
-}
-
-static int tear_down(void **state)
-{
-	struct bench *bench = *state;
-
-	vhd_close(bench->disk);
-	vhd_close(bench->parent);
-	vhd_engine_free(bench->engine);
-	memio_free(bench->file);
-	memio_free(bench->parent_file);
-	return 0;
-}
-
-static void must(const struct bench *bench, int r)
-{
-	if (r < 0)
-		fail_msg("%s", bench->err.text);
-}
-
-static void create_root(struct bench *bench, struct memio *file, struct vhd **ret_disk)
-{
-	struct vhd_io io = memio_io(file);
 	struct vhd_create_args args = {.type = VHD_DYNAMIC, .size = DISK, .id = {1}};
 
 	must(bench, vhd_create(bench->engine, &io, &args, ret_disk, &bench->err));
@@ -81,13 +45,13 @@ static int reopen(struct bench *bench, unsigned flags)
 
 static int put(struct bench *bench, struct vhd *disk, uint64_t off, int byte)
 {
-	memset(bench->buf, byte, sizeof bench->buf);
-	return vhd_write(disk, bench->buf, sizeof bench->buf, off, NULL, &bench->err);
+	memset(bench->buf, byte, SECTOR);
+	return vhd_write(disk, bench->buf, SECTOR, off, NULL, &bench->err);
 }
 
 static int get(struct bench *bench, uint64_t off)
 {
-	must(bench, vhd_read(bench->disk, bench->buf, sizeof bench->buf, off, 0, &bench->err));
+	must(bench, vhd_read(bench->disk, bench->buf, SECTOR, off, 0, &bench->err));
 	return bench->buf[0];
 }
 
@@ -164,7 +128,7 @@ static void recovery_leaves_a_clean_child_as_it_is(void **state)
 	struct bench *bench = *state;
 	uint64_t size;
 
-	create_root(bench, bench->parent_file, &bench->parent);
+	create_root(bench, memio_io(bench->parent_file), &bench->parent);
 	must(bench, create_child(bench, memio_io(bench->file)));
 	size = memio_size(bench->file);
 	must(bench, reopen(bench, VHD_WRITE | VHD_RECOVER));
@@ -228,7 +192,7 @@ static void a_parent_is_writable_again_when_its_child_could_not_be_made(void **s
 	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_WRITE, .sys = ENOSPC, .fail_at = 0};
 
-	create_root(bench, bench->parent_file, &bench->parent);
+	create_root(bench, memio_io(bench->parent_file), &bench->parent);
 	assert_int_equal(create_child(bench, faultio_wrap(memio_io(bench->file), &faults)),
 			 VHD_E_NOSPC);
 	must(bench, put(bench, bench->parent, 0, 'p'));
@@ -240,12 +204,9 @@ static void what_is_sent_again_after_a_failed_sync_is_on_the_device(void **state
 {
 	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_FLUSH, .sys = EIO, .fail_at = -1};
-	struct vhd_create_args args = {.type = VHD_DYNAMIC, .size = DISK, .id = {1}};
-	struct vhd_io io;
 
 	memio_use_device(bench->file);
-	io = faultio_wrap(memio_io(bench->file), &faults);
-	must(bench, vhd_create(bench->engine, &io, &args, &bench->disk, &bench->err));
+	create_root(bench, faultio_wrap(memio_io(bench->file), &faults), &bench->disk);
 	must(bench, put(bench, bench->disk, 0, 'n'));
 	faults.fail_at = faults.calls + 1; /* the second barrier */
 	assert_int_equal(vhd_flush(bench->disk, 0, &bench->err), VHD_E_IO);
@@ -266,12 +227,9 @@ static void recovery_is_refused_while_memory_keeps_what_the_device_has_not(void 
 {
 	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_FLUSH, .sys = EIO, .fail_at = -1};
-	struct vhd_create_args args = {.type = VHD_DYNAMIC, .size = DISK, .id = {1}};
-	struct vhd_io io;
 
 	memio_use_device(bench->file);
-	io = faultio_wrap(memio_io(bench->file), &faults);
-	must(bench, vhd_create(bench->engine, &io, &args, &bench->disk, &bench->err));
+	create_root(bench, faultio_wrap(memio_io(bench->file), &faults), &bench->disk);
 	must(bench, put(bench, bench->disk, 0, 'a'));
 	must(bench, vhd_flush(bench->disk, 0, &bench->err));
 	must(bench, put(bench, bench->disk, 0, 'b'));
@@ -292,7 +250,7 @@ static void a_flush_that_failed_after_its_barrier_is_not_tried_again(void **stat
 	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_WRITE, .sys = ENOSPC, .fail_at = -1};
 
-	create_root(bench, bench->parent_file, &bench->parent);
+	create_root(bench, memio_io(bench->parent_file), &bench->parent);
 	must(bench, create_child(bench, faultio_wrap(memio_io(bench->file), &faults)));
 	must(bench, put(bench, bench->disk, 0, 'a'));
 	/* The bitmap can be written, the table cannot. */
@@ -306,7 +264,7 @@ static void a_flush_that_failed_before_its_barrier_can_be_tried_again(void **sta
 	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_WRITE, .sys = ENOSPC, .fail_at = -1};
 
-	create_root(bench, bench->parent_file, &bench->parent);
+	create_root(bench, memio_io(bench->parent_file), &bench->parent);
 	must(bench, create_child(bench, faultio_wrap(memio_io(bench->file), &faults)));
 	must(bench, put(bench, bench->disk, 0, 'a'));
 	faults.fail_at = faults.calls;
@@ -324,7 +282,7 @@ static void an_open_image_is_not_recovered(void **state)
 	struct vhd_io io = memio_io(bench->file);
 	struct vhd *other;
 
-	create_root(bench, bench->file, &bench->disk);
+	create_root(bench, memio_io(bench->file), &bench->disk);
 	assert_int_equal(
 		vhd_open(bench->engine, &io, VHD_WRITE | VHD_RECOVER, NULL, &other, &bench->err),
 		VHD_E_BUSY);
@@ -337,7 +295,7 @@ static void a_child_needs_a_parent_with_its_lock(void **state)
 	struct bench *bench = *state;
 	struct vhd_io io = memio_io(bench->parent_file);
 
-	create_root(bench, bench->parent_file, &bench->parent);
+	create_root(bench, memio_io(bench->parent_file), &bench->parent);
 	vhd_close(bench->parent);
 	must(bench, vhd_open(bench->engine, &io, VHD_NO_LOCK, NULL, &bench->parent, &bench->err));
 	assert_int_equal(create_child(bench, memio_io(bench->file)), VHD_E_INVALID);
@@ -352,7 +310,7 @@ static void a_torn_table_entry_is_not_taken_for_a_place(void **state)
 	struct bench *bench = *state;
 	uint8_t table[8];
 
-	create_root(bench, bench->file, &bench->disk);
+	create_root(bench, memio_io(bench->file), &bench->disk);
 	must(bench, put(bench, bench->disk, 0, 'a'));
 	must(bench, put(bench, bench->disk, BLOCK, 'b'));
 	must(bench, vhd_flush(bench->disk, 0, &bench->err));
@@ -427,7 +385,7 @@ static void another_handle_is_had_while_the_first_one_cuts(void **state)
 	struct vhd_io io;
 	uint8_t raw[512];
 
-	create_root(bench, bench->file, &bench->disk);
+	create_root(bench, memio_io(bench->file), &bench->disk);
 	vhd_close(bench->disk);
 	bench->disk = NULL;
 	memio_peek(bench->file, raw, sizeof raw, 0);
@@ -450,7 +408,7 @@ static void recovery_of_an_open_file_is_refused_without_a_look(void **state)
 	struct vhd_io io = memio_io(bench->file);
 	static const uint8_t junk[512] = {0xEE};
 
-	create_root(bench, bench->file, &bench->disk);
+	create_root(bench, memio_io(bench->file), &bench->disk);
 	memio_poke(bench->file, junk, sizeof junk, 0);
 	memio_poke(bench->file, junk, sizeof junk, memio_size(bench->file) - 512);
 	assert_int_equal(
@@ -462,7 +420,7 @@ static void recovery_of_an_open_file_is_refused_without_a_look(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(a_footer_keeps_what_its_writer_put_into_reserved_bytes),
 		CASE(a_creator_that_promises_a_batmap_is_refused),
