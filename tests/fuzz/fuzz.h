@@ -9,6 +9,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a target has not taken yet; behind the end all is 0. */
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
+
+static inline uint8_t take(struct input *input)
+{
+	if (input->left == 0)
+		return 0;
+	input->left--;
+	return *input->at++;
+}
+
 /* Puts right checksums into what looks like footers and a header, so that the fuzzer gets past
  * them. */
 void fuzz_mend(uint8_t *image, size_t size);

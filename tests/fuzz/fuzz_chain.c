@@ -13,19 +13,6 @@
 
 enum { FILES = 3, DISK = 8 * 4096 - 512, PATCHES_MAX = 32, OPERATIONS_MAX = 64 };
 
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint8_t take(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
-
 /* ---- the files ---- */
 
 static struct memio *build(unsigned level, uint8_t blocks, uint8_t bits)

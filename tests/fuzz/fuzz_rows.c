@@ -17,19 +17,6 @@ enum { ROWS_MAX = 8, LABELS = 1 << 0, SQL = 4096 };
 static char tables[SQL], image_insert[SQL];
 static int n_columns;
 
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint8_t take(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
-
 /* ---- values ---- */
 
 static int64_t number(const uint8_t *bytes, size_t len)
