@@ -66,7 +66,7 @@ static const struct route routes[] = {
 	{HTTP_POST, "/v1/images/{ref}/data", write_flush, .tagged = true, .kind = ROUTE_WORK,
 	 .parameters = "op"},
 	{HTTP_OPTIONS, "/v1/images/{ref}/data", options_data, .kind = ROUTE_TRY},
-	{HTTP_GET, "/v1/images/{ref}/sectors", sectors_runs, .tagged = true, .kind = ROUTE_WORK,
+	{HTTP_GET, "/v1/images/{ref}/sectors", sectors_runs, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "start count limit format"},
 	{HTTP_POST, "/v1/images/{ref}/sectors", lookup_sectors, .tagged = true, .kind = ROUTE_WORK,
 	 .body = ROUTE_COLLECT},

@@ -14,7 +14,7 @@
 #include "put.h"
 #include "scope.h"
 
-enum { SECTOR = 512 };
+enum { SECTOR = 512, NOWAIT_SECTORS = 256 };
 #define SCAN_MAX (UINT64_C(64) << 20) /* sectors of one request */
 
 /* ---- one sector ---- */
@@ -249,6 +249,13 @@ static bool parse_span(struct api_call *call, struct span *span)
 	return call->problem.code == CODE_NONE;
 }
 
+/* A polling thread answers what is short, and all of it: how much of it is at hand is not seen. */
+static bool is_for_worker(const struct api_call *call, const struct span *span,
+			  const struct service_run_list *list)
+{
+	return call->nowait && next_sector(span, list) < span->start + span->count;
+}
+
 static enum api_step answer_runs(struct api_call *call, const struct span *span,
 				 struct service_run_list *list, const char *etag)
 {
@@ -257,6 +264,8 @@ static enum api_step answer_runs(struct api_call *call, const struct span *span,
 						   list, &call->err);
 	enum api_step step;
 
+	if (code == SERVICE_OK && is_for_worker(call, span, list))
+		code = SERVICE_AGAIN;
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	assert(list->runs); /* filled, not replaced */
@@ -286,6 +295,10 @@ enum api_step sectors_runs(struct api_call *call)
 		return data_beyond_sectors(call, span.start, sectors);
 	if (span.count > sectors - span.start)
 		span.count = sectors - span.start;
+	if (call->nowait && span.count > NOWAIT_SECTORS)
+		return call_refused(call, SERVICE_AGAIN);
+	if (span.limit > span.count)
+		span.limit = span.count;
 	runs = malloc((size_t)span.limit * sizeof *runs);
 	if (!runs)
 		return call_no_memory(call);

@@ -148,6 +148,30 @@ static void lists_runs(void **state)
 	exchange_fini(&exchange);
 }
 
+/* A polling thread answers what takes no time. */
+static void lists_what_is_long_or_incomplete_on_a_worker(void **state)
+{
+	static const struct {
+		const char *target, *steps;
+	} rows[] = {
+		{"/v1/images/long/sectors?start=0&count=256", "try reply"},
+		{"/v1/images/long/sectors?start=0&count=257", "try run reply"},
+		{"/v1/images/long/sectors?start=0", "try run reply"},
+		{"/v1/images/web-2/sectors?start=1&count=3&limit=3", "try reply"},
+		{"/v1/images/web-2/sectors?start=1&count=4&limit=3", "try run reply"},
+	};
+	struct service *service = *state;
+
+	fake_add(service, "long", FAKE_SECTORS * 512, NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		exchange_send(service, &exchange);
+		assert_string_equal(exchange.steps, rows[i].steps);
+		exchange_fini(&exchange);
+	}
+}
+
 static void draws_runs_for_people(void **state)
 {
 	struct exchange exchange = {"GET", "/v1/images/web-2/sectors?start=2&count=3&format=text"};
@@ -374,6 +398,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(says_where_the_sectors_end, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(tells_of_a_missing_parent, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_runs, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_what_is_long_or_incomplete_on_a_worker, setup,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(links_to_what_is_left, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(says_that_it_looks_at_accept, setup, fake_teardown),
