@@ -10,6 +10,7 @@
 #include "body.h"
 #include "call.h"
 #include "cors.h"
+#include "data.h"
 #include "number.h"
 #include "scope.h"
 #include "values.h"
@@ -312,6 +313,17 @@ static struct http_response *make_response(struct api_call *call)
 	return problem_response(&call->problem, call->id, text);
 }
 
+/* A problem and 304 say of content that is open what other answers have said already. */
+static bool epochs(const struct api_call *call, struct http_response *response)
+{
+	struct service_data_state state = {.etag = ""};
+
+	if (!call->data || !call->route->epochs || http_response_get(response, "X-Write-Epoch"))
+		return true;
+	service_data_state(call->data, &state);
+	return data_epochs(response, &state);
+}
+
 /* Does reading the rest of the body to keep the connection cost more than a new connection? */
 static bool must_close(const struct api_call *call)
 {
@@ -337,7 +349,7 @@ struct http_response *api_call_response(struct api_call *call)
 	response = make_response(call);
 	if (!response)
 		return NULL;
-	if (!common_headers(response, call->id) ||
+	if (!epochs(call, response) || !common_headers(response, call->id) ||
 	    !cors_headers(call->api, call->request, response)) {
 		http_response_free(response);
 		return NULL;

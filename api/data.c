@@ -93,14 +93,16 @@ enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64
 void data_headers(struct api_call *call, const struct service_data_state *state)
 {
 	call_header(call, "ETag", "\"%s\"", state->etag);
-	data_epochs(call, state);
+	if (call->problem.code == CODE_NONE && !data_epochs(call->response, state))
+		(void)call_no_memory(call);
 }
 
-void data_epochs(struct api_call *call, const struct service_data_state *state)
+bool data_epochs(struct http_response *response, const struct service_data_state *state)
 {
-	call_header(call, "X-Write-Epoch", "%" PRIu64, state->write_epoch);
-	call_header(call, "X-Durable-Epoch", "%" PRIu64, state->durable_epoch);
-	call_header(call, "X-Write-Verifier", "%s", state->verifier);
+	return http_response_header(response, "X-Write-Epoch", "%" PRIu64, state->write_epoch) &&
+	       http_response_header(response, "X-Durable-Epoch", "%" PRIu64,
+				    state->durable_epoch) &&
+	       http_response_add(response, "X-Write-Verifier", state->verifier);
 }
 
 void data_members(struct out *out, const struct service_data_state *state)

@@ -29,8 +29,8 @@ enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64
 
 /* ETag, X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier. */
 void data_headers(struct api_call *call, const struct service_data_state *state);
-/* Without the ETag. */
-void data_epochs(struct api_call *call, const struct service_data_state *state);
+/* Without the ETag, of any response. False: no memory. */
+bool data_epochs(struct http_response *response, const struct service_data_state *state);
 /* The same as members of an answer. */
 void data_members(struct out *out, const struct service_data_state *state);
 

@@ -15,7 +15,6 @@ route_fn update_image, update_freeze, update_thaw, update_recover;
 route_fn file_fields, file_layout;
 route_fn pools_list, pools_get;
 route_fn read_data;
-route_fn writes_list; /* of read_data, with ?op=writes */
 route_fn write_begin, write_end, write_flush;
 route_fn patch_data;
 route_fn options_data;

@@ -64,7 +64,7 @@ enum api_step options_data(struct api_call *call)
 	out_number(&out, "virtual_size", info->size);
 	out_json(&out, "block_size",
 		 info->block_size > 0 ? json_integer(info->block_size) : json_null());
-	out_text(&out, "etag", state.etag);
+	data_members(&out, &state);
 	step = answer(call, &out);
 	data_headers(call, &state);
 	return step;

@@ -13,6 +13,7 @@
 #include "number.h"
 #include "range.h"
 #include "scope.h"
+#include "writes.h"
 
 enum { SECTOR = 512, SMALL = 128 << 10, PRESENT_RUNS = 64 };
 
@@ -293,13 +294,10 @@ enum api_step read_data(struct api_call *call)
 	struct window window = {.partial = false};
 	enum api_step step;
 
-	if (query_get(&call->query, "op"))
-		return writes_list(call);
-	if (!data_begin(call, &state, &step)) {
-		if (call->response)
-			data_epochs(call, &state); /* of 304 */
+	if (!data_begin(call, &state, &step))
 		return step;
-	}
+	if (query_get(&call->query, "op"))
+		return writes_list(call, &state);
 	if (!modified(call, &state))
 		return step;
 	if (query_get(&call->query, "sector") ? !sector_window(call, &window)

@@ -37,6 +37,7 @@ struct route {
 	route_fn *end;
 	bool tagged;  /* has an ETag, and looks at If-Match and If-None-Match itself */
 	bool guarded; /* must name one of them where the configuration says so */
+	bool epochs;  /* of content: all answers say how durable it is */
 };
 
 const struct route *routes_all(size_t *ret_n);

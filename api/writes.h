@@ -11,4 +11,7 @@ void writes_note(struct api_call *call);
 /* The answer is there, or never comes: the connection was cut. Once; later calls do nothing. */
 void writes_end(struct api_call *call, bool cut);
 
+/* The answer to ?op=writes. The journal has no ETag: who compares has compared with the content. */
+enum api_step writes_list(struct api_call *call, const struct service_data_state *state);
+
 #endif

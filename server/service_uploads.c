@@ -19,14 +19,8 @@ void service_data_upload_note(struct service_data *data, uint64_t number, uint64
 	uploads_note(data->service->uploads, data->id, number, written, outcome);
 }
 
-enum service_code service_image_uploads(struct service *service, const char *ref,
-					struct service_upload ret_list[SERVICE_UPLOADS],
-					size_t *ret_n, struct service_error *err)
+size_t service_data_uploads(const struct service_data *data,
+			    struct service_upload ret_list[SERVICE_UPLOADS])
 {
-	uint8_t id[IDS_SIZE];
-	enum service_code code = service_find(service, ref, id, err);
-
-	if (code == SERVICE_OK)
-		*ret_n = uploads_list(service->uploads, id, ret_list);
-	return code;
+	return uploads_list(data->service->uploads, data->id, ret_list);
 }

@@ -102,9 +102,8 @@ uint64_t service_data_upload_begin(struct service_data *data, const char *reques
 void service_data_upload_note(struct service_data *data, uint64_t number, uint64_t written,
 			      const char *outcome);
 /* The newest first. */
-enum service_code service_image_uploads(struct service *service, const char *ref,
-					struct service_upload ret_list[SERVICE_UPLOADS],
-					size_t *ret_n, struct service_error *err);
+size_t service_data_uploads(const struct service_data *data,
+			    struct service_upload ret_list[SERVICE_UPLOADS]);
 
 /* ---- digests ---- */
 

@@ -75,6 +75,14 @@ expect 206 $data -r 0-511
 told 'a range'
 expect 206 $data -r 0-511,1024-2047
 told 'two ranges'
+expect 200 "$data?op=writes"
+told 'the journal'
+expect 200 $data -X OPTIONS
+told OPTIONS
+expect 416 $data -r 1T-
+told 'a range past the end'
+expect 412 $data -H 'If-Match: "d0"'
+told 'another ETag'
 expect 200 $data
 told GET
 [ "$(header X-Durable-Epoch)" -ge "$written" ] || fail "what was durable is so no more"

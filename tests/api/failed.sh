@@ -22,6 +22,7 @@ traced() { ! grep -q 'TracerPid:.0' /proc/"$pid"/task/*/status; }
 wait_until traced
 expect_problem 500 io-error '/v1/images/disk/data?offset=8M' -T "$work/new"
 check '.detail | test("fdatasync|Input/output|disk") | not' 'a 500 shows its inside'
+failed=$(header X-Write-Verifier)
 kill "$tracer"
 wait "$tracer" || :
 
@@ -35,6 +36,7 @@ expect_problem 409 image-failed /v1/images/disk/data -r 0-4999
 expect 200 /v1/images/disk/data -I
 [ -n "$(header X-Write-Verifier)" ] || fail "no write verifier"
 [ "$(header X-Write-Verifier)" != "$verifier" ] || fail "the write verifier is the same"
+expect_header X-Write-Verifier "$failed"
 grep -q 'sync failed' "$work/log" || fail "the log does not say so"
 # Others are not touched.
 image other 1M

@@ -535,15 +535,14 @@ void service_data_upload_note(struct service_data *data, uint64_t number, uint64
 	(void)snprintf(upload->outcome, sizeof upload->outcome, "%s", outcome ? outcome : "");
 }
 
-enum service_code service_image_uploads(struct service *service, const char *ref,
-					struct service_upload ret_list[SERVICE_UPLOADS],
-					size_t *ret_n, struct service_error *err)
+size_t service_data_uploads(const struct service_data *data,
+			    struct service_upload ret_list[SERVICE_UPLOADS])
 {
-	if (!find(service, ref))
-		return refuse(err, SERVICE_IMAGE_NOT_FOUND, "no image is called that");
-	for (*ret_n = 0; *ret_n < service->n_uploads; ++*ret_n)
-		ret_list[*ret_n] = service->uploads[service->n_uploads - 1 - *ret_n];
-	return SERVICE_OK;
+	const struct service *service = data->service;
+
+	for (size_t i = 0; i < service->n_uploads; i++)
+		ret_list[i] = service->uploads[service->n_uploads - 1 - i];
+	return service->n_uploads;
 }
 
 static enum service_code change(struct service_data *data, const void *buf, size_t len,

@@ -317,6 +317,55 @@ static void says_how_durable_a_write_is(void **state)
 	exchange_fini(&exchange);
 }
 
+/* Of an image that is open: who is refused later learns it as well. */
+static void says_with_every_answer_how_durable_content_is(void **state)
+{
+	static const struct {
+		const char *method, *target, *headers, *body;
+		unsigned status;
+		bool told;
+	} rows[] = {
+		{"GET", DATA, NULL, NULL, 200, true},
+		{"HEAD", DATA, NULL, NULL, 200, true},
+		{"GET", DATA "?sector=2", NULL, NULL, 200, true},
+		{"GET", DATA "?op=writes", NULL, NULL, 200, true},
+		{"OPTIONS", DATA, NULL, NULL, 200, true},
+		{"OPTIONS", "/v1/images/*/data", NULL, NULL, 200, false},
+		{"GET", DATA, "Range: bytes=0-0", NULL, 206, true},
+		{"GET", DATA, "Range: bytes=0-0,9000-9000", NULL, 206, true},
+		{"GET", DATA, "If-None-Match: *", NULL, 304, true},
+		{"GET", DATA "?op=writes", "If-None-Match: *", NULL, 304, true},
+		{"POST", DATA "?op=flush", NULL, NULL, 200, true},
+		{"PUT", DATA "?flush=n", NULL, "x", 200, true},
+		{"PATCH", DATA, NULL, "{\"op\":\"flush\"}", 200, true},
+		{"GET", DATA, "If-Match: \"d0\"", NULL, 412, true},
+		{"PUT", DATA, "If-Match: \"d0\"", "x", 412, true},
+		{"GET", DATA, "Range: bytes=5-4", NULL, 416, true},
+		{"GET", DATA "?sector=128", NULL, NULL, 416, true},
+		{"PUT", DATA "?offset=65536", NULL, "x", 416, true},
+		{"PATCH", DATA, NULL, "{\"op\":\"zero\",\"offset\":65536,\"length\":1}", 416, true},
+		{"PUT", DATA, "Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==", "x", 422, true},
+		{"PUT", "/v1/images/base/data", NULL, "x", 409, false},
+		{"GET", "/v1/images/nobody/data", NULL, NULL, 404, false},
+		{"GET", "/v1/images/web-1/sectors", "If-None-Match: *", NULL, 304, false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {rows[i].method, rows[i].target, rows[i].headers,
+					    .body = rows[i].body};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		assert_string_equal(exchange_header(&exchange, "X-Durable-Epoch"),
+				    rows[i].told ? "6" : "");
+		assert_string_equal(exchange_header(&exchange, "X-Write-Epoch"),
+				    rows[i].told ? "7" : "");
+		assert_string_equal(exchange_header(&exchange, "X-Write-Verifier"),
+				    rows[i].told ? "5f3a" : "");
+		exchange_fini(&exchange);
+	}
+}
+
 static void refuses_writes_before_the_body(void **state)
 {
 	static const struct {
@@ -611,6 +660,8 @@ int main(void)
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(writes_where_it_is_told, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(says_how_durable_a_write_is, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_with_every_answer_how_durable_content_is,
+						setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_writes_before_the_body, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup,

@@ -144,6 +144,8 @@ class Document:
         elif answer.kind == "text/plain":
             yield from (f"{answer}: {why}" for why in self.wrong(content[answer.kind]["schema"], answer.body.decode()))
         known = {name: self.find(header) for name, header in response.get("headers", {}).items()}
+        yield from (f"{answer}: the header {name} is missing" for name, header in known.items()
+                    if header.get("required") and name not in answer.headers)
         for name, value in answer.headers.items():
             if name not in known and name not in GENERAL:
                 yield f"{answer}: the header {name} is not described"

@@ -274,6 +274,8 @@ LIES = {
     "a header is not described": lambda d: get_list(d)["responses"]["200"]["headers"].pop("ETag"),
     "a header is described that never comes": lambda d: get_list(d)["responses"]["200"]["headers"].update(
         {"X-Colour": {"schema": {"type": "string"}}}),
+    "a header is required that is missing now and then":
+        lambda d: d["components"]["headers"]["NextPage"].update(required=True),
     "a header has another type": lambda d: d["components"]["headers"]["WriteEpoch"].update(schema={"type": "boolean"}),
     "a parameter that nobody uses": lambda d: get_list(d)["parameters"].append(
         {"name": "colour", "in": "query", "schema": {"type": "string"}}),
