@@ -27,6 +27,11 @@ class Failure(Exception):
     """What must not be."""
 
 
+def without_backup(state):
+    """None is due, whose calls would fail instead of others."""
+    (state / time.strftime("catalog.db.%Y%m%dT%H%M%SZ.bak", time.gmtime())).touch()
+
+
 class Page:
     """The memory that the test shares with the daemon: struct faults."""
 

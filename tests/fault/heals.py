@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure
+from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure, without_backup
 
 SIZE = 1 << 20
 DAY = 24 * 3600
@@ -198,14 +198,9 @@ def a_catalog_that_cannot_be_read_is_no_damaged_one(daemon):
 # ---- the journal of the catalog, which is opened for the first change
 
 
-def create_one(daemon):
-    """And no backup is due, whose calls would fail instead."""
-    (daemon.state / "catalog.db.20200101T000000Z.bak").touch()
-    expect(create(daemon, "one"), 201)
-
-
 def a_journal_that_could_not_be_opened_is_opened_for_the_next_change(daemon):
-    create_one(daemon)
+    without_backup(daemon.state)
+    expect(create(daemon, "one"), 201)
     # The first file that SQLite opens is one of random numbers.
     for parts, calls, number in ((SQLITE, ("open64",), 1), (OURS, ("open64",), 0), (OURS, ("fsync",), 0)):
         daemon.stop()
@@ -219,7 +214,8 @@ def a_journal_that_could_not_be_opened_is_opened_for_the_next_change(daemon):
 
 
 def a_change_is_not_acknowledged_when_a_sync_of_it_failed(daemon):
-    create_one(daemon)
+    without_backup(daemon.state)
+    expect(create(daemon, "one"), 201)
     for number in range(10):
         if daemon.alive():
             daemon.stop()

@@ -304,6 +304,8 @@ def rebuild_a_damaged_one(world):
     world.strict(204, "DELETE", unknown.url("?keep_file=1"))
     world.stop()
     catalog = world.daemon.state / "catalog.db"
+    for path in world.daemon.state.glob("catalog.db.*.bak"):
+        path.unlink()
     backup = world.daemon.state / "catalog.db.20260101T000000Z.bak"
     backup.write_bytes(catalog.read_bytes())
     catalog.write_bytes(b"nobody can read this")

@@ -19,7 +19,7 @@ import traceback
 
 import scenarios
 import sites
-from daemon import FOR_EVER, HALF, JANSSON, ONE, OTHERS, OURS, SQLITE, ZERO, Daemon, Failure
+from daemon import FOR_EVER, HALF, JANSSON, ONE, OTHERS, OURS, SQLITE, ZERO, Daemon, Failure, without_backup
 from world import World
 
 FOLDER = pathlib.Path(__file__).parent
@@ -102,9 +102,8 @@ class Runner:
         work = pathlib.Path(self.options.work) / f"{os.getpid()}-{self.works}"
         work.mkdir()
         (work / "root").mkdir()
-        # No backup is due, whose syncs nobody waits for.
         (work / "state").mkdir(mode=0o700)
-        (work / "state/catalog.db.20200101T000000Z.bak").touch()
+        without_backup(work / "state")
         config = f"{CONFIG}[pool]\nroots = {work}/root:{work}/not-there\n"
         self.world = World(Daemon(self.options.program, self.options.library, work, config))
         self.world.daemon.start()
