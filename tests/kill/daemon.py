@@ -109,7 +109,8 @@ class Daemon:
             os.unlink(self.socket)
         begin = time.monotonic() - waited("thread-self")
         self.spawn(point)
-        looked, disk = time.monotonic(), 0
+        spawned = looked = time.monotonic()
+        disk = 0
         while self.process.poll() is None:
             client = Client(self.socket)
             try:
@@ -124,7 +125,7 @@ class Daemon:
             if waits_for_disk(self.process):
                 disk += time.monotonic() - looked
             looked = time.monotonic()
-            if looked - begin > 60:
+            if looked - spawned > 60:
                 raise Wrong("not ready after 60 s")
         if self.process.returncode != CRASHED:
             raise Wrong(f"ended with status {self.process.returncode} instead of becoming ready")
