@@ -106,7 +106,7 @@ class Vhdd:
     def has_said_all(self, begin):
         """Where it listens, and what it makes of its files: ready it may be before."""
         said = self.log.read_bytes()[begin:]
-        return b"listening on " in said and b"compared " in said
+        return b"listening on " in said and b'"compared ' in said
 
     @property
     def pid(self):

@@ -104,7 +104,23 @@ class World:
         self.verifiers.discard(None)
         self.verifier = {}
         self.daemon.busy = self.random.random() < 0.4
-        return self.daemon.start(point)
+        begin = os.path.getsize(self.daemon.log) if os.path.exists(self.daemon.log) else 0
+        ready = self.daemon.start(point)
+        if ready:
+            self.wait_compared(begin)
+        return ready
+
+    def wait_compared(self, begin):
+        """Readiness waits two seconds for the comparison of files and catalog, and the machine may take longer."""
+        end = time.monotonic() + 60
+        with open(self.daemon.log, "rb") as log:
+            log.seek(begin)
+            said = b""
+            while b'"compared ' not in said and self.daemon.process.poll() is None:
+                if time.monotonic() > end:
+                    raise Wrong("files are not compared a minute after the start")
+                said += log.read()
+                time.sleep(0.002)
 
     def workers(self):
         kinds = [Writer] * WRITERS + [Keeper]
