@@ -2,6 +2,7 @@
  * lookups that may not block, and siblings that come and go, under a cache that is too small for
  * them. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -318,14 +319,15 @@ static void threads_share_a_chain(void **state)
 		start(&writers[i], &shared, i, write_blocks);
 	for (unsigned i = 0; i < WRITERS; i++)
 		(void)pthread_join(writers[i].thread, NULL);
+	/* The time limit of the test is what ends it when one of them gets nowhere. */
+	while (!shared.reads || !shared.flushes || !shared.opens || !shared.lookups)
+		(void)sched_yield();
 	atomic_store(&shared.stop, true);
 	while (n > 0)
 		(void)pthread_join(others[--n].thread, NULL);
 	printf("%lu writes, %lu reads, %lu would have blocked, %lu lookups, %lu flushes, %lu opens\n",
 	       shared.writes, shared.reads, shared.refused, shared.lookups, shared.flushes,
 	       shared.opens);
-	assert_true(shared.reads > 0 && shared.flushes > 0 && shared.opens > 0 &&
-		    shared.lookups > 0);
 	teardown(&shared);
 }
 
