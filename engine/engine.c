@@ -90,8 +90,10 @@ static int load_parent(struct vhd_engine *engine, struct vhd_io *io, const uint8
 
 /* One call of vhd_open. */
 struct opening {
+	struct vhd_engine *engine;
 	struct image *leaf;
 	struct image *parent; /* of those that were open before */
+	struct image *behind; /* likewise; it is flushed before it is frozen */
 	unsigned flags;
 	const struct vhd_resolver *resolver;
 };
@@ -178,6 +180,11 @@ static int add_parent(struct opening *opening, struct image *child, unsigned lev
 		return 0;
 	if (r < 0 || !parent)
 		return vhd_pass(err, &why, r);
+	if (!opening->behind && writer_is_behind(parent)) {
+		parent->refs++;
+		opening->behind = parent;
+		return VHD_E_AGAIN;
+	}
 	r = image_attach(child, parent, err);
 	if (r < 0)
 		return r;
@@ -288,37 +295,50 @@ static int abandon(const struct opening *opening, struct vhd_io *io, int r, stru
 	return opening->parent ? image_unfreeze(opening->parent, r, err) : r;
 }
 
-static int open_chain(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
-		      const struct vhd_resolver *resolver, struct vhd **ret_disk,
+static int open_chain(struct opening *opening, struct vhd_io *io, struct vhd **ret_disk,
 		      struct vhd_error *err)
 {
-	struct opening opening = {.flags = flags, .resolver = resolver};
-	int r = load_file(engine, io, flags, false, &opening.leaf, err);
+	unsigned flags = opening->flags;
+	int r = load_file(opening->engine, io, flags, false, &opening->leaf, err);
 
-	if (r < 0 || !opening.leaf)
+	if (r < 0 || !opening->leaf)
 		return r;
-	r = add_ancestors(&opening, err);
+	r = add_ancestors(opening, err);
 	if (r == 0)
-		r = set_depths(opening.leaf, err);
+		r = set_depths(opening->leaf, err);
 	if (r == 0)
-		r = register_chain(opening.leaf, flags, err);
+		r = register_chain(opening->leaf, flags, err);
 	if (r == 0)
-		r = image_handle(opening.leaf, flags, ret_disk, err);
-	return r < 0 ? abandon(&opening, io, r, err) : 0;
+		r = image_handle(opening->leaf, flags, ret_disk, err);
+	return r < 0 ? abandon(opening, io, r, err) : 0;
 }
 
-static int open_locked(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
-		       const struct vhd_resolver *resolver, struct vhd **ret_disk,
+static int open_locked(struct opening *opening, struct vhd_io *io, struct vhd **ret_disk,
 		       struct vhd_error *err)
 {
 	struct vhd *disk = NULL;
-	int r = flags & PRIVATE ? 0 : share(engine, io, flags, &disk, err);
+	unsigned flags = opening->flags;
+	int r;
 
+	pthread_mutex_lock(&opening->engine->lock);
+	r = flags & PRIVATE ? 0 : share(opening->engine, io, flags, &disk, err);
 	if (r == 0 && !disk)
-		r = open_chain(engine, io, flags, resolver, &disk, err);
+		r = open_chain(opening, io, &disk, err);
+	pthread_mutex_unlock(&opening->engine->lock);
 	if (r == 0)
 		*ret_disk = disk;
 	return r;
+}
+
+/* Most of what waits is written before opens and closes have to wait for the rest. */
+static int catch_up(struct opening *opening, struct vhd_error *err)
+{
+	int r = writer_flush(opening->behind, 0, err);
+
+	pthread_mutex_lock(&opening->engine->lock);
+	image_unref(opening->behind);
+	pthread_mutex_unlock(&opening->engine->lock);
+	return r < 0 ? vhd_wrap(err, r, "freeze the parent") : 0;
 }
 
 static int check_flags(unsigned flags, struct vhd_error *err)
@@ -357,15 +377,19 @@ static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_erro
 int vhd_open(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	     const struct vhd_resolver *resolver, struct vhd **ret_disk, struct vhd_error *err)
 {
+	struct opening opening = {.engine = engine, .flags = flags, .resolver = resolver};
 	int r = check_flags(flags, err);
 
 	if (r == 0 && flags & VHD_RECOVER)
 		r = recover(engine, io, err);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&engine->lock);
-	r = open_locked(engine, io, flags, resolver, ret_disk, err);
-	pthread_mutex_unlock(&engine->lock);
+	r = open_locked(&opening, io, ret_disk, err);
+	if (r < 0 && opening.behind) {
+		r = catch_up(&opening, err);
+		if (r == 0)
+			r = open_locked(&opening, io, ret_disk, err);
+	}
 	return r;
 }
 

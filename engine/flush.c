@@ -296,6 +296,14 @@ static int wanted(struct writer *writer, uint64_t *epoch, bool *ret_needed, stru
 		      : 0;
 }
 
+bool writer_is_behind(const struct image *image)
+{
+	uint64_t epoch = 0;
+	bool needed = false;
+
+	return image->writer && wanted(image->writer, &epoch, &needed, NULL) == 0 && needed;
+}
+
 int writer_flush(struct image *image, uint64_t epoch, struct vhd_error *err)
 {
 	struct writer *writer = image->writer;

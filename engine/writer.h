@@ -91,6 +91,7 @@ void allocate_undo(struct image *image, struct dirty_block *dirty);
 
 /* flush.c */
 int writer_flush(struct image *image, uint64_t epoch, struct vhd_error *err);
+bool writer_is_behind(const struct image *image); /* and a flush would help */
 /* The same for what has come until now, with flush_lock held and the gate shut. */
 int writer_flush_rest(struct image *image, struct vhd_error *err);
 int writer_freeze(struct image *image, struct vhd_error *err);

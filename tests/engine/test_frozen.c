@@ -301,6 +301,50 @@ static void other_images_are_opened_while_a_freeze_waits_for_a_sync(void **state
 	assert_int_not_equal(memio_size(bench->files[1]), 0);
 }
 
+static void other_images_are_opened_while_a_parent_is_flushed_for_its_child(void **state)
+{
+	struct bench *bench = *state;
+	struct vhd_io io;
+	struct vhd *child;
+	char got;
+
+	assert_int_equal(create_child(bench, 0), 0);
+	assert_int_equal(vhd_thaw(bench->parent, NULL), 0);
+	assert_int_equal(vhd_write(bench->parent, "x", 1, 0, NULL, NULL), 0);
+	bench->parent_store.on_flush = open_another;
+	io = memio_io(bench->files[0]);
+	assert_int_equal(vhd_open(bench->engine, &io, 0, NULL, &child, &bench->err), 0);
+	assert_null(bench->parent_store.on_flush);
+	assert_true(frozen(bench));
+	assert_int_equal(vhd_read(child, &got, 1, 0, 0, NULL), 0);
+	assert_int_equal(got, 'x');
+	vhd_close(child);
+	assert_int_equal(vhd_thaw(bench->parent, NULL), 0);
+}
+
+static int refuse(void *ctx)
+{
+	(void)ctx;
+	return -EIO;
+}
+
+static void a_child_is_not_opened_above_a_parent_that_cannot_be_flushed(void **state)
+{
+	struct bench *bench = *state;
+	struct vhd_io io;
+	struct vhd *child;
+
+	assert_int_equal(create_child(bench, 0), 0);
+	assert_int_equal(vhd_thaw(bench->parent, NULL), 0);
+	assert_int_equal(vhd_write(bench->parent, "x", 1, 0, NULL, NULL), 0);
+	bench->parent_store.on_flush = refuse;
+	io = memio_io(bench->files[0]);
+	assert_int_equal(vhd_open(bench->engine, &io, 0, NULL, &child, &bench->err), VHD_E_IO);
+	assert_string_equal(bench->err.text, "freeze the parent: flush: flush: Input/output error");
+	assert_int_equal(vhd_open(bench->engine, &io, 0, NULL, &child, &bench->err), VHD_E_FAILED);
+	vhd_io_close(&io);
+}
+
 /* ---- a child that got no name ---- */
 
 static struct kit *taken_in;
@@ -340,6 +384,8 @@ int main(void)
 		CASE(a_parent_that_stays_frozen_is_told_of),
 		KIT_TEST(a_parent_is_writable_again_when_its_child_got_no_name),
 		CASE(other_images_are_opened_while_a_freeze_waits_for_a_sync),
+		CASE(other_images_are_opened_while_a_parent_is_flushed_for_its_child),
+		CASE(a_child_is_not_opened_above_a_parent_that_cannot_be_flushed),
 	};
 
 	return cmocka_run_group_tests_name("frozen", tests, NULL, NULL);
