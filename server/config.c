@@ -24,6 +24,8 @@ struct key {
 		section, name, offsetof(struct config, field), standard, min, max, help, NULL \
 	}
 
+static const char name_chars[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 static const char *const no_yes[] = {"no", "yes", NULL};
 
 static const struct key keys[] = {
@@ -131,9 +133,15 @@ int config_word(const char *const *words, const char *text, uint64_t *ret_value)
 
 static int set_word(const struct reading *reading, const struct key *key, const char *text)
 {
+	char what[96];
+	size_t len;
+
 	if (config_word(key->words, text, value_of(reading->config, key)) == 0)
 		return 1;
-	return refuse(reading, key->section, key->name, key->help);
+	len = (size_t)snprintf(what, sizeof what, "'%.30s' is none of", text);
+	for (size_t i = 0; key->words[i] && len < sizeof what; i++)
+		len += (size_t)snprintf(what + len, sizeof what - len, " %s", key->words[i]);
+	return refuse(reading, key->section, key->name, what);
 }
 
 static int set_number(const struct reading *reading, const struct key *key, const char *text)
@@ -202,6 +210,8 @@ static int set_pool(const struct reading *reading, const char *section, const ch
 		return refuse(reading, section, name, "no such key");
 	if (strcmp(section + 5, "default") == 0)
 		return refuse(reading, section, name, "the default pool lies in the state folder");
+	if (strspn(section + 5, name_chars) != strlen(section + 5))
+		return refuse(reading, section, name, "a pool has a name of A-Z a-z 0-9 . _ -");
 	pool = find_pool(reading->config, section + 5);
 	if (!pool)
 		return refuse(reading, section, name, "more than 16 pools, or a long name");
@@ -210,8 +220,6 @@ static int set_pool(const struct reading *reading, const char *section, const ch
 
 /* ---- who may ask, for browsers ---- */
 
-static const char host_chars[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 static const char too_many[] = "is one of more than 16";
 
 static const char *add_name(struct config_names *names, const char *text)
@@ -230,7 +238,7 @@ const char *config_add_host(struct config *config, const char *text)
 {
 	size_t len = strlen(text);
 
-	if (len == 0 || len > 253 || strspn(text, host_chars) != len)
+	if (len == 0 || len > 253 || strspn(text, name_chars) != len)
 		return "is not the name of a host, without a port";
 	return add_name(&config->hosts, text);
 }
@@ -245,7 +253,7 @@ const char *config_add_origin(struct config *config, const char *text)
 
 	if (scheme == 8 && strncmp(text, "https://", 8) != 0)
 		return why;
-	len = *host == '[' ? strcspn(host, "]") + 1 : strspn(host, host_chars);
+	len = *host == '[' ? strcspn(host, "]") + 1 : strspn(host, name_chars);
 	if (len == 0 || len > 253 || len > strlen(host))
 		return why;
 	digits = host[len] == ':' ? strspn(host + len + 1, "0123456789") : 0;
@@ -298,11 +306,26 @@ static int on_value(void *ctx, const char *section, const char *name, const char
 	return refuse(reading, section, name, "no such key");
 }
 
+/* The line that is wrong; -1: errno says why it cannot be read. */
+static int parse_file(const char *path, struct reading *reading)
+{
+	FILE *file = fopen(path, "re");
+	int line;
+
+	if (!file)
+		return -1;
+	line = ini_parse_file(file, on_value, reading);
+	if (line == 0 && ferror(file)) /* a folder can be opened, too */
+		line = -1;
+	(void)fclose(file);
+	return line;
+}
+
 int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY])
 {
 	char what[CONFIG_WHY] = "", text[64];
 	struct reading reading = {.config = config, .why = what};
-	int line = ini_parse(path, on_value, &reading);
+	int line = parse_file(path, &reading);
 
 	if (line == 0)
 		return 0;

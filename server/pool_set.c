@@ -6,13 +6,28 @@
 
 #include "failure.h"
 
+/* With two names for one folder, each would take the files of the other for strangers. */
+static int check_apart(const struct pool_set *set, struct vhd_error *err)
+{
+	const struct pool_set_item *last = &set->items[set->n - 1];
+
+	for (size_t i = 0; i + 1 < set->n; i++) {
+		if (strcmp(pool_path(set->items[i].pool), pool_path(last->pool)) == 0)
+			return failure(err, VHD_E_INVALID,
+				       "the pools '%s' and '%s' are the same folder, %s",
+				       set->items[i].name, last->name, pool_path(last->pool));
+	}
+	return 0;
+}
+
 static int add(struct pool_set *set, const char *name, const char *path, struct vhd_error *err)
 {
 	int r = pool_open(path, &set->items[set->n].pool, err);
 
-	if (r == 0)
-		set->items[set->n++].name = name;
-	return r;
+	if (r < 0)
+		return r;
+	set->items[set->n++].name = name;
+	return check_apart(set, err);
 }
 
 /* One that is not there yet, such as a disk that is not mounted, counts by its name. */

@@ -25,6 +25,7 @@ int pool_state_open(const char *path, int *ret_fd, char ret_path[POOL_PATH], str
 {
 	CLEANUP(closep) int fd = -1;
 	CLEANUP(freep) char *real = NULL;
+	int r;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return fail(err, VHD_E_IO, "cannot be made", path);
@@ -34,8 +35,14 @@ int pool_state_open(const char *path, int *ret_fd, char ret_path[POOL_PATH], str
 	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(err, VHD_E_FORBIDDEN, "cannot be opened", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return fail(err, VHD_E_BUSY, "another vhdd uses it", path);
+	r = flock(fd, LOCK_EX | LOCK_NB);
+	if (r < 0 && errno == EWOULDBLOCK)
+		return failure(err, VHD_E_BUSY,
+			       "state folder %.200s: another vhdd uses it; each needs a "
+			       "--state-dir of its own",
+			       path);
+	if (r < 0)
+		return fail(err, VHD_E_IO, "cannot be locked", path);
 	(void)snprintf(ret_path, POOL_PATH, "%s", real);
 	*ret_fd = STEAL_FD(fd);
 	return 0;

@@ -65,8 +65,14 @@ static void refuses_what_it_does_not_know(void **state)
 		{"[cache]\nsize = 99999999999999999999\n", "line 2: [cache] size: not a number"},
 		{"[cache]\nsize = 99999999999T\n", "line 2: [cache] size: not a number"},
 		{"[cache]\nsize = 1MB\n", "line 2: [cache] size: not a number"},
-		{"[log]\nlevel = loud\n", "line 2: [log] level: the least important lines"},
-		{"[log]\nlevel = 1\n", "line 2: [log] level: the least important lines"},
+		{"[log]\nlevel = loud\n",
+		 "line 2: [log] level: 'loud' is none of error warning info debug"},
+		{"[log]\nlevel = 1\n",
+		 "line 2: [log] level: '1' is none of error warning info debug"},
+		{"[http]\nrequire_if_match = maybe\n",
+		 "line 2: [http] require_if_match: 'maybe' is none of no yes"},
+		{"[pool a b]\npath = /x\n",
+		 "line 2: [pool a b] path: a pool has a name of A-Z a-z 0-9 . _ -"},
 		{"[pool]\nroots = srv\n", "line 2: [pool] srv: not an absolute path"},
 		{"[pool default]\npath = /x\n", "line 2: [pool default] path: the default pool"},
 		{"[pool fast]\nsize = 1\n", "line 2: [pool fast] size: no such key"},
@@ -99,6 +105,17 @@ static void refuses_what_it_does_not_know(void **state)
 	}
 }
 
+static void refuses_a_folder(void **state)
+{
+	struct config config;
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(config_read(&config, "/", why), -1);
+	assert_string_equal(why, "/: Is a directory");
+}
+
 static void prints_what_it_reads(void **state)
 {
 	struct config first, second;
@@ -126,6 +143,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_values),
 		cmocka_unit_test(refuses_what_it_does_not_know),
+		cmocka_unit_test(refuses_a_folder),
 		cmocka_unit_test(prints_what_it_reads),
 	};
 

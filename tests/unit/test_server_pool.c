@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pool_place.h"
+#include "pool_set.h"
 #include "pool_state.h"
 #include "test.h"
 
@@ -225,9 +226,25 @@ static void is_held_by_one(void **state)
 	assert_int_equal(pool_state_open(world->folder, &first, path, &world->err), 0);
 	assert_string_equal(path, world->folder);
 	assert_int_equal(pool_state_open(world->folder, &second, path, &world->err), VHD_E_BUSY);
+	assert_non_null(strstr(world->err.text,
+			       ": another vhdd uses it; each needs a --state-dir of its own"));
 	(void)close(first);
 	assert_int_equal(pool_state_open(world->folder, &second, path, &world->err), 0);
 	(void)close(second);
+}
+
+static void pools_do_not_share_a_folder(void **state)
+{
+	struct world *world = *state;
+	struct config config = {.n_pools = 1, .pools = {{.name = "fast"}}};
+	struct pool_set set;
+	char text[128];
+
+	(void)snprintf(config.pools[0].path, CONFIG_PATH, "%s/.", world->folder);
+	assert_int_equal(pool_set_open(&set, world->folder, &config, &world->err), VHD_E_INVALID);
+	(void)snprintf(text, sizeof text, "the pools 'default' and 'fast' are the same folder, %s",
+		       world->folder);
+	assert_string_equal(world->err.text, text);
 }
 
 int main(void)
@@ -240,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(opens_plain_files_only, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(finds_what_was_left, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(is_held_by_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pools_do_not_share_a_folder, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("server/pool", tests, NULL, NULL);
