@@ -113,6 +113,10 @@ static void usage_member(struct put *put, const struct service_image *image)
 
 static void locators_member(struct put *put, const struct service_image *image)
 {
+	if (image->kind == SERVICE_DIFFERENCING && !image->locators) { /* not read */
+		put_null(put, "locators");
+		return;
+	}
 	put_open(put, "locators", '[');
 	for (size_t i = 0; i < image->n_locators; i++) {
 		put_open(put, NULL, '{');

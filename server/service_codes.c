@@ -107,6 +107,14 @@ void service_codes_name(struct service *service, const uint8_t id[IDS_SIZE],
 	catalog_image_fini(&image);
 }
 
+void service_codes_named(struct service *service, const char *name, struct service_error *err)
+{
+	uint8_t id[IDS_SIZE];
+
+	if (catalog_id_of(service->catalog, name, id, NULL) == 0)
+		service_codes_name(service, id, err);
+}
+
 void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 			    struct service_error *err)
 {
@@ -153,6 +161,9 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 			       "'%s' is the parent of other images; its content must not change",
 			       err->image.name);
 		err->code = SERVICE_IMAGE_HAS_CHILDREN;
+	} else if (why->code == VHD_E_FROZEN) {
+		(void)snprintf(err->text, sizeof err->text,
+			       "'%s' is frozen; its content must not change", err->image.name);
 	}
 	return err->code;
 }

@@ -140,7 +140,6 @@ static enum service_code intend(struct creation *creation, struct service_error 
 {
 	struct catalog_error why;
 	enum service_code code;
-	uint8_t id[IDS_SIZE];
 
 	if (catalog_insert(creation->service->catalog, &creation->row, &why) == 0) {
 		creation->inserted = true;
@@ -151,9 +150,8 @@ static enum service_code intend(struct creation *creation, struct service_error 
 		return service_update_check(creation->service, creation->row.parent_id,
 					    creation->row.parent_version, err);
 	code = service_codes_catalog(&why, err);
-	if (code == SERVICE_NAME_EXISTS &&
-	    catalog_id_of(creation->service->catalog, creation->row.name, id, NULL) == 0)
-		service_codes_name(creation->service, id, err);
+	if (code == SERVICE_NAME_EXISTS)
+		service_codes_named(creation->service, creation->row.name, err);
 	else if (code == SERVICE_DUPLICATE_UUID)
 		service_codes_name(creation->service, creation->row.id, err);
 	return code;

@@ -39,6 +39,8 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 				      const struct vhd_error *why, struct service_error *err);
 void service_codes_name(struct service *service, const uint8_t id[IDS_SIZE],
 			struct service_error *err);
+/* The image that has `name`. */
+void service_codes_named(struct service *service, const char *name, struct service_error *err);
 void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 			    struct service_error *err);
 

@@ -90,6 +90,8 @@ static enum service_code change_texts(struct catalog_image *row,
 {
 	if (update->name)
 		(void)snprintf(row->name, sizeof row->name, "%s", update->name);
+	if (update->name && ids_equal(row->id, row->root_id))
+		(void)snprintf(row->root_name, sizeof row->root_name, "%s", update->name);
 	if (!update->description)
 		return SERVICE_OK;
 	free(row->description);
@@ -187,7 +189,10 @@ static enum service_code commit(struct change *change, struct service_error *err
 	}
 	if (why.code == CATALOG_E_CHANGED)
 		return service_fail(err, SERVICE_IMAGE_BUSY, "Others are changing the image.");
-	return service_codes_catalog(&why, err);
+	(void)service_codes_catalog(&why, err);
+	if (err->code == SERVICE_NAME_EXISTS)
+		service_codes_named(change->service, change->row.name, err);
+	return err->code;
 }
 
 /* No writer is left, and what they wrote is durable, before the catalog says that it is frozen. */

@@ -54,6 +54,7 @@ expect 200 "/v1/images?limit=2&cursor=$next"
 check '(.items | length) == 2 and .items[0].name == "form"'
 expect 200 /v1/images/leaf/chain
 check '[.items[].name] == ["leaf","base"]'
+check '[.items[].vhd.locators] == [null,[]]' # no file is read for it
 
 expect_problem 409 name-exists /v1/images -d name=base -d size=1M
 expect_problem 409 duplicate-uuid /v1/images -d name=other -d size=1M -d "uuid=$uuid"

@@ -25,12 +25,14 @@ expect_problem 412 precondition-failed /v1/images -d name=base -d size=16M -H 'I
 # ---- PATCH merges
 expect 200 /v1/images/base -X PATCH -d '{"name":"root","labels":{"env":null,"role":"db","a.b/c":"d"},"description":"text"}'
 check ".id == \"$id\" and .name == \"root\" and .labels == {\"role\":\"db\",\"a.b/c\":\"d\"} and .description == \"text\""
+check '.root.name == "root"'
 etag=$(header ETag)
 expect_problem 404 image-not-found /v1/images/base
 expect 200 /v1/images/root
 expect_header ETag "$etag"
 image other 1M
 expect_problem 409 name-exists /v1/images/root -X PATCH -d name=other
+check '.image.name == "other"'
 expect 200 /v1/images/root -X PATCH -d '{"saved_state":false,"features":[]}'
 expect_problem 400 unknown-field /v1/images/root -X PATCH -d size=1G
 expect_problem 412 precondition-failed /v1/images/root -X PATCH -d name=x -H 'If-Match: "m1"'
