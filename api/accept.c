@@ -78,6 +78,9 @@ void accept_check(struct api_call *call)
 	    strncmp(request->path, "/v1", 3) != 0 || query_get(&call->query, "format") ||
 	    accept_allows(accept, type))
 		return;
-	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'; there is %.*s", accept,
-			(int)strcspn(type, ";"), type);
+	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'; there is %.*s%s", accept,
+			(int)strcspn(type, ";"), type,
+			routes_listed(call->route->parameters, "format")
+				? ", and what ?format= asks for"
+				: "");
 }

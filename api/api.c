@@ -101,6 +101,33 @@ static bool headers_ok(struct api_call *call)
 	       (safe(request) || checksum_begin(request, &call->checksum, &call->problem));
 }
 
+static void tell_known(struct api_call *call)
+{
+	const char *list = call->route->parameters ? call->route->parameters : "";
+
+	if (call->problem.known[0])
+		return;
+	if (!*list)
+		problem_known(&call->problem, "no parameters", 13);
+	while (*list) {
+		size_t len = strcspn(list, " ");
+
+		problem_known(&call->problem, list, len);
+		list += len + strspn(list + len, " ");
+	}
+}
+
+/* One that the row does not name. */
+static void refuse_parameter(struct api_call *call, const char *name)
+{
+	if (routes_listed(call->route->later, name)) {
+		problem_parameter(&call->problem, name, CODE_NOT_SUPPORTED, "is not supported yet");
+		return;
+	}
+	problem_parameter(&call->problem, name, CODE_UNKNOWN_PARAMETER, "is not known here");
+	tell_known(call);
+}
+
 static bool parameters_ok(struct api_call *call)
 {
 	const char *raw = call->request->query;
@@ -110,14 +137,8 @@ static bool parameters_ok(struct api_call *call)
 	for (size_t i = 0; i < call->query.n; i++) {
 		const char *name = call->query.items[i].name;
 
-		if (routes_listed(call->route->parameters, name))
-			continue;
-		if (routes_listed(call->route->later, name))
-			problem_parameter(&call->problem, name, CODE_NOT_SUPPORTED,
-					  "is not supported yet");
-		else
-			problem_parameter(&call->problem, name, CODE_UNKNOWN_PARAMETER,
-					  "is not known here");
+		if (!routes_listed(call->route->parameters, name))
+			refuse_parameter(call, name);
 	}
 	return call->problem.code == CODE_NONE;
 }
@@ -239,6 +260,20 @@ bool api_call_collect(struct api_call *call, const void *piece, size_t len)
 	return call->problem.code == CODE_NONE;
 }
 
+/* A form, as curl -F sends it, is none of ours. */
+static bool in_parts(struct api_call *call)
+{
+	const char *type = http_header(call->request, "Content-Type");
+	const struct buf *body = &call->collected;
+
+	if (!type || strncasecmp(type, "multipart/", 10) != 0 || body->len < 2 ||
+	    memcmp(body->data, "--", 2) != 0)
+		return false;
+	call->problem.advice = "Send the fields with curl -d NAME=VALUE, or as JSON.";
+	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%.100s'", type);
+	return true;
+}
+
 enum api_step api_call_collected(struct api_call *call)
 {
 	call->consumed = true;
@@ -249,6 +284,8 @@ enum api_step api_call_collected(struct api_call *call)
 		return API_REPLY;
 	if (call->route->parse)
 		return call->route->parse(call) ? run_step(call) : API_REPLY;
+	if (in_parts(call))
+		return API_REPLY;
 	call->body = body_parse(call->collected.data, call->collected.len,
 				(unsigned)call_limits(call)->json_depth, &call->problem);
 	buf_fini(&call->collected);

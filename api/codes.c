@@ -12,11 +12,11 @@ static const struct code_info codes[CODES] = {
 	[CODE_UNKNOWN_FIELD] =
 		{400, false, "unknown-field", "A field is not known here",
 		 "Fields that would be ignored are refused, so that a typing error is never taken for a success.",
-		 "Compare the field with GET /v1/openapi.json"},
+		 "What each is for: GET /v1/openapi.json"},
 	[CODE_UNKNOWN_PARAMETER] =
 		{400, false, "unknown-parameter", "A query parameter is not known here",
 		 "Parameters that would be ignored are refused, so that a typing error is never taken for a success.",
-		 "Compare the parameter with GET /v1/openapi.json"},
+		 "What each is for: GET /v1/openapi.json"},
 	[CODE_INVALID_VALUE] =
 		{400, false, "invalid-value", "A value is not valid",
 		 "A field, parameter or header has a value of the wrong type or outside its limits.",
@@ -56,7 +56,8 @@ static const struct code_info codes[CODES] = {
 				  "List what there is: GET /v1/images"},
 	[CODE_POOL_NOT_FOUND] = {404, false, "pool-not-found", "There is no such pool",
 				 "The configuration has no pool of that name.",
-				 "Leave 'pool' out to use the default one."},
+				 "List what there is: GET /v1/pools. Without 'pool' it is the "
+				 "default one."},
 	[CODE_FIELD_NOT_FOUND] = {404, false, "field-not-found", "There is no such field",
 				  "The image has no field of that name: a root has no locators.",
 				  "List what there is: GET /v1/images/{image}/fields"},
@@ -113,7 +114,8 @@ static const struct code_info codes[CODES] = {
 		 "Write to a child, or create one: POST /v1/images/{image}/snapshots"},
 	[CODE_IMAGE_FROZEN] = {409, false, "image-frozen", "The image is frozen",
 			       "A frozen image is a point in time; its content does not change.",
-			       "Write to a child: POST /v1/images/{image}/snapshots"},
+			       "Write to a child: POST /v1/images/{image}/snapshots. When nobody "
+			       "needs it as it is: POST /v1/images/{image}/actions/thaw"},
 	[CODE_IMAGE_FAILED] =
 		{409, false, "image-failed", "The image has failed",
 		 "An earlier write could not be made durable, so what the disk holds is uncertain.",
@@ -174,7 +176,9 @@ static const struct code_info codes[CODES] = {
 	[CODE_CORRUPT_IMAGE] = {422, false, "corrupt-image", "The image is damaged",
 				"The file breaks the VHD format.", "Restore the file from a copy."},
 	[CODE_NOT_A_VHD] = {422, false, "not-a-vhd", "The file is not a VHD image",
-			    "There is no VHD footer in it.", "Check which file it is."},
+			    "There is no VHD footer in it.",
+			    "Check which file it is. Disks of other formats are converted with: "
+			    "qemu-img convert -O vpc"},
 	[CODE_UNSUPPORTED_VHD] =
 		{422, false, "unsupported-vhd", "This kind of VHD is not supported",
 		 "The file is legal but uses something that the daemon does not handle.",

@@ -146,6 +146,17 @@ static const char *difference(const json_t *body, const struct service_create *s
 	return NULL;
 }
 
+static enum api_step differs(struct api_call *call, const struct service_image *image,
+			     const char *field)
+{
+	memcpy(call->problem.service.image.id, image->id, sizeof image->id);
+	memcpy(call->problem.service.image.name, image->name, sizeof image->name);
+	call->problem.advice =
+		"Ask for what it is, GET /v1/images/{image}, or choose another name.";
+	return call_fail(call, CODE_NAME_EXISTS,
+			 "'%s' exists, but differs from the request in its %s", image->name, field);
+}
+
 static enum api_step answer_existing(struct api_call *call, const struct service_create *spec,
 				     const struct service_image *image)
 {
@@ -160,9 +171,7 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 	if (image->state == SERVICE_CREATING)
 		return call_fail(call, CODE_IMAGE_BUSY, "'%s' is being created", image->name);
 	if (field)
-		return call_fail(call, CODE_NAME_EXISTS,
-				 "'%s' exists, but differs from the request in its %s", image->name,
-				 field);
+		return differs(call, image, field);
 	return answer(call, 200, &created);
 }
 

@@ -29,16 +29,18 @@ static void parse_size(struct fields *fields, struct service_create *spec)
 {
 	bool given = fields_size(fields, "size", &spec->size);
 
-	if (given && (spec->size < 512 || spec->size % 512 != 0))
-		fields_error(fields, "size", CODE_INVALID_VALUE,
-			     "%llu is not a multiple of 512 from 512 on",
-			     (unsigned long long)spec->size);
-	else if (given && spec->size > size_max)
+	if (given && spec->size > size_max)
 		fields_error(fields, "size", CODE_SIZE_TOO_LARGE,
 			     "%llu is more than 2040 GiB (%llu)", (unsigned long long)spec->size,
 			     (unsigned long long)size_max);
+	else if (given && (spec->size == 0 || spec->size % 512 != 0))
+		fields_error(fields, "size", CODE_INVALID_VALUE,
+			     "%llu is not a multiple of 512 bytes; the next one is %llu",
+			     (unsigned long long)spec->size,
+			     (unsigned long long)(spec->size / 512 + 1) * 512);
 	if (!given && !spec->parent && !json_object_get(fields->object, "size"))
-		fields_error(fields, "size", CODE_INVALID_VALUE, "is required");
+		fields_error(fields, "size", CODE_INVALID_VALUE,
+			     "is required, unless there is a parent or a source");
 }
 
 static void parse_kind(struct fields *fields, struct service_create *spec)

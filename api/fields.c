@@ -84,7 +84,7 @@ bool fields_size(struct fields *fields, const char *name, uint64_t *value)
 	if (json_is_string(member) && number_size(json_string_value(member), value))
 		return true;
 	fields_error(fields, name, CODE_INVALID_VALUE,
-		     "must be a number of bytes, or text like \"10G\"");
+		     "must be a number of bytes below 2^64, or text like \"10G\"");
 	return false;
 }
 
@@ -111,8 +111,10 @@ void fields_choice(struct fields *fields, const char *name, const char *const *w
 
 void fields_later(struct fields *fields, const char *name)
 {
-	if (fields_get(fields, name))
-		fields_error(fields, name, CODE_NOT_SUPPORTED, "is not supported yet");
+	if (!json_object_get(fields->object, name))
+		return;
+	(void)fields_get(fields, name);
+	fields_error(fields, name, CODE_NOT_SUPPORTED, "is not supported yet");
 }
 
 static bool seen(const struct fields *fields, const char *name)
@@ -124,6 +126,17 @@ static bool seen(const struct fields *fields, const char *name)
 	return false;
 }
 
+/* Once, for the first object of the request that has too much. */
+static void tell_known(struct fields *fields)
+{
+	if (fields->problem->known[0])
+		return;
+	for (size_t i = 0; i < fields->n_seen; i++)
+		problem_known(fields->problem, fields->seen[i], strlen(fields->seen[i]));
+	if (fields->n_seen == 0)
+		problem_known(fields->problem, "no fields", 9);
+}
+
 void fields_finish(struct fields *fields)
 {
 	const char *name;
@@ -131,7 +144,9 @@ void fields_finish(struct fields *fields)
 
 	json_object_foreach (fields->object, name, member) {
 		(void)member;
-		if (!seen(fields, name))
-			fields_error(fields, name, CODE_UNKNOWN_FIELD, "is not known here");
+		if (seen(fields, name))
+			continue;
+		fields_error(fields, name, CODE_UNKNOWN_FIELD, "is not known here");
+		tell_known(fields);
 	}
 }

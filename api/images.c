@@ -132,6 +132,9 @@ enum api_step images_delete(struct api_call *call)
 		return API_REPLY;
 	if (code == SERVICE_OK)
 		code = service_image_delete(call->api->service, call->ref, &how, &call->err);
+	if (code == SERVICE_IMAGE_HAS_CHILDREN)
+		call->problem.advice = "Delete what reads from it first: GET "
+				       "/v1/images/{image}/children";
 	if (code != SERVICE_OK && !(missing_ok && code == SERVICE_IMAGE_NOT_FOUND))
 		return call_refused(call, code);
 	return call_empty(call, 204);

@@ -19,7 +19,8 @@ enum { SECTOR = 512, WRITE_MAX = 64 << 10 };
 const char patch_types[] = "application/json, message/byterange, application/vnd.vhdd.ops+ndjson";
 
 enum kind { ZERO, DISCARD, WRITE, FLUSH };
-static const char *const kinds[] = {"zero", "discard", "write", "flush"};
+enum { KINDS = FLUSH + 1 };
+static const char *const kinds[KINDS] = {"zero", "discard", "write", "flush"};
 
 struct op {
 	enum kind kind;
@@ -67,9 +68,9 @@ static void parse_extent(struct fields *fields, struct op *op)
 	if (length + size + counted != 1 || counted != sectors)
 		fields_error(fields, "length", CODE_INVALID_VALUE,
 			     "give either offset and length, or sector and count");
-	if (counted && __builtin_mul_overflow(count, SECTOR, &op->length))
+	else if (counted && __builtin_mul_overflow(count, SECTOR, &op->length))
 		fields_error(fields, "count", CODE_INVALID_VALUE, "is too large");
-	if (op->length == 0)
+	else if (op->length == 0)
 		fields_error(fields, "length", CODE_INVALID_VALUE, "must not be 0");
 }
 
@@ -100,11 +101,14 @@ static void parse_octets(struct fields *fields, struct op *op)
 static void parse_op(struct fields *fields, struct ops *ops)
 {
 	struct op *op = &ops->items[ops->n++];
-	unsigned kind = FLUSH;
+	unsigned kind = KINDS;
 
 	if (!json_object_get(fields->object, "op"))
-		fields_error(fields, "op", CODE_INVALID_VALUE, "is required");
-	fields_choice(fields, "op", kinds, sizeof kinds / sizeof *kinds, &kind);
+		fields_error(fields, "op", CODE_INVALID_VALUE, "is required%s",
+			     *fields->path ? "" : ", or ops: an array of operations");
+	fields_choice(fields, "op", kinds, KINDS, &kind);
+	if (kind == KINDS) /* nobody knows which fields it has */
+		return;
 	op->kind = (enum kind)kind;
 	switch (op->kind) {
 	case ZERO:

@@ -92,6 +92,14 @@ void problem_parameter(struct problem *problem, const char *name, enum code code
 	problem_set(problem, code, "%s: %s", item->where, item->detail);
 }
 
+void problem_known(struct problem *problem, const char *name, size_t len)
+{
+	size_t have = strlen(problem->known);
+
+	(void)snprintf(problem->known + have, sizeof problem->known - have, "%s%.*s",
+		       have > 0 ? ", " : "", (int)len, name);
+}
+
 void problem_service(struct problem *problem, enum service_code code,
 		     const struct service_error *err)
 {
@@ -119,14 +127,18 @@ bool problem_wants_text(const char *accept)
 static char *correction(const struct problem *problem)
 {
 	static const char mark[] = "{image}";
-	const char *text = codes_info(problem->code)->correction;
-	const char *at = strstr(text, mark);
+	const char *text =
+		problem->advice ? problem->advice : codes_info(problem->code)->correction;
 	const char *name = problem->service.image.name[0] ? problem->service.image.name : "NAME";
 	struct buf buf = {0};
 
-	buf_append(&buf, text, at ? (size_t)(at - text) : strlen(text));
-	if (at)
-		buf_printf(&buf, "%s%s", name, at + sizeof mark - 1);
+	for (const char *at; (at = strstr(text, mark)) != NULL; text = at + sizeof mark - 1) {
+		buf_append(&buf, text, (size_t)(at - text));
+		buf_printf(&buf, "%s", name);
+	}
+	if (problem->known[0])
+		buf_printf(&buf, "Known here: %s. ", problem->known);
+	buf_printf(&buf, "%s", text);
 	return buf_take(&buf, NULL);
 }
 

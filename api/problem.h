@@ -25,6 +25,8 @@ struct problem {
 	} items[PROBLEM_ITEMS];
 	size_t n_items;
 	struct service_error service; /* when the daemon said so: image, children, size */
+	const char *advice;           /* instead of what the code says; static, or NULL */
+	char known[PROBLEM_DETAIL];   /* of unknown-field, unknown-parameter: what there is */
 	char allow[64];               /* of method-not-allowed */
 	const char *accept_patch;     /* of unsupported-media-type; static, or NULL */
 	char content_range[64];       /* of 416: where the disk ends */
@@ -44,6 +46,8 @@ void problem_field(struct problem *problem, const char *pointer, enum code code,
 		   ...) __attribute__((format(printf, 4, 5)));
 void problem_parameter(struct problem *problem, const char *name, enum code code,
 		       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Adds to `known`. */
+void problem_known(struct problem *problem, const char *name, size_t len);
 /* What the daemon answered; err is copied. */
 void problem_service(struct problem *problem, enum service_code code,
 		     const struct service_error *err);

@@ -117,8 +117,12 @@ enum api_step update_freeze(struct api_call *call)
 enum api_step update_thaw(struct api_call *call)
 {
 	struct service_update update = {.thaw = true};
+	enum api_step step = act(call, &update);
 
-	return act(call, &update);
+	if (call->problem.code == CODE_IMAGE_HAS_CHILDREN)
+		call->problem.advice = "It can be thawed when nothing reads from it: GET "
+				       "/v1/images/{image}/children";
+	return step;
 }
 
 enum api_step update_recover(struct api_call *call)

@@ -39,6 +39,42 @@ head -c 1100000 /dev/zero | tr '\0' ' ' >"$work/spaces"
 expect_problem 413 body-too-large /v1/images --data-binary "@$work/spaces"
 expect_problem 413 body-too-large /v1/images -H 'Transfer-Encoding: chunked' --data-binary "@$work/spaces"
 
+# ---- what to do about it
+advice() { # TEXT: the correction begins so
+	[ "$(jq -r .correction "$body" | head -c ${#1})" = "$1" ] || fail "the advice is: $(jq -r .correction "$body")"
+}
+expect_problem 400 unknown-parameter '/v1/images/disk/data?ofset=5' -X PUT -T "$work/bytes"
+advice 'Known here: offset, flush, aligned, detect_zeroes. '
+expect_problem 400 unknown-parameter '/v1?x=1'
+advice 'Known here: no parameters. '
+expect_problem 400 unknown-field /v1/images/disk -X PATCH -d size=1G
+advice 'Known here: name, description, labels, saved_state, features, frozen. '
+expect_problem 400 unknown-field /v1/images/disk/actions/freeze -d force=1
+advice 'Known here: no fields. '
+expect_problem 415 unsupported-media-type /v1/images -F name=x -F size=1M
+advice 'Send the fields with curl -d NAME=VALUE, or as JSON.'
+expect_problem 409 name-exists /v1/images/disk -X PUT -d size=1M
+advice 'Ask for what it is, GET /v1/images/disk, '
+check '.image.name == "disk" and (.image.id | length) == 36'
+child reader disk
+expect_problem 409 image-has-children /v1/images/disk -X DELETE
+advice 'Delete what reads from it first: GET /v1/images/disk/children'
+expect_problem 409 image-has-children /v1/images/disk/actions/thaw -X POST
+advice 'It can be thawed when nothing reads from it: GET /v1/images/disk/children'
+expect_problem 409 image-has-children /v1/images/disk/data -T "$work/bytes"
+advice 'Write to a child, or create one: POST /v1/images/disk/snapshots'
+expect 204 /v1/images/reader -X DELETE
+expect 200 /v1/images/disk/actions/freeze -X POST
+expect_problem 409 image-frozen /v1/images/disk/data -T "$work/bytes"
+check '.detail == "'"'disk'"' is frozen; its content must not change"'
+check '.correction | endswith("POST /v1/images/disk/actions/thaw")'
+expect 200 /v1/images/disk/actions/thaw -X POST
+# Of an operation that nobody knows, nobody knows the fields.
+expect_problem 400 invalid-value /v1/images/disk/data -X PATCH -d op=trim -d offset=0 -d length=512
+check '[.errors[].pointer] == ["/op"]'
+expect_problem 400 invalid-value /v1/images/disk/data -X PATCH -d op=zero -d offset=0
+check '[.errors[].pointer] == ["/length"]'
+
 # ---- framing: what two readers could read in two ways (answers are closed)
 raw() { # prints the status line of the answer to standard input
 	timeout 10 curl -sS --unix-socket "$socket" "telnet://localhost" 2>/dev/null | head -n 1

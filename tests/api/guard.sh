@@ -66,6 +66,8 @@ for accept in image/png 'text/*' application/jsonx 'application/json;q=0' 'appli
 	takes 406 $disk "$accept"
 done
 check '.detail == "Accept says '"'application/vnd.api+json'"'; there is application/json"'
+takes 406 /v1/images text/html
+check '.detail == "Accept says '"'text/html'"'; there is application/json, and what ?format= asks for"'
 takes 200 /v1/images 'text/plain'
 takes 200 /v1/images 'text/csv;q=0, application/x-ndjson;q=0, application/json'
 header Content-Type | grep -qx application/json || fail "q=0 is answered as $(header Content-Type)"

@@ -213,7 +213,8 @@ static void collects_one_megabyte_and_no_more(void **state)
 	exchange_problem(*state, &exchange, 413, "body-too-large",
 			 "the body is larger than 1048576 bytes");
 	exchange.body_length = 1 << 20;
-	exchange_problem(*state, &exchange, 400, "invalid-value", "/size: is required");
+	exchange_problem(*state, &exchange, 400, "invalid-value",
+			 "/size: is required, unless there is a parent or a source");
 	free(body);
 }
 

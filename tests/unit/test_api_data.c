@@ -547,7 +547,8 @@ static void refuses_operations(void **state)
 		unsigned status;
 		const char *code, *detail;
 	} rows[] = {
-		{"{}", 400, "invalid-value", "/op: is required"},
+		{"{}", 400, "invalid-value", "/op: is required, or ops: an array of operations"},
+		{"{\"ops\":[{}]}", 400, "invalid-value", "/ops/0/op: is required"},
 		{"{\"op\":\"erase\"}", 400, "invalid-value",
 		 "/op: must be one of: zero, discard, write, flush"},
 		{"{\"ops\":[]}", 400, "invalid-value",

@@ -103,19 +103,22 @@ static void refuses_bad_fields(void **state)
 		unsigned status;
 		const char *code, *detail;
 	} rows[] = {
-		{"{}", 400, "invalid-value", "/size: is required"},
+		{"{}", 400, "invalid-value",
+		 "/size: is required, unless there is a parent or a source"},
 		{"{\"size\":null}", 400, "invalid-value",
-		 "/size: must be a number of bytes, or text like \"10G\""},
+		 "/size: must be a number of bytes below 2^64, or text like \"10G\""},
 		{"{\"size\":1.5}", 400, "invalid-value",
-		 "/size: must be a number of bytes, or text like \"10G\""},
+		 "/size: must be a number of bytes below 2^64, or text like \"10G\""},
 		{"{\"size\":-512}", 400, "invalid-value",
-		 "/size: must be a number of bytes, or text like \"10G\""},
+		 "/size: must be a number of bytes below 2^64, or text like \"10G\""},
 		{"{\"size\":0}", 400, "invalid-value",
-		 "/size: 0 is not a multiple of 512 from 512 on"},
+		 "/size: 0 is not a multiple of 512 bytes; the next one is 512"},
 		{"{\"size\":1000}", 400, "invalid-value",
-		 "/size: 1000 is not a multiple of 512 from 512 on"},
+		 "/size: 1000 is not a multiple of 512 bytes; the next one is 1024"},
 		{"{\"size\":\"2041G\"}", 422, "size-too-large",
 		 "/size: 2191507062784 is more than 2040 GiB (2190433320960)"},
+		{"{\"size\":\"2190433320961\"}", 422, "size-too-large",
+		 "/size: 2190433320961 is more than 2040 GiB (2190433320960)"},
 		{"{\"size\":512,\"colour\":1}", 400, "unknown-field", "/colour: is not known here"},
 		{"{\"size\":512,\"name\":\"-x\"}", 400, "invalid-name",
 		 "/name: '-x' is not a name"},
@@ -430,7 +433,7 @@ static void removes_only_what_has_no_children(void **state)
 	assert_string_equal(exchange_text(&exchange, "code"), "image-has-children");
 	assert_string_equal(exchange_text(&exchange, "children.0"), "web-1");
 	assert_string_equal(exchange_text(&exchange, "correction"),
-			    "Write to a child, or create one: POST /v1/images/base/snapshots");
+			    "Delete what reads from it first: GET /v1/images/base/children");
 	exchange_fini(&exchange);
 
 	exchange.target = "/v1/images/web-1";
