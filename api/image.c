@@ -182,6 +182,10 @@ static void health_member(struct put *put, const struct service_image *image)
 	if (!ok)
 		put_string(put, NULL, image_state_name(image->state));
 	put_close(put, ']');
+	if (image->checked_at > 0)
+		time_member(put, "checked_at", image->checked_at);
+	else
+		put_null(put, "checked_at");
 	put_close(put, '}');
 }
 

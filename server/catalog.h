@@ -110,6 +110,7 @@ struct catalog_image {
 	size_t n_labels;
 	uint64_t version;               /* counts changes of this row, from 1 unless it is given */
 	int64_t created_at, updated_at; /* milliseconds since 1970 */
+	int64_t checked_at; /* of the last look at its file since the start; in memory only */
 
 	/* For catalog_insert alone: what the version of the parent must be, 0 = any. */
 	uint64_t parent_version;
@@ -207,6 +208,8 @@ size_t catalog_waiting(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* Names of up to `max` children; returns how many were filled. */
 size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			char ret_names[][CATALOG_NAME], size_t max);
+/* Somebody has just looked at the file of the image, and knows whether it is in order. */
+void catalog_checked(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now_ms);
 /* Calls `each` for every image in that state, outside of all locks. */
 typedef int catalog_each_fn(void *ctx, const struct catalog_image *image);
 int catalog_each(struct catalog *catalog, enum catalog_state state, catalog_each_fn *each,

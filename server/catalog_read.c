@@ -99,6 +99,17 @@ static void copy_path(const char *text, char ret_text[CATALOG_PATH])
 		(void)snprintf(ret_text, CATALOG_PATH, "%s", text);
 }
 
+void catalog_checked(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now_ms)
+{
+	struct catalog_node *node;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	if (node)
+		node->image.checked_at = now_ms;
+	(void)pthread_mutex_unlock(&catalog->memory);
+}
+
 void catalog_place_of(const struct catalog_image *image, struct catalog_place *ret_place)
 {
 	memcpy(ret_place->id, image->id, IDS_SIZE);

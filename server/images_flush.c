@@ -197,6 +197,7 @@ static void note_failure(struct image *image, const struct vhd_error *err)
 		return;
 	}
 	image->failed = true;
+	catalog_checked(image->images->catalog, image->id, clock_wall_ms());
 	images_open_draw_verifier(image->images);
 }
 

@@ -104,6 +104,7 @@ static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
 	image->dirty_ms = 0;
 	image->used_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&images->lock);
+	catalog_checked(images->catalog, image->id, clock_wall_ms());
 }
 
 void images_open_install(struct image *image, struct vhd *disk)

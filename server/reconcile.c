@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "crash_point.h"
 #include "failure.h"
 #include "log.h"
@@ -278,6 +279,7 @@ void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
 		if (!still_so(reconcile, &row))
 			continue;
 		findings_set(reconcile->findings, id, report.items, report.n);
+		catalog_checked(reconcile->catalog, id, clock_wall_ms());
 		return;
 	}
 }

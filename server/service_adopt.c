@@ -105,6 +105,7 @@ static enum service_code fill_row(struct adoption *adoption, size_t i, struct ca
 	row->frozen = i == 0 && adoption->spec->read_only;
 	/* An image of this id may have been here before: no version of it is told again. */
 	row->generation = row->version = (uint64_t)clock_wall_ms();
+	row->checked_at = clock_wall_ms();
 	row->sealed = i > 0;
 	row->seal = file->seal;
 	service_facts_vhd(file->disk, &row->vhd);

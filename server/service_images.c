@@ -167,6 +167,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 		service_images_etag(&view, image.frozen != SERVICE_NOT_FROZEN, image.data_etag);
 	image.created_at = row->created_at;
 	image.updated_at = row->updated_at;
+	image.checked_at = row->checked_at;
 	*ret_image = image;
 	memset(&image, 0, sizeof image);
 	return SERVICE_OK;

@@ -201,6 +201,7 @@ struct service_image {
 	uint64_t meta_version;        /* ETag of the image is "m<this>" */
 	char data_etag[SERVICE_ETAG]; /* "" when not known without opening the file */
 	int64_t created_at, updated_at;
+	int64_t checked_at; /* the last look at its file; 0: there was none since the start */
 };
 
 /* Defined in api/service.c, for both sides. Frees what the image owns and sets all to zero; a zero

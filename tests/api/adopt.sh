@@ -60,7 +60,7 @@ check '[.adopted[].name][1:] == [.adopted[1:][].id | "img-" + .[:8]]'
 check "[.adopted[].file] == [\"$srv/leaf.vhd\", \"$srv/sub/mid.vhd\", \"$srv/base.vhd\"]"
 check '[.adopted[].writable] == [true, false, false]'
 check '.already_known == [] and .warnings == []'
-check '[.adopted[] | .usage.blocks > 0] | all'
+check '[.adopted[] | .usage.blocks > 0 and .health.checked_at >= .created_at] | all'
 expect_header Location "/v1/images/$(id_of "$srv/leaf.vhd")"
 [ "$(sha256sum "$srv"/*.vhd "$srv"/sub/*.vhd)" = "$before" ] || fail "adoption has changed a file"
 [ "$(content leaf)" = "$leaf_sum" ] || fail "leaf reads as something else"

@@ -23,7 +23,9 @@ file_of b-mid && b_mid=$file
 file_of c && c=$file
 file_of one && one=$file
 file_of two && two=$file
+check '.health.status == "ok" and .health.checked_at >= .created_at'
 stop_vhdd
+stopped_at=$(date -u +%FT%T.%3NZ)
 
 cp -p "$a" "$work/a"
 printf '\1' | dd of="$a" bs=1 seek=1540 conv=notrunc status=none # in the block table
@@ -46,6 +48,15 @@ states() {
 	request '/v1/images?limit=100' >/dev/null
 	jq -r '[.items[] | "\(.name)=\(.state)"] | join(" ")' "$body"
 }
+checked() { # NAME: the time, and that it is one of this start
+	request "/v1/images/$1" >/dev/null
+	jq -r .health.checked_at "$body"
+}
+lost=$(checked b-mid)
+check '.health.status == "unhealthy"'
+[[ $lost > $stopped_at ]] || fail "b-mid was looked at $lost, before the start"
+[[ $(checked b) > $stopped_at ]] || fail "b was looked at $(checked b), before the start"
+
 want='a=corrupt a-leaf=ready a-mid=ready b=ready b-leaf=ready b-mid=missing c=ready c-leaf=ready c-mid=ready'
 want+=' one=corrupt two=corrupt'
 [ "$(states)" = "$want" ] || fail "states: $(states)"
@@ -69,6 +80,7 @@ expect_problem 409 chain-unhealthy /v1/images/one -X DELETE
 [ -e "$one" ] || fail "the file of another image was removed"
 
 # ---- put right while the daemon runs
+etag=$(checked b-mid >/dev/null && header ETag)
 mv "$work/b_mid" "$b_mid"
 cp -p "$work/a" "$a"
 mv "$one" "$work/two"
@@ -78,6 +90,9 @@ for name in a-leaf b-leaf; do
 	expect 206 "/v1/images/$name/data" -r 0-99999
 	same "$work/bytes" "$body" "$name, put right"
 done
+[[ $(checked b-mid) > $lost ]] || fail "nobody has looked at b-mid since $lost"
+check '.health.status == "ok"'
+[ "$(header ETag)" = "$etag" ] || fail "a look has changed the ETag"
 expect 206 /v1/images/one/data -r 0-0
 expect 206 /v1/images/two/data -r 0-0
 states | grep -Eq 'missing|corrupt' && fail "states: $(states)"

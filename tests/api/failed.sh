@@ -15,6 +15,8 @@ random 5000 "$work/new"
 expect 200 /v1/images/disk/data -T "$work/old"
 expect 200 /v1/images/disk/data -I
 verifier=$(header X-Write-Verifier)
+expect 200 /v1/images/disk
+opened=$(jq -r .health.checked_at "$body")
 
 strace -f -qq -o "$work/trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$pid" &
 tracer=$!
@@ -26,6 +28,9 @@ failed=$(header X-Write-Verifier)
 kill "$tracer"
 wait "$tracer" || :
 
+expect 200 /v1/images/disk
+broken=$(jq -r .health.checked_at "$body")
+check '.health.problems == ["failed"] and .health.checked_at > "'"$opened"'"' 'nobody says when it failed'
 expect_problem 409 image-failed /v1/images/disk/data -T "$work/new"
 expect_problem 409 image-failed /v1/images/disk/data -X PATCH -d '{"op":"flush"}'
 expect_problem 409 image-failed /v1/images -d name=kid -d parent=disk
@@ -45,7 +50,7 @@ expect 200 /v1/images/other/data -T "$work/new"
 # Recovery reads what the disk really holds.
 verifier=$(header X-Write-Verifier)
 expect 200 /v1/images/disk/actions/recover -X POST
-check '.state == "ready" and .writable'
+check '.state == "ready" and .writable and .health.checked_at > "'"$broken"'"'
 expect 206 /v1/images/disk/data -r 0-4999
 same "$work/old" "$body" 'after the recovery'
 expect 200 /v1/images/disk/data -I

@@ -163,6 +163,7 @@ static void describe(const struct service *service, const struct fake_image *fro
 					    .meta_version = 17 + from->changes,
 					    .created_at = 1000,
 					    .updated_at = from->updated_at,
+					    .checked_at = from->checked_at,
 					    .vhd_timestamp = 60};
 	(void)snprintf(ret_image->id, sizeof ret_image->id, "%s", from->id);
 	(void)snprintf(ret_image->name, sizeof ret_image->name, "%s", from->name);

@@ -22,7 +22,7 @@ struct fake_image {
 	bool has[FAKE_SECTORS]; /* sector is present in this image; disks of tests are small */
 	uint8_t bytes[FAKE_SECTORS * 512];
 	bool gone;
-	int64_t updated_at;
+	int64_t updated_at, checked_at;
 	bool poolless;
 	bool frozen;      /* by request */
 	uint64_t changes; /* of what is told of it */

@@ -310,6 +310,27 @@ static void names_every_state(void **state)
 	}
 }
 
+static void says_when_somebody_looked_at_the_file(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/web-1"};
+	struct exchange fresh = {"GET", "/v1/images/web-1", "If-None-Match: \"m17\""};
+
+	(void)exchange_json(service, &exchange, 200);
+	assert_true(json_is_null(
+		json_object_get(json_object_get(exchange.json, "health"), "checked_at")));
+	exchange_fini(&exchange);
+	service->images[1].checked_at = 2000;
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "health.checked_at"),
+			    "1970-01-01T00:00:02.000Z");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "\"m17\"");
+	exchange_fini(&exchange);
+	exchange_send(service, &fresh);
+	assert_int_equal(fresh.response->status, 304);
+	exchange_fini(&fresh);
+}
+
 static void shows_a_frozen_image(void **state)
 {
 	struct exchange exchange = {"GET", "/v1/images/base"};
@@ -471,6 +492,8 @@ int main(void)
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(shows_what_the_file_says, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(names_every_state, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(says_when_somebody_looked_at_the_file, fake_pair,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(shows_a_frozen_image, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(honours_etags, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_page_by_page, fake_pair, fake_teardown),

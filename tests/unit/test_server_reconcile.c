@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "pool_world.h"
 #include "test.h"
 
@@ -478,6 +479,46 @@ static void forgets_what_was_put_right(void **state)
 	assert_false(findings_any_serious(world->reconcile.findings));
 }
 
+static int64_t checked_at(struct pool_world *world, unsigned image)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE];
+
+	pool_world_id(image, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	return row.checked_at;
+}
+
+/* As long as the catalog is open: what was found by others is not what this one knows. */
+static void remembers_when_it_has_looked(void **state)
+{
+	struct pool_world *world = *state;
+	int64_t before = clock_wall_ms();
+	int64_t first, other;
+	uint8_t id[IDS_SIZE];
+
+	assert_int_equal(checked_at(world, 3), 0);
+	assert_int_equal(reconcile_all(&world->reconcile), 0);
+	first = checked_at(world, 3);
+	assert_true(first >= before && first <= clock_wall_ms());
+	other = checked_at(world, 7);
+	assert_true(other >= before);
+	pool_world_id(3, id);
+	no_memory = true;
+	while (clock_wall_ms() <= first)
+		;
+	assert_false(reconcile_image(&world->reconcile, id));
+	no_memory = false;
+	assert_int_equal(checked_at(world, 3), first);
+	assert_int_equal(unlink(pool_world_file(world, 3)), 0);
+	assert_true(reconcile_image(&world->reconcile, id));
+	assert_true(checked_at(world, 3) > first);
+	assert_int_equal(checked_at(world, 7), other);
+	pool_world_close(world);
+	pool_world_open(world);
+	assert_int_equal(checked_at(world, 3), 0);
+}
+
 /* What a crash left is repaired, but not in the file of another image. */
 static void keeps_repair_from_the_wrong_file(void **state)
 {
@@ -555,6 +596,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_divergence),
 		cmocka_unit_test_setup_teardown(forgets_what_was_put_right, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(remembers_when_it_has_looked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keeps_repair_from_the_wrong_file, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(seals_what_has_no_seal, set_up, tear_down),
