@@ -17,19 +17,25 @@ static uint64_t entry_offset(const struct image *image, uint32_t block)
 	return image->header.table_offset + (uint64_t)block * 4;
 }
 
-int bat_read(const struct image *image, uint32_t first, uint32_t count, uint32_t *ret_entries,
+int bat_each(const struct image *image, uint32_t count, bat_fn *each, void *ctx,
 	     struct vhd_error *err)
 {
 	uint8_t raw[READ_CHUNK];
 
 	for (uint32_t done = 0; done < count;) {
 		uint32_t n = count - done < READ_CHUNK / 4 ? count - done : READ_CHUNK / 4;
-		int r = io_read(&image->io, raw, n * 4UL, entry_offset(image, first + done), err);
+		int r = io_read(&image->io, raw, n * 4UL, entry_offset(image, done), err);
 
 		if (r < 0)
 			return vhd_wrap(err, r, "block table");
-		for (uint32_t i = 0; i < n; i++)
-			ret_entries[done + i] = get_be32(raw + i * 4UL);
+		for (uint32_t i = 0; i < n && r == 0; i++) {
+			uint32_t entry = get_be32(raw + i * 4UL);
+
+			if (entry != UINT32_MAX)
+				r = each(ctx, done + i, entry, err);
+		}
+		if (r < 0)
+			return r;
 		done += n;
 	}
 	return 0;

@@ -10,7 +10,7 @@
 /* Blocks of one window of the file that do not overlap cannot be more than it has strides, so a
  * window that holds WINDOW strides needs at most that many slots; more in it is an overlap by
  * itself. */
-enum { WINDOW = 1 << 20, CHUNK = 4096 };
+enum { WINDOW = 1 << 20 };
 
 struct pass {
 	const struct image *image;
@@ -39,17 +39,14 @@ static int overlap(uint64_t a, uint64_t b, struct vhd_error *err)
 			a, b);
 }
 
-static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd_error *err)
+static int collect(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err)
 {
-	bool needed;
-	int r;
-
-	if (entry == UINT32_MAX)
-		return 0;
+	struct pass *pass = ctx;
 	/* Beyond the size nothing is used, but a footer that was about to grow it may need what
 	 * lies there: FORMAT.md 8. */
-	needed = block < pass->image->info.blocks;
-	r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
+	bool needed = block < pass->image->info.blocks;
+	int r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
+
 	if (r < 0)
 		return needed ? r : 0;
 	if (entry > pass->highest)
@@ -71,20 +68,9 @@ static int collect(struct pass *pass, uint32_t block, uint32_t entry, struct vhd
 
 static int read_window(struct pass *pass, struct vhd_error *err)
 {
-	uint32_t blocks = pass->image->header.max_entries, entries[CHUNK];
-
 	pass->n = 0;
 	pass->next = UINT64_MAX;
-	for (uint32_t first = 0; first < blocks; first += CHUNK) {
-		uint32_t n = blocks - first < CHUNK ? blocks - first : CHUNK;
-		int r = bat_read(pass->image, first, n, entries, err);
-
-		for (uint32_t i = 0; i < n && r == 0; i++)
-			r = collect(pass, first + i, entries[i], err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return bat_each(pass->image, pass->image->header.max_entries, collect, pass, err);
 }
 
 /* FORMAT.md 8: the beginning of a new entry, and the rest still FF, names a place behind the right

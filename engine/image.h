@@ -166,8 +166,10 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err);
 int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err);
 enum { BLOCKS_GAP = 8 }; /* sectors that placing a block may leave unused before its bitmap */
 
-/* Copies `count` table entries from `first` on, straight from the file. */
-int bat_read(const struct image *image, uint32_t first, uint32_t count, uint32_t *ret_entries,
+/* Those of the first `count` table entries that are not empty, straight from the file; a negative
+ * answer stops. */
+typedef int bat_fn(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err);
+int bat_each(const struct image *image, uint32_t count, bat_fn *each, void *ctx,
 	     struct vhd_error *err);
 /* Sector of the bitmap of `block` as the file has it, proved to lie in the file; 0 = not allocated.
  * Cached. */

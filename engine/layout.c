@@ -9,7 +9,7 @@
 #include "image.h"
 #include "writer.h"
 
-enum { BATCH = 1 << 18, CHUNK = 4096, AREAS_MAX = IMAGE_AREAS_MAX + 2 };
+enum { BATCH = 1 << 18, AREAS_MAX = IMAGE_AREAS_MAX + 2 };
 
 /* The next blocks in file order. A key is the sector of a block's bitmap, then its number. */
 struct batch {
@@ -78,22 +78,10 @@ static void batch_add(struct batch *batch, uint64_t start, uint32_t block)
 	batch->keys[batch->n++] = key;
 }
 
-static int add_table(const struct image *image, struct batch *batch, struct vhd_error *err)
+static int add_entry(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err)
 {
-	uint32_t entries[CHUNK];
-
-	for (uint32_t first = 0; first < image->info.blocks; first += CHUNK) {
-		uint32_t n =
-			image->info.blocks - first < CHUNK ? image->info.blocks - first : CHUNK;
-		int r = bat_read(image, first, n, entries, err);
-
-		if (r < 0)
-			return r;
-		for (uint32_t i = 0; i < n; i++) {
-			if (entries[i] != UINT32_MAX)
-				batch_add(batch, entries[i], first + i);
-		}
-	}
+	(void)err;
+	batch_add(ctx, entry, block);
 	return 0;
 }
 
@@ -126,7 +114,7 @@ static int batch_fill(const struct image *image, struct batch *batch, struct vhd
 	/* So that no block moves from memory to the table while both are read. */
 	if (writer)
 		pthread_mutex_lock(&writer->flush_lock);
-	r = add_table(image, batch, err);
+	r = bat_each(image, image->info.blocks, add_entry, batch, err);
 	if (r == 0 && writer)
 		r = add_fresh(writer, batch, err);
 	if (writer)
