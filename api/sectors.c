@@ -299,7 +299,7 @@ enum api_step sectors_runs(struct api_call *call)
 		return call_refused(call, SERVICE_AGAIN);
 	if (span.limit > span.count)
 		span.limit = span.count;
-	runs = malloc((size_t)span.limit * sizeof *runs);
+	runs = reallocarray(NULL, (size_t)span.limit, sizeof *runs);
 	if (!runs)
 		return call_no_memory(call);
 	list = (struct service_run_list){.runs = runs, .max = (size_t)span.limit};
