@@ -7,7 +7,7 @@ start_vhdd
 image disk 1M
 expect 200 /v1/images/disk
 id=$(jq -r .id "$body")
-before=$(jq -S . "$body")
+before=$(jq -S 'del(.health.checked_at)' "$body")
 rows=0
 
 # later NAME PATH [CURL-OPTION...]: refused, and the answer names what
@@ -87,7 +87,7 @@ for verb in coalesce flatten rebase resize convert check repair revert compact c
 done
 
 expect 200 "/v1/images/$id"
-[ "$(jq -S . "$body")" = "$before" ] || fail "the image has changed: $(cat "$body")"
+[ "$(jq -S 'del(.health.checked_at)' "$body")" = "$before" ] || fail "the image has changed: $(cat "$body")"
 expect 200 '/v1/images?count=1'
 check '.total == 1'
 [ "$rows" -gt 40 ] || fail "only $rows rows"
