@@ -16,8 +16,6 @@ foreach(name damage footer migrate orphan pool_place rebuild reconcile scale tur
 endforeach()
 # Looks that find no memory.
 target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine)
-# Ten thousand images, also where two sanitized builds share a processor.
-set_tests_properties(unit.test_server_scale PROPERTIES TIMEOUT 300)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
 # Operations that meet at crash points.
 vhd_unit_test(test_server_meet test_server_meet.c LIBS vhdd_server vhd_api vhdd_server vhd)
