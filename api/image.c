@@ -1,6 +1,8 @@
 /* image.c - an image as JSON; the names of the fields are those of openapi.yaml. */
 #include "image.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "number.h"
@@ -67,8 +69,19 @@ static void href_member(struct put *put, const char id[SERVICE_ID])
 
 void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG])
 {
+	char *end;
+
 	ret_etag[0] = 'm';
-	(void)number_text(image->meta_version, ret_etag + 1);
+	end = number_text(image->meta_version, ret_etag + 1);
+	/* The row does not know of a file that is gone, or has failed. */
+	if (!image_healthy(image))
+		(void)snprintf(end, IMAGE_STATE, ".%s", image_state_name(image->state));
+}
+
+void image_list_etag(uint64_t revision, const char *health, char ret_etag[IMAGE_LIST_ETAG])
+{
+	(void)snprintf(ret_etag, IMAGE_LIST_ETAG, "c%" PRIu64 "%s%s", revision, *health ? "." : "",
+		       health);
 }
 
 void image_tag(struct api_call *call, const struct service_image *image)

@@ -30,14 +30,14 @@ static enum api_step answer_image(struct api_call *call, const struct view *view
 
 /* The image alone says nothing of what is embedded: the ETag is that of the whole catalog, from
  * before anything is looked at. */
-static enum service_code catalog_etag(struct api_call *call, char ret_etag[32])
+static enum service_code catalog_etag(struct api_call *call, char ret_etag[IMAGE_LIST_ETAG])
 {
 	CLEANUP(service_images_fini) struct service_images any = {0};
 	const struct service_list want = {.limit = 1};
 	enum service_code code =
 		service_image_list(call->api->service, &want, flags(call), &any, &call->err);
 
-	(void)snprintf(ret_etag, 32, "c%" PRIu64, any.revision);
+	image_list_etag(any.revision, any.health, ret_etag);
 	return code;
 }
 
@@ -67,7 +67,7 @@ static enum api_step answer_embedded(struct api_call *call, const struct view *v
 
 static enum api_step get_embedded(struct api_call *call, const struct view *view, unsigned what)
 {
-	char etag[32];
+	char etag[IMAGE_LIST_ETAG];
 	enum service_code code = catalog_etag(call, etag);
 
 	return code == SERVICE_OK ? answer_embedded(call, view, what, etag)

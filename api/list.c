@@ -38,6 +38,7 @@ struct list {
 	} * *items; /* heap, a page and one more */
 	size_t n;
 	uint64_t total, revision;
+	char health[SERVICE_HEALTH];
 	bool failed;
 };
 
@@ -179,8 +180,10 @@ static enum service_code look(struct api_call *call, struct list *list, char aft
 
 	if (code != SERVICE_OK)
 		return code;
-	if (list->revision == 0)
+	if (list->revision == 0) {
 		list->revision = images.revision;
+		memcpy(list->health, images.health, sizeof list->health);
+	}
 	if (want.count)
 		list->total = images.total;
 	if (images.n > 0)
@@ -254,11 +257,11 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	char *next = link + 7;
 	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view) || list->embed};
 	enum api_step step;
-	char etag[32];
+	char etag[IMAGE_LIST_ETAG];
 
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
-	(void)snprintf(etag, sizeof etag, "c%" PRIu64, list->revision);
+	image_list_etag(list->revision, list->health, etag);
 	if (!call_etag_weak(call, etag)) {
 		call_header(call, "Vary", "Accept"); /* of 304 */
 		return API_REPLY;

@@ -278,18 +278,37 @@ enum service_code service_images_fill_all(struct service *service,
 	return SERVICE_OK;
 }
 
+/* Before the images are looked at. A verifier is drawn at the start and with every sync that fails,
+ * and whenever an image has been recovered; findings come and go one by one. */
+static void fill_health(struct service *service, char ret_health[SERVICE_HEALTH])
+{
+	char verifier[IMAGES_VERIFIER];
+	struct findings_count count;
+	struct finding none;
+
+	images_verifier(service->images, verifier);
+	(void)findings_list(service->findings, &none, 0, &count);
+	(void)snprintf(ret_health, SERVICE_HEALTH, "%.8s.%u", verifier, (unsigned)count.serious);
+}
+
 enum service_code service_image_list(struct service *service, const struct service_list *list,
 				     unsigned flags, struct service_images *ret_images,
 				     struct service_error *err)
 {
 	CLEANUP(catalog_images_fini) struct catalog_images rows = {0};
+	char health[SERVICE_HEALTH];
 	struct catalog_error why;
+	enum service_code code;
 
 	if (flags & SERVICE_NOWAIT)
 		return SERVICE_AGAIN;
+	fill_health(service, health);
 	if (catalog_list(service->catalog, list->after, list->limit, list->count, &rows, &why) < 0)
 		return service_codes_catalog(&why, err);
-	return service_images_fill_all(service, &rows, ret_images, err);
+	code = service_images_fill_all(service, &rows, ret_images, err);
+	if (code == SERVICE_OK)
+		memcpy(ret_images->health, health, sizeof health);
+	return code;
 }
 
 enum service_code service_image_chain(struct service *service, const char *ref, unsigned flags,

@@ -26,6 +26,7 @@
 enum {
 	SERVICE_ID = 37,            /* "3f0c5b7e-...", lower case, with NUL */
 	SERVICE_NAME = 128,         /* a name with NUL */
+	SERVICE_HEALTH = 32,        /* with NUL; characters of an ETag */
 	SERVICE_ETAG = 64,          /* with NUL, without quotes */
 	SERVICE_LABELS_MAX = 64,    /* of one image */
 	SERVICE_LABEL_KEY = 64,     /* with NUL */
@@ -214,6 +215,9 @@ struct service_images {
 	bool more;         /* lists: there are images after the last item */
 	uint64_t total;    /* lists: images in all, when asked for */
 	uint64_t revision; /* lists: of the catalog */
+	/* Lists: another text than before when states have changed that the catalog does not have.
+	 */
+	char health[SERVICE_HEALTH];
 };
 void service_images_fini(struct service_images *images); /* defined in api/service.c */
 

@@ -127,10 +127,19 @@ child kid lost
 image junk 1M
 expect 200 /v1/images/junk
 junk=$state/images/$(jq -r .file "$body")
+expect 200 /v1/images/lost
+one=$(header ETag)
+expect 200 /v1/images
+list=$(header ETag)
 stop_vhdd
 mv "$lost" "$work/aside"
 head -c 1048576 /dev/zero >"$junk"
 start_vhdd
+# Who asks by the ETag is told that it is gone.
+expect 200 /v1/images/lost -H "If-None-Match: $one"
+check '.state == "missing"'
+expect 200 /v1/images -H "If-None-Match: $list"
+check '[.items[] | select(.name == "lost") | .state] == ["missing"]'
 expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
 expect_problem 409 parent-missing /v1/images/kid/data -r 0-0
 expect 200 /v1/images/kid

@@ -17,6 +17,10 @@ expect 200 /v1/images/disk/data -I
 verifier=$(header X-Write-Verifier)
 expect 200 /v1/images/disk
 opened=$(jq -r .health.checked_at "$body")
+one=$(header ETag)
+expect 200 /v1/images
+list=$(header ETag)
+expect 304 /v1/images -H "If-None-Match: $list"
 
 strace -f -qq -o "$work/trace" -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p "$pid" &
 tracer=$!
@@ -36,6 +40,15 @@ expect_problem 409 image-failed /v1/images/disk/data -X PATCH -d '{"op":"flush"}
 expect_problem 409 image-failed /v1/images -d name=kid -d parent=disk
 expect 200 /v1/images/disk
 check '.state == "failed"'
+# Who asks again and again by the ETag is told.
+expect 200 /v1/images/disk -H "If-None-Match: $one"
+expect 200 '/v1/images?state=ready' -H "If-None-Match: $list"
+check '.items == []'
+expect 200 /v1/images
+list=$(header ETag)
+expect 200 /v1/images/disk
+one=$(header ETag)
+expect 304 /v1/images/disk -H "If-None-Match: $one"
 # What the cache holds is not what the disk holds: nobody is shown it.
 expect_problem 409 image-failed /v1/images/disk/data -r 0-4999
 expect 200 /v1/images/disk/data -I
@@ -51,6 +64,8 @@ expect 200 /v1/images/other/data -T "$work/new"
 verifier=$(header X-Write-Verifier)
 expect 200 /v1/images/disk/actions/recover -X POST
 check '.state == "ready" and .writable and .health.checked_at > "'"$broken"'"'
+expect 200 /v1/images/disk -H "If-None-Match: $one"
+expect 200 /v1/images -H "If-None-Match: $list"
 expect 206 /v1/images/disk/data -r 0-4999
 same "$work/old" "$body" 'after the recovery'
 expect 200 /v1/images/disk/data -I
