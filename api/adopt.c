@@ -106,7 +106,8 @@ static bool parse(struct api_call *call, struct adoption *adoption)
 	struct service_adopt *spec = &adoption->spec;
 
 	if (!json_is_object(source.object))
-		fields_error(&fields, "source", CODE_INVALID_VALUE, "must be an object");
+		fields_error(&fields, "source", CODE_INVALID_VALUE,
+			     "must be an object; in a form, source.path=FILE");
 	else
 		parse_source(&source, adoption);
 	fields_text(&fields, "name", SIZE_MAX, &spec->name);

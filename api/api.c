@@ -149,14 +149,22 @@ static enum api_step too_large(struct api_call *call)
 			 call_limits(call)->body);
 }
 
+static void refuse_body(struct api_call *call)
+{
+	call->problem.advice = "Leave the body out: parameters go into the URL.";
+	if (call->route->instead)
+		call->problem.advice = call->route->instead;
+	(void)call_fail(call, CODE_INVALID_VALUE, "%s takes no body here",
+			http_method_name(call->request->method));
+}
+
 static bool body_ok(struct api_call *call)
 {
 	const struct gate *gate = &call->gate;
 	enum route_body want = call->route->body;
 
 	if (want == ROUTE_NO_BODY && gate->body != HTTP_BODY_NONE)
-		(void)call_fail(call, CODE_INVALID_VALUE, "%s takes no body here",
-				http_method_name(call->request->method));
+		refuse_body(call);
 	else if (want == ROUTE_NO_BODY)
 		(void)call_checksum(call, 0, 0);
 	if (want == ROUTE_COLLECT && gate->length > call_limits(call)->body)

@@ -23,7 +23,8 @@ bool labels_check(struct fields *fields, json_t *object, bool removals)
 
 	if (!json_is_object(object) || json_object_size(object) > SERVICE_LABELS_MAX)
 		fields_error(fields, "labels", CODE_INVALID_VALUE,
-			     "must be an object of at most %d strings", SERVICE_LABELS_MAX);
+			     "must be an object of at most %d strings; in a form, labels.KEY=VALUE",
+			     SERVICE_LABELS_MAX);
 	json_object_foreach (object, key, value) {
 		if (!label_ok(key, value) && !(removals && json_is_null(value)))
 			fields_error(&labels, key, CODE_INVALID_VALUE,

@@ -64,7 +64,7 @@ static const struct route routes[] = {
 	 .guarded = true, .kind = ROUTE_WORK, .body = ROUTE_COLLECT, .parameters = "flush",
 	 .later = "dry_run wait", .parse = patch_body},
 	{HTTP_POST, "/v1/images/{ref}/data", write_flush, .epochs = true, .tagged = true,
-	 .kind = ROUTE_WORK, .parameters = "op"},
+	 .kind = ROUTE_WORK, .parameters = "op", .instead = "Upload it with PUT: curl -T FILE URL"},
 	{HTTP_OPTIONS, "/v1/images/{ref}/data", options_data, .epochs = true, .kind = ROUTE_TRY},
 	{HTTP_GET, "/v1/images/{ref}/sectors", sectors_runs, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "start count limit format"},

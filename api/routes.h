@@ -35,9 +35,10 @@ struct route {
 	/* ROUTE_UPLOAD: one piece, and the end. */
 	bool (*piece)(struct api_call *call, const void *data, size_t len);
 	route_fn *end;
-	bool tagged;  /* has an ETag, and looks at If-Match and If-None-Match itself */
-	bool guarded; /* must name one of them where the configuration says so */
-	bool epochs;  /* of content: all answers say how durable it is */
+	const char *instead; /* ROUTE_NO_BODY: what to do with a body; may be NULL */
+	bool tagged;         /* has an ETag, and looks at If-Match and If-None-Match itself */
+	bool guarded;        /* must name one of them where the configuration says so */
+	bool epochs;         /* of content: all answers say how durable it is */
 };
 
 const struct route *routes_all(size_t *ret_n);

@@ -51,6 +51,12 @@ expect_problem 400 unknown-field /v1/images/disk -X PATCH -d size=1G
 advice 'Known here: name, description, labels, saved_state, features, frozen. '
 expect_problem 400 unknown-field /v1/images/disk/actions/freeze -d force=1
 advice 'Known here: no fields. '
+expect_problem 400 invalid-value /v1/images/disk/data --data-binary "@$work/bytes"
+advice 'Upload it with PUT: curl -T FILE URL'
+expect_problem 400 invalid-value /v1/images/disk -X DELETE -d keep_file=1
+advice 'Leave the body out: parameters go into the URL.'
+expect_problem 400 invalid-value /v1/images -d name=x -d size=1M -d labels=env=prod
+check '.detail == "/labels: must be an object of at most 64 strings; in a form, labels.KEY=VALUE"'
 expect_problem 415 unsupported-media-type /v1/images -F name=x -F size=1M
 advice 'Send the fields with curl -d NAME=VALUE, or as JSON.'
 expect_problem 409 name-exists /v1/images/disk -X PUT -d size=1M

@@ -91,7 +91,8 @@ static void refuses_sources(void **state)
 	} rows[] = {
 		{"{}", 400, "invalid-value", "/source/path: is required"},
 		{"{\"path\":\"\"}", 400, "invalid-value", "/source/path: is required"},
-		{"[]", 400, "invalid-value", "/source: must be an object"},
+		{"[]", 400, "invalid-value",
+		 "/source: must be an object; in a form, source.path=FILE"},
 		{"{\"image\":\"x\"}", 501, "not-supported", "/source/image: is not supported yet"},
 		{"{\"path\":\"/srv/x\",\"mode\":\"copy\"}", 501, "not-supported",
 		 "/source/mode: \"copy\" is not supported yet"},

@@ -158,7 +158,7 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"pool\":\"../x\"}", 400, "invalid-name",
 		 "/pool: '../x' is not a name"},
 		{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
-		 "/labels: must be an object of at most 64 strings"},
+		 "/labels: must be an object of at most 64 strings; in a form, labels.KEY=VALUE"},
 		{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
 		 "/labels/a b: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",

@@ -76,7 +76,7 @@ static void refuses_changes(void **state)
 		{"{\"frozen\":false}", 400, "invalid-value",
 		 "/frozen: can only become true; actions/thaw undoes it"},
 		{"{\"labels\":[]}", 400, "invalid-value",
-		 "/labels: must be an object of at most 64 strings"},
+		 "/labels: must be an object of at most 64 strings; in a form, labels.KEY=VALUE"},
 		{"{\"labels\":{\"a\":1}}", 400, "invalid-value",
 		 "/labels/a: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
 		{"{\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
