@@ -192,6 +192,8 @@ static void put_service(struct out *out, const struct service_error *err)
 		out_json(out, "image", json_incref(image.json));
 	if (err->n_related > 0)
 		out_json(out, children ? "children" : "related", json_incref(names.json));
+	if (err->holder[0])
+		out_text(out, "holder", err->holder);
 	if (err->related_total > err->n_related)
 		out_number(out, "related_total", err->related_total);
 	out->failed |= image.failed || names.failed;

@@ -57,7 +57,7 @@ void httpd_access_log(const struct httpd_request *request, bool cut)
 {
 	const struct api_call *call = request->call;
 	const struct log_access access = {
-		.id = call ? api_call_id(call) : request->id,
+		.id = httpd_request_name(request),
 		.peer = request->peer->name,
 		.method = request->begun ? http_method_name(request->head.method) : "?",
 		.route = call ? api_call_route(call) : "-",

@@ -151,6 +151,7 @@ void httpd_linger_end(struct httpd *httpd, int64_t now_ms);
 struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
 					struct MHD_Connection *connection, const char *uri);
 void httpd_request_free(struct httpd_request *request);
+const char *httpd_request_name(const struct httpd_request *request); /* X-Request-Id */
 static inline struct httpd_request *httpd_request_of(struct workers_item *item)
 {
 	return (struct httpd_request *)(void *)((char *)item -

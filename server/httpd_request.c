@@ -45,6 +45,11 @@ static void name_request(struct httpd_request *request, unsigned long long numbe
 		request->id[len++] = "0123456789abcdef"[number >> shift & 0xf];
 }
 
+const char *httpd_request_name(const struct httpd_request *request)
+{
+	return request->call ? api_call_id(request->call) : request->id;
+}
+
 struct httpd_request *httpd_request_new(struct httpd *httpd, struct httpd_connection *peer,
 					struct MHD_Connection *connection, const char *uri)
 {

@@ -1,8 +1,8 @@
 /* httpd_steps.c - takes a call of api/ from step to step, here or on a worker. */
 #include <microhttpd.h>
 
+#include "actor.h"
 #include "httpd_private.h"
-#include "log.h"
 
 /* The flush that the call waited for has ended. */
 static void wake(void *ctx)
@@ -32,9 +32,9 @@ static void work(struct workers_item *item)
 {
 	struct httpd_request *request = httpd_request_of(item);
 
-	log_set_request(request->id);
+	actor_set(httpd_request_name(request));
 	httpd_steps_settle(request);
-	log_set_request(NULL);
+	actor_set(NULL);
 }
 
 /* ---- on a polling thread ---- */
@@ -83,8 +83,11 @@ bool httpd_steps_go(struct httpd_request *request)
 {
 	if (request->cut || request->response)
 		return answer(request);
-	if (request->step == API_TRY)
+	if (request->step == API_TRY) {
+		actor_set(httpd_request_name(request));
 		request->step = api_call_run(request->call, true);
+		actor_set(NULL);
+	}
 	switch (request->step) {
 	case API_TRY:
 	case API_RUN: return to_worker(request);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor.h"
 #include "httpd_private.h"
-#include "log.h"
 
 bool httpd_upload_begin(struct httpd_request *request)
 {
@@ -64,7 +64,7 @@ static void drain(struct workers_item *item)
 	struct httpd_upload *upload = request->upload;
 	bool ended, abandoned;
 
-	log_set_request(request->id);
+	actor_set(httpd_request_name(request));
 	(void)pthread_mutex_lock(&upload->lock);
 	while (next_buffer(upload)) {
 		const char *bytes = upload->bytes + !upload->filling * upload->capacity;
@@ -87,7 +87,7 @@ static void drain(struct workers_item *item)
 	} else if (abandoned) {
 		httpd_request_free(request);
 	}
-	log_set_request(NULL);
+	actor_set(NULL);
 }
 
 /* With the lock: whether a worker is needed, and has none yet. From then on the caller owes one. */

@@ -120,13 +120,19 @@ static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum image
 	return 0;
 }
 
+static void hold(struct image *image)
+{
+	image->held = true;
+	images_users_self(image->held_by);
+}
+
 /* Opens it without the lock, and as nobody else. */
 static int open_held(struct image *image, enum images_mode mode, struct vhd_error *err)
 {
 	struct images *images = image->images;
 	int r;
 
-	image->held = true;
+	hold(image);
 	unlock(images);
 	r = images_open_disk(image, mode, err);
 	lock(images);
@@ -155,6 +161,18 @@ static enum verdict judge(const struct image *image, enum images_mode mode, bool
 		return ENTER;
 	/* It has been a parent: writing starts with nobody else in it. */
 	return image->pins || image->flushing ? WAIT : OPEN;
+}
+
+/* It may have gone while it was waited for. */
+static int give_up(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
+		   struct vhd_error *err)
+{
+	const struct image *image = images_find(images, id);
+
+	if (image)
+		images_users_blame(image, mode == IMAGES_WRITE && image->seals ? IMAGES_SEALS
+									       : IMAGES_ANY_USE);
+	return failure(err, VHD_E_BUSY, "the image is in use");
 }
 
 /* With the lock: waits and opens until the image can be entered; on success the lock has been held
@@ -187,7 +205,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 			return VHD_E_AGAIN;
 		}
 		if (verdict == WAIT && !wait_changed(images, &deadline))
-			return failure(err, VHD_E_BUSY, "the image is in use");
+			return give_up(images, id, mode, err);
 		if (verdict == OPEN)
 			r = open_held(image, mode, err);
 		if (r < 0)
@@ -201,9 +219,11 @@ int images_pin(struct images *images, const uint8_t id[IDS_SIZE], enum images_mo
 	struct image *image;
 	int r;
 
+	actor_blame("");
 	lock(images);
 	r = enter(images, id, mode, flags, &image, err);
 	if (r == 0) {
+		images_users_add(image, mode);
 		image->pins++;
 		image->writers += mode == IMAGES_WRITE;
 		*ret_image = image;
@@ -217,6 +237,7 @@ void images_unpin(struct image *image, enum images_mode mode)
 	struct images *images = image->images;
 
 	lock(images);
+	images_users_remove(image, mode);
 	image->pins--;
 	image->writers -= mode == IMAGES_WRITE;
 	image->used_ms = clock_monotonic_ms();
@@ -282,10 +303,13 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 	struct image *image;
 	int r = 0;
 
+	actor_blame("");
 	lock(images);
 	while ((image = find_or_add(images, id)) != NULL && in_use(image)) {
-		if (r < 0)
+		if (r < 0) {
+			images_users_blame(image, IMAGES_ANY_USE);
 			break;
+		}
 		if (!wait_changed(images, &deadline))
 			r = failure(err, VHD_E_BUSY, "the image is in use");
 	}
@@ -294,7 +318,7 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 	else if (!in_use(image))
 		r = 0;
 	if (r == 0) {
-		image->held = true;
+		hold(image);
 		*ret_image = image;
 	}
 	unlock(images);
@@ -315,6 +339,7 @@ void images_install(struct image *image, struct vhd *disk)
 {
 	images_open_install(image, disk);
 	lock(image->images);
+	images_users_add(image, IMAGES_READ);
 	image->pins++;
 	unlock(image->images);
 	images_release(image);
@@ -336,6 +361,7 @@ int images_close(struct image *image, struct vhd_error *err)
 /* With the lock: gives a seal back. */
 static void unseal(struct image *image)
 {
+	images_users_remove(image, IMAGES_SEALS);
 	image->seals--;
 	image->pins--;
 	image->used_ms = clock_monotonic_ms();
@@ -348,8 +374,10 @@ static int wait_for_others(struct image *image, enum images_seal_mode mode, stru
 	bool in_time = true;
 
 	while (image->writers || image->alone || (mode == IMAGES_ALONE && image->granted)) {
-		if (!in_time)
+		if (!in_time) {
+			images_users_blame(image, image->writers ? IMAGES_WRITE : IMAGES_SEALS);
 			return failure(err, VHD_E_BUSY, "others are changing the image");
+		}
 		in_time = wait_changed(image->images, &deadline);
 	}
 	if (image->failed)
@@ -365,9 +393,11 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_s
 	struct image *image;
 	int r;
 
+	actor_blame("");
 	lock(images);
 	r = enter(images, id, IMAGES_READ, 0, &image, err);
 	if (r == 0) {
+		images_users_add(image, IMAGES_SEALS);
 		image->pins++;
 		image->seals++;
 		r = wait_for_others(image, mode, err);

@@ -3,7 +3,8 @@
  *
  * A request pins an image while it uses it. Whoever changes what an image is (create, delete) holds
  * it: then there are no pins and none can be made. Whoever makes a child seals the parent: then
- * there are no writers. All waits end after two seconds with VHD_E_BUSY.
+ * there are no writers. All waits end after two seconds with VHD_E_BUSY, and actor_blamed() names
+ * one who was waited for: a request, "(flush)", or "(daemon)".
  *
  * Images with children are open for reading, all others for writing. Failures are told in the
  * engine's words.
@@ -15,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "actor.h"
 #include "catalog.h"
 #include "config.h"
 #include "pool_set.h"
@@ -102,6 +104,9 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_s
 		struct image **ret_image, struct vhd_error *err);
 void images_unseal(struct image *image);
 bool images_was_writable(const struct image *image); /* of a sealed one */
+
+/* Who holds the image now; "" when nobody does. */
+void images_holder(struct images *images, const uint8_t id[IDS_SIZE], char ret_name[ACTOR_NAME]);
 
 /* ---- what is known without opening; never blocks ---- */
 

@@ -20,6 +20,9 @@ int images_content_lock(struct image *image, struct vhd_error *err)
 
 	if (pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline) == 0)
 		return 0;
+	(void)pthread_mutex_lock(&image->images->lock);
+	images_users_blame(image, IMAGES_WRITE);
+	(void)pthread_mutex_unlock(&image->images->lock);
 	return failure(err, VHD_E_BUSY, "others are writing to the image");
 }
 

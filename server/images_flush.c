@@ -311,6 +311,7 @@ static int close_one(struct image *image)
 	int r;
 
 	image->held = true;
+	images_users_self(image->held_by);
 	(void)pthread_mutex_unlock(&images->lock);
 	r = images_close(image, &err);
 	(void)pthread_mutex_lock(&images->lock);

@@ -3,7 +3,9 @@
 #define IMAGES_TABLE_H
 
 #include <pthread.h>
+#include <stdlib.h>
 
+#include "actor.h"
 #include "images.h"
 
 enum {
@@ -26,11 +28,13 @@ struct image {
 	unsigned pins, writers, seals;
 	unsigned granted; /* of the seals, the ones that wait for nobody any more */
 	bool held;
-	bool alone;    /* its one seal is IMAGES_ALONE */
-	bool writable; /* opened with VHD_WRITE */
-	bool broken;   /* opened while its chain missed a parent */
-	bool frozen;   /* a child was made since; thaw it before it is written */
-	bool written;  /* the catalog knows that it is dirty, in this generation */
+	char held_by[ACTOR_NAME];
+	struct images_user *users; /* of pins and seals, the last one first */
+	bool alone;                /* its one seal is IMAGES_ALONE */
+	bool writable;             /* opened with VHD_WRITE */
+	bool broken;               /* opened while its chain missed a parent */
+	bool frozen;               /* a child was made since; thaw it before it is written */
+	bool written;              /* the catalog knows that it is dirty, in this generation */
 	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */
 	bool flushing; /* a flusher works on it without the lock */
 	bool queued, again;
@@ -83,6 +87,14 @@ void images_open_install(struct image *image, struct vhd *disk); /* of a new ima
 void images_open_drop(struct image *image);                      /* closes without a flush */
 void images_open_measure(const struct image *image, struct catalog_usage *ret_usage);
 void images_open_draw_verifier(struct images *images); /* with the lock */
+
+/* images_users.c, with the lock. A use is IMAGES_READ, IMAGES_WRITE or one of these. */
+enum { IMAGES_SEALS = IMAGES_WRITE + 1, IMAGES_ANY_USE };
+void images_users_self(char ret_name[ACTOR_NAME]);
+void images_users_add(struct image *image, int use);
+void images_users_remove(struct image *image, int use);
+/* The caller gives up waiting for it, or for those who use it so. */
+void images_users_blame(const struct image *image, int use);
 
 /* images_content.c */
 void images_content_init(struct image *image);

@@ -9,11 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "log_line.h"
 
 static enum log_level log_level = LOG_LEVEL_INFO;
 static bool log_text;
-static _Thread_local const char *request_id;
 
 const char *const log_level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -27,11 +27,6 @@ void log_start(enum log_level level)
 {
 	log_level = level;
 	log_text = isatty(STDERR_FILENO);
-}
-
-void log_set_request(const char *id)
-{
-	request_id = id;
 }
 
 /* Time, level and request, as every line begins. */
@@ -70,7 +65,7 @@ static void emit(enum log_level level, const char *format, va_list args)
 	if (level > log_level)
 		return;
 	(void)vsnprintf(message, sizeof message, format, args);
-	begin(&line, level, request_id);
+	begin(&line, level, actor_request());
 	log_line_string(&line, "message", message);
 	end(&line);
 }

@@ -17,10 +17,7 @@ extern const char *const log_level_names[];
  * level is info and the form JSON. */
 void log_start(enum log_level level);
 
-/* The request that this thread works on, or NULL; every line of the thread names it. `id` must live
- * on. */
-void log_set_request(const char *id);
-
+/* Every line names the request of its thread: actor.h. */
 void log_error(const char *format, ...) LOG_PRINTF(1, 2);
 void log_warning(const char *format, ...) LOG_PRINTF(1, 2);
 void log_info(const char *format, ...) LOG_PRINTF(1, 2);

@@ -87,7 +87,11 @@ static enum service_code settle(enum service_code code, const char *text, struct
 
 enum service_code service_codes_vhd(const struct vhd_error *why, struct service_error *err)
 {
-	return settle(code_of_vhd(why->code), why->text, err);
+	enum service_code code = settle(code_of_vhd(why->code), why->text, err);
+
+	if (code == SERVICE_IMAGE_BUSY)
+		(void)snprintf(err->holder, sizeof err->holder, "%s", actor_blamed());
+	return code;
 }
 
 enum service_code service_codes_catalog(const struct catalog_error *why, struct service_error *err)
@@ -125,6 +129,17 @@ void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 		err->related_total = brief.children;
 }
 
+enum service_code service_codes_creating(struct service *service, const uint8_t id[IDS_SIZE],
+					 struct service_error *err)
+{
+	enum service_code code =
+		service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+
+	service_codes_name(service, id, err);
+	images_holder(service->images, id, err->holder);
+	return code;
+}
+
 /* A table of open images knows only what is ready; the client is told what is not. */
 static enum service_code not_ready(struct service *service, const uint8_t id[IDS_SIZE],
 				   struct service_error *err)
@@ -134,7 +149,7 @@ static enum service_code not_ready(struct service *service, const uint8_t id[IDS
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
 	if (brief.state == CATALOG_CREATING)
-		return service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+		return service_codes_creating(service, id, err);
 	return SERVICE_OK;
 }
 

@@ -70,13 +70,15 @@ enum service_code service_data_open(struct service *service, const char *ref,
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	data->service = service;
 	data->mode = mode == SERVICE_WRITE ? IMAGES_WRITE : IMAGES_READ;
+	if (actor_request())
+		(void)snprintf(data->request, sizeof data->request, "%s", actor_request());
 	code = service_find(service, ref, data->id, err);
 	if (code != SERVICE_OK)
 		return code;
 	if (!catalog_brief(service->catalog, data->id, &row)) /* since it was found */
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "The image is gone.");
 	if (row.state == CATALOG_CREATING)
-		return service_fail(err, SERVICE_IMAGE_BUSY, "'%s' is being created.", row.name);
+		return service_codes_creating(service, data->id, err);
 	code = service_health_chain(service, data->id, flags, err);
 	if (code == SERVICE_OK)
 		code = pin(data, flags, err);
@@ -89,12 +91,22 @@ enum service_code service_data_open(struct service *service, const char *ref,
 	return SERVICE_OK;
 }
 
+/* By any thread, perhaps when it works for another request. */
+static void unpin(struct service_data *data)
+{
+	const char *now = actor_request();
+
+	actor_set(*data->request ? data->request : NULL);
+	images_unpin(data->image, data->mode);
+	actor_set(now);
+}
+
 void service_data_close(struct service_data *data)
 {
 	if (!data)
 		return;
 	free(data->levels);
-	images_unpin(data->image, data->mode);
+	unpin(data);
 	free(data);
 }
 

@@ -16,6 +16,7 @@ struct service_data {
 	struct image *image;
 	enum images_mode mode;
 	uint8_t id[IDS_SIZE];
+	char request[ACTOR_NAME]; /* that opened it; "": the daemon */
 	struct service_data_info info;
 	struct service_data_name *levels; /* each found when asked for; NULL: none was */
 	uint64_t epoch;                   /* of the last write; 0 = there was none */

@@ -35,6 +35,7 @@ enum {
 	SERVICE_DEPTH_MAX = 1024,   /* images of one chain, hard limit */
 	SERVICE_RELATED = 16,       /* names an error carries at most */
 	SERVICE_FILE = 2400,        /* a path with NUL */
+	SERVICE_HOLDER = 65,        /* id of a request with NUL */
 };
 
 #define SERVICE_UNKNOWN_LENGTH UINT64_MAX
@@ -93,6 +94,7 @@ struct service_error {
 	char related[SERVICE_RELATED][SERVICE_NAME]; /* children, levels of a chain, ... */
 	size_t n_related;                            /* names above */
 	size_t related_total;                        /* how many there really are */
+	char holder[SERVICE_HOLDER]; /* SERVICE_IMAGE_BUSY: who has it; "" when not known */
 };
 
 enum service_flags {

@@ -68,10 +68,10 @@ class Upload:
     """A PUT of `length` bytes of A whose first half has arrived, and been written."""
 
     def __init__(self, world, name, length=4 * MIB, headers=()):
-        self.world, self.half = world, length // 2
+        self.world, self.half, self.id = world, length // 2, f"upload-{world.n}"
         connection = self.connection = world.peer().connection
         connection.putrequest("PUT", f"/v1/images/{name}/data")
-        for header, value in (("Content-Length", length), *headers):
+        for header, value in (("Content-Length", length), ("X-Request-Id", self.id), *headers):
             connection.putheader(header, str(value))
         connection.endheaders()
         connection.send(b"A" * self.half)
@@ -93,6 +93,7 @@ class Download:
         self.connection = world.peer().connection
         self.connection.request("GET", f"/v1/images/{name}/data")
         self.response = self.connection.getresponse()
+        self.id = self.response.headers["X-Request-Id"]
 
     def end(self):
         return self.response.read()
@@ -133,8 +134,10 @@ def refused(answer, status, code, what, retry=None):
     check(answer.json()["retryable"] == (retry is not None), f"{what}: retryable is {answer.json()['retryable']}")
 
 
-def busy(answer, what):
+def busy(answer, what, holder):
+    """`holder`: the upload or download that is in the way."""
     refused(answer, 409, "image-busy", what, "1")
+    check(answer.json().get("holder") == holder.id, f"{what}: the holder is {answer.json().get('holder')}, not {holder.id}")
 
 
 def is_ok(answer, what, status=200):
@@ -211,7 +214,7 @@ def upload_and_seals(world):
         name = world.image()
         upload = Upload(world, name)
         begin = time.monotonic()
-        busy(world.ask(method, f"/{name}{path}", body), f"{what} beside an upload")
+        busy(world.ask(method, f"/{name}{path}", body), f"{what} beside an upload", upload)
         check(time.monotonic() - begin > PATIENCE - 0.1, f"{what} waits for two seconds")
         is_ok(upload.end(), f"the upload that {what} met")
         check(world.get(name, 0, 4 * MIB) == b"A" * 4 * MIB, f"all of the upload that {what} met")
@@ -275,7 +278,7 @@ def download_and_changes(world):
     download = Download(world, name)
     is_ok(world.put(name, 0, b"B" * 512), "a write beside a download")
     is_ok(world.ask("PATCH", f"/{name}", {"description": "x"}), "PATCH beside a download")
-    busy(world.ask("DELETE", f"/{name}"), "DELETE beside a download")
+    busy(world.ask("DELETE", f"/{name}"), "DELETE beside a download", download)
     is_ok(world.ask("POST", f"/{name}/snapshots", {"name": name + "-kid"}), "a snapshot beside a download", 201)
     refused(world.ask("DELETE", f"/{name}"), 409, "image-has-children", "DELETE of a parent beside a download")
     refused(world.put(name, 0, b"C"), 409, "image-has-children", "a write to the parent")
@@ -301,7 +304,7 @@ def download_and_thaw_by_delete(world):
     is_ok(world.ask("POST", f"/{name}/snapshots", {"name": name + "-kid"}), "the child", 201)
     download = Download(world, name)
     is_ok(world.ask("DELETE", f"/{name}-kid"), "DELETE of the only child", 204)
-    busy(world.put(name, 0, b"B"), "the first write beside a download of what was a parent")
+    busy(world.put(name, 0, b"B"), "the first write beside a download of what was a parent", download)
     check(download.end() == b"0" * SIZE, "the download")
     is_ok(world.put(name, 0, b"B"), "the first write afterwards")
 
@@ -314,7 +317,7 @@ def download_of_a_child(world):
     refused(world.put(base, 0, b"B"), 409, "image-has-children", "a write to a parent")
     refused(world.ask("POST", f"/{base}/actions/thaw"), 409, "image-has-children", "thaw of a parent")
     refused(world.ask("DELETE", f"/{base}"), 409, "image-has-children", "DELETE of a parent")
-    busy(world.ask("DELETE", f"/{kid}"), "DELETE of a child that is read")
+    busy(world.ask("DELETE", f"/{kid}"), "DELETE of a child that is read", download)
     check(download.end() == b"0" * SIZE, "the download of a child")
 
 

@@ -107,13 +107,17 @@ static void is_two_lines_for_people(void **state)
 static void says_when_to_try_again(void **state)
 {
 	struct problem problem = {.code = CODE_NONE};
-	struct service_error err = {.text = "held", .retry_after_s = 3};
+	struct service_error err = {.text = "held", .retry_after_s = 3, .holder = "8f2b6c0e"};
 	struct http_response *response;
+	json_t *json;
 
 	(void)state;
 	problem_service(&problem, SERVICE_IMAGE_BUSY, &err);
 	response = problem_response(&problem, "r", false);
 	assert_string_equal(http_response_get(response, "Retry-After"), "3");
+	json = json_of(response);
+	assert_string_equal(json_string_value(json_object_get(json, "holder")), "8f2b6c0e");
+	json_decref(json);
 	http_response_free(response);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "config.h"
 #include "crash_point.h"
 #include "service_main.h"
@@ -142,6 +143,81 @@ static void a_creation_is_told_before_the_image_can_go(void **state)
 	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
 	(void)delete_disk(meeting);
 	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
+/* ---- who is waited for ---- */
+
+/* Another request, by a thread of its own, which tries to write. */
+static void *write_disk(void *ctx)
+{
+	struct meeting *meeting = ctx;
+	struct service_data *data;
+
+	actor_set("second");
+	meeting->code =
+		service_data_open(meeting->service, "disk", SERVICE_WRITE, 0, &data, &meeting->err);
+	if (meeting->code == SERVICE_OK)
+		service_data_close(data);
+	return NULL;
+}
+
+static void written(struct meeting *meeting)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, write_disk, meeting), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void create_disk(struct meeting *meeting)
+{
+	struct service_error err;
+
+	assert_int_equal(create(meeting, "disk", NULL, &err), SERVICE_OK);
+}
+
+/* And thaw it again. */
+static void freeze_disk(struct meeting *meeting)
+{
+	const struct service_update updates[] = {
+		{.freeze = true, .has_saved_state = true, .saved_state = actor_request() != NULL},
+		{.thaw = true}};
+
+	for (size_t i = 0; i < sizeof updates / sizeof *updates; i++) {
+		struct service_image image;
+		struct service_error err;
+
+		assert_int_equal(
+			service_image_update(meeting->service, "disk", &updates[i], &image, &err),
+			SERVICE_OK);
+		service_image_fini(&image);
+	}
+}
+
+static void who_waits_in_vain_is_told_for_whom(void **state)
+{
+	static const struct {
+		const char *point;
+		void (*first)(struct meeting *meeting);
+		const char *request, *holder;
+	} rows[] = {
+		{"create.written", create_disk, "first", "first"},
+		{"update.footer-set", freeze_disk, "first", "first"},
+		{"update.footer-set", freeze_disk, NULL, "(daemon)"},
+	};
+	struct meeting *meeting = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		meet(meeting, rows[i].point, written);
+		actor_set(rows[i].request);
+		rows[i].first(meeting);
+		assert_null(meeting->other);
+		assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+		assert_string_equal(meeting->err.holder, rows[i].holder);
+		written(meeting);
+		assert_int_equal(meeting->code, SERVICE_OK);
+	}
+	actor_set(NULL);
 }
 
 static void a_change_is_told_as_it_was_when_the_image_has_gone(void **state)
@@ -295,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_creation_is_told_before_the_image_can_go),
+		CASE(who_waits_in_vain_is_told_for_whom),
 		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_image_that_changed_is_not_forgotten),
