@@ -72,36 +72,35 @@ static struct vhd_create_args args_of(uint64_t size, uint8_t id)
 	return (struct vhd_create_args){.size = size, .id = {id}, .timestamp = 1000U + id};
 }
 
+static struct vhd *create(struct kit *kit, __typeof__(vhd_create_dynamic) *how, const char *name,
+			  const struct vhd_create_args *args)
+{
+	struct vhd *disk = NULL;
+	int r = how(kit->engine, &kit->paths, kit_path(kit, name), args, &disk, &kit->err);
+
+	return made(kit, r, disk);
+}
+
 struct vhd *kit_dynamic(struct kit *kit, const char *name, uint64_t size, uint8_t id)
 {
 	struct vhd_create_args args = args_of(size, id);
-	struct vhd *disk = NULL;
-	int r = vhd_create_dynamic(kit->engine, &kit->paths, kit_path(kit, name), &args, &disk,
-				   &kit->err);
 
-	return made(kit, r, disk);
+	return create(kit, vhd_create_dynamic, name, &args);
 }
 
 struct vhd *kit_fixed(struct kit *kit, const char *name, uint64_t size, uint8_t id)
 {
 	struct vhd_create_args args = args_of(size, id);
-	struct vhd *disk = NULL;
-	int r = vhd_create_fixed(kit->engine, &kit->paths, kit_path(kit, name), &args, &disk,
-				 &kit->err);
 
-	return made(kit, r, disk);
+	return create(kit, vhd_create_fixed, name, &args);
 }
 
 struct vhd *kit_child(struct kit *kit, const char *name, const char *parent, uint8_t id)
 {
 	struct vhd_create_args args = args_of(0, id);
-	struct vhd *disk = NULL;
-	int r;
 
 	args.parent_path = kit_path(kit, parent);
-	r = vhd_create_difference(kit->engine, &kit->paths, kit_path(kit, name), &args, &disk,
-				  &kit->err);
-	return made(kit, r, disk);
+	return create(kit, vhd_create_difference, name, &args);
 }
 
 struct vhd *kit_open(struct kit *kit, const char *name, unsigned flags)
