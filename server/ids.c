@@ -1,6 +1,7 @@
 /* ids.c - the only source of chance in the daemon. */
 #include "ids.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -8,9 +9,14 @@
 
 void ids_random_bytes(void *ret_bytes, size_t len)
 {
+	ssize_t n;
+
 	/* Not uuid_generate_random(): it falls back to the clock when there is no randomness. Up to
-	 * 256 bytes getrandom() answers whole. */
-	if (len > 256 || getrandom(ret_bytes, len, 0) != (ssize_t)len)
+	 * 256 bytes getrandom() answers whole; it may be interrupted while the system starts. */
+	do
+		n = getrandom(ret_bytes, len, 0);
+	while (n < 0 && errno == EINTR);
+	if (len > 256 || n != (ssize_t)len)
 		abort();
 }
 

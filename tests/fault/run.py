@@ -127,6 +127,7 @@ class Runner:
         before = page.sites()
         world.ends = set()
         world.also, world.may_be_lost, world.lacks_memory = kind.also, kind.lost, "memory" in kind.name
+        world.goes_on = kind.error == errno.EINTR
         if kind is not NOTHING:
             world.arm(kind.parts, kind.calls, kind.error, number, burst, site, also)
         next(steps, None)
