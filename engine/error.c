@@ -97,7 +97,9 @@ int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(what, sizeof what, format, args);
 	va_end(args);
-	why = sys == -ENODATA ? "the file ends before that" : strerror_r(-sys, buf, sizeof buf);
+	why = sys == -ENODATA  ? "the file ends before that"
+	      : sys == -ESTALE ? "the file has been removed"
+			       : strerror_r(-sys, buf, sizeof buf);
 	(void)vhd_fail(err, code_of(sys), "%s: %s", what, why);
 	err->sys = -sys;
 	return err->code;

@@ -146,10 +146,15 @@ static int file_allocate(void *store, uint64_t off, uint64_t len)
 	return file_fallocate(store, 0, off, len);
 }
 
-/* Not retried, not even on EINTR: a second call may succeed although the first lost data. */
+/* Not retried, not even on EINTR: a second call may succeed although the first lost data. A file
+ * that has no name any more ends with its last descriptor: nothing in it is durable. */
 static int file_flush(void *store)
 {
-	return fdatasync(file_fd(store)) < 0 ? -errno : 0;
+	struct stat st;
+
+	if (fdatasync(file_fd(store)) < 0 || fstat(file_fd(store), &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ESTALE : 0;
 }
 
 static int file_identity(void *store, uint64_t ret_id[2])

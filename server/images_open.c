@@ -68,6 +68,8 @@ static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
 	struct vhd_io io;
 	int r = open_store(image->images, image->id, (flags & VHD_WRITE) != 0, &io, err);
 
+	if (r == VHD_E_NOT_FOUND || r == VHD_E_FORBIDDEN)
+		(void)is_gone(image->images, image->id);
 	if (r < 0)
 		return r;
 	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, err);

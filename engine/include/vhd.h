@@ -126,7 +126,8 @@ struct vhd_io {
 	unsigned hint;
 };
 
-/* A regular file. Takes over `fd` on success. Locks are QEMU-compatible OFD byte-range locks. */
+/* A regular file. Takes over `fd` on success. Locks are QEMU-compatible OFD byte-range locks. A
+ * flush fails when the file has no name any more: then nothing of it can last. */
 VHD_NODISCARD int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err);
 void vhd_io_close(struct vhd_io *io); /* also sets it to nothing; a closed one is fine */
 

@@ -114,4 +114,19 @@ expect 204 /v1/images/b-mid -X DELETE
 expect 200 /v1/images/b/data -T "$work/bytes"
 [ -e "$state/images/notes.txt" ] || fail "a foreign file was removed"
 
+# ---- removed while it is open: nothing that is written to it can be durable
+image gone 8M
+expect 200 /v1/images/gone/data -T "$work/bytes"
+file_of gone && gone=$file
+ln "$gone" "$work/gone"
+rm "$gone"
+expect 200 /v1/images/gone/data -T "$work/bytes" # it has a name still
+rm "$work/gone"
+expect_problem 500 io-error /v1/images/gone/data -T "$work/bytes"
+grep -q 'sync failed: .*the file has been removed' "$work/log" || fail "the log does not say why"
+[ "$(states | grep -o 'gone=[a-z]*')" = gone=failed ] || fail "states: $(states)"
+expect_problem 409 chain-unhealthy /v1/images/gone/actions/recover -X POST
+[ "$(states | grep -o 'gone=[a-z]*')" = gone=missing ] || fail "states: $(states)"
+expect 204 /v1/images/gone -X DELETE
+
 finish
