@@ -168,8 +168,11 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 	if (!call_etag(call, etag))
 		return API_REPLY;
 	/* Nobody knows yet whether it comes to an end. */
+	if (image->state == SERVICE_CREATING &&
+	    service_image_ready(call->api->service, image->id, &call->err) == SERVICE_IMAGE_BUSY)
+		return call_refused(call, SERVICE_IMAGE_BUSY);
 	if (image->state == SERVICE_CREATING)
-		return call_fail(call, CODE_IMAGE_BUSY, "'%s' is being created", image->name);
+		return call_fail(call, CODE_IMAGE_BUSY, "'%s' was being created", image->name);
 	if (field)
 		return differs(call, image, field);
 	return answer(call, 200, &created);

@@ -153,6 +153,26 @@ static enum service_code not_ready(struct service *service, const uint8_t id[IDS
 	return SERVICE_OK;
 }
 
+enum service_code service_codes_change(struct service *service, const uint8_t id[IDS_SIZE],
+				       const struct catalog_error *why, struct service_error *err)
+{
+	enum service_code code = service_codes_catalog(why, err);
+	struct service_error now;
+
+	if (code == SERVICE_IMAGE_BUSY && not_ready(service, id, &now) == code)
+		*err = now;
+	return code;
+}
+
+enum service_code service_image_ready(struct service *service, const char *ref,
+				      struct service_error *err)
+{
+	uint8_t id[IDS_SIZE];
+	enum service_code code = service_find(service, ref, id, err);
+
+	return code == SERVICE_OK ? not_ready(service, id, err) : code;
+}
+
 /* A frozen image is either one with children or one that somebody has frozen; the client is told
  * which. */
 enum service_code service_codes_image(struct service *service, const uint8_t id[IDS_SIZE],

@@ -149,7 +149,7 @@ static enum service_code intend(struct creation *creation, struct service_error 
 	if (why.code == CATALOG_E_CHANGED)
 		return service_update_check(creation->service, creation->row.parent_id,
 					    creation->row.parent_version, err);
-	code = service_codes_catalog(&why, err);
+	code = service_codes_change(creation->service, creation->row.parent_id, &why, err);
 	if (code == SERVICE_NAME_EXISTS)
 		service_codes_named(creation->service, creation->row.name, err);
 	else if (code == SERVICE_DUPLICATE_UUID)

@@ -41,6 +41,9 @@ void service_codes_name(struct service *service, const uint8_t id[IDS_SIZE],
 			struct service_error *err);
 /* The image that has `name`. */
 void service_codes_named(struct service *service, const char *name, struct service_error *err);
+/* Of a change of the image, or for it: says who makes one that is not there for others yet. */
+enum service_code service_codes_change(struct service *service, const uint8_t id[IDS_SIZE],
+				       const struct catalog_error *why, struct service_error *err);
 /* It is not there for others yet. */
 enum service_code service_codes_creating(struct service *service, const uint8_t id[IDS_SIZE],
 					 struct service_error *err);

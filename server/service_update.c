@@ -189,7 +189,7 @@ static enum service_code commit(struct change *change, struct service_error *err
 	}
 	if (why.code == CATALOG_E_CHANGED)
 		return service_fail(err, SERVICE_IMAGE_BUSY, "Others are changing the image.");
-	(void)service_codes_catalog(&why, err);
+	(void)service_codes_change(change->service, change->id, &why, err);
 	if (err->code == SERVICE_NAME_EXISTS)
 		service_codes_named(change->service, change->row.name, err);
 	return err->code;

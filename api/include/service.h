@@ -264,6 +264,10 @@ enum service_code service_image_create(struct service *service, const struct ser
 enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
 				    struct service_image *ret_image, struct service_error *err);
 
+/* SERVICE_IMAGE_BUSY, and who makes it, when it is not there for others yet. */
+enum service_code service_image_ready(struct service *service, const char *ref,
+				      struct service_error *err);
+
 /* By name in byte order. */
 struct service_list {
 	const char *after; /* only names after this one; NULL = from the start */

@@ -255,6 +255,15 @@ static bool add_details(struct service_image *image)
 	return true;
 }
 
+enum service_code service_image_ready(struct service *service, const char *ref,
+				      struct service_error *err)
+{
+	(void)service;
+	(void)ref;
+	(void)err;
+	return SERVICE_OK;
+}
+
 enum service_code service_image_get(struct service *service, const char *ref, unsigned flags,
 				    struct service_image *ret_image, struct service_error *err)
 {

@@ -220,6 +220,36 @@ static void who_waits_in_vain_is_told_for_whom(void **state)
 	actor_set(NULL);
 }
 
+/* Each says who makes it. */
+static void comes_too_early(struct meeting *meeting)
+{
+	struct service *service = meeting->service;
+	struct service_error errs[3] = {{.text = ""}};
+
+	actor_set("second");
+	assert_int_equal(service_image_ready(service, "disk", &errs[0]), SERVICE_IMAGE_BUSY);
+	assert_int_equal(rename_image(meeting, "disk", "other", &errs[1]), SERVICE_IMAGE_BUSY);
+	assert_int_equal(create(meeting, "child", "disk", &errs[2]), SERVICE_IMAGE_BUSY);
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(errs[i].text, "The image is being created.");
+		assert_string_equal(errs[i].holder, "first");
+		assert_string_equal(errs[i].image.name, "disk");
+	}
+	actor_set("first");
+}
+
+static void who_comes_too_early_is_told_who_makes_the_image(void **state)
+{
+	struct meeting *meeting = *state;
+
+	actor_set("first");
+	meet(meeting, "create.written", comes_too_early);
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	assert_null(meeting->other);
+	assert_int_equal(service_image_ready(meeting->service, "disk", &meeting->err), SERVICE_OK);
+	actor_set(NULL);
+}
+
 static void a_change_is_told_as_it_was_when_the_image_has_gone(void **state)
 {
 	struct meeting *meeting = *state;
@@ -372,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_creation_is_told_before_the_image_can_go),
 		CASE(who_waits_in_vain_is_told_for_whom),
+		CASE(who_comes_too_early_is_told_who_makes_the_image),
 		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_image_that_changed_is_not_forgotten),
