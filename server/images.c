@@ -223,7 +223,7 @@ int images_pin(struct images *images, const uint8_t id[IDS_SIZE], enum images_mo
 	lock(images);
 	r = enter(images, id, mode, flags, &image, err);
 	if (r == 0) {
-		images_users_add(image, mode);
+		images_users_add(image, (int)mode);
 		image->pins++;
 		image->writers += mode == IMAGES_WRITE;
 		*ret_image = image;
@@ -237,7 +237,7 @@ void images_unpin(struct image *image, enum images_mode mode)
 	struct images *images = image->images;
 
 	lock(images);
-	images_users_remove(image, mode);
+	images_users_remove(image, (int)mode);
 	image->pins--;
 	image->writers -= mode == IMAGES_WRITE;
 	image->used_ms = clock_monotonic_ms();
