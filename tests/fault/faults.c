@@ -41,12 +41,12 @@
 	X(preadv64v2) X(pwrite64) X(pwritev64) X(read) X(write) X(ftruncate64) X(fallocate64)      \
 	X(posix_fallocate64) X(posix_fadvise64) X(fsync) X(fdatasync) X(fstat64) X(stat64)         \
 	X(lstat64) X(fstatat64) X(fstatvfs64) X(access) X(link) X(linkat) X(rename) X(unlink)      \
-	X(unlinkat) X(mkdir) X(chmod) X(realpath) X(opendir) X(fdopendir) X(readdir64) X(socket) X(bind)    \
+	X(unlinkat) X(mkdir) X(chmod) X(realpath) X(opendir) X(fopen64) X(fdopendir) X(readdir64) X(socket) X(bind)    \
 	X(listen) X(connect) X(accept4) X(recv) X(send) X(sendmsg) X(sendfile64) X(shutdown)       \
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(getnameinfo) X(poll)           \
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
 	X(pthread_create) X(malloc) X(calloc) X(realloc) X(strdup) X(strndup) X(vasprintf)         \
-	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse) X(clock_gettime) X(getcwd)  \
+	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse_file) X(clock_gettime) X(getcwd)  \
 	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64)
 /* clang-format on */
 
@@ -467,6 +467,11 @@ DIR *opendir(const char *path)
 	return FAILS(opendir) ? NULL : REAL(opendir, opendir)(path);
 }
 
+FILE *fopen64(const char *path, const char *mode)
+{
+	return FAILS(fopen64) ? NULL : REAL(fopen64, fopen64)(path, mode);
+}
+
 DIR *fdopendir(int fd)
 {
 	return FAILS(fdopendir) ? NULL : REAL(fdopendir, fdopendir)(fd);
@@ -684,7 +689,8 @@ int gnutls_hash_init(gnutls_hash_hd_t *ret_hash, gnutls_digest_algorithm_t algor
 		       : REAL(gnutls_hash_init, gnutls_hash_init)(ret_hash, algorithm);
 }
 
-int ini_parse(const char *path, ini_handler handler, void *user)
+int ini_parse_file(FILE *file, ini_handler handler, void *user)
 {
-	return FAILS(ini_parse) ? -1 : REAL(ini_parse, ini_parse)(path, handler, user);
+	return FAILS(ini_parse_file) ? -1
+				     : REAL(ini_parse_file, ini_parse_file)(file, handler, user);
 }

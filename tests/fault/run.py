@@ -28,7 +28,7 @@ CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n[http]\nhost
 
 TRANSFERS = "pread64 preadv64v2 read pwrite64 pwritev64 write"
 CHANGES = "ftruncate64 fallocate64 posix_fallocate64"
-OPENS = "open64 openat64 syscall opendir fdopendir"
+OPENS = "open64 openat64 syscall opendir fdopendir fopen64"
 NAMES = "link linkat rename unlink unlinkat mkdir chmod realpath access readlink getcwd"
 LOOKS = "lseek64 mmap64 mincore fstat64 stat64 lstat64 fstatat64 fstatvfs64 readdir64"
 SYNCS = "fsync fdatasync"
@@ -60,7 +60,7 @@ KINDS = [
     Kind("half", HALF, OURS, TRANSFERS),
     # A file that ends too early is taken for damaged.
     Kind("nothing", ZERO, OURS, "pread64 preadv64v2 read pwrite64 pwritev64 getrandom", also=(422,)),
-    Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse {OPENS} mkdir"),
+    Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse_file {OPENS} mkdir"),
     Kind("SQLite: EIO", errno.EIO, SQLITE, f"{FILES}"),
     # Each takes the second that the daemon needs to see that there is room again.
     Kind("SQLite: ENOSPC", errno.ENOSPC, SQLITE, ROOM, most=3),
