@@ -157,7 +157,13 @@ static const char version_3[] =
 	"  SELECT RAISE(ABORT, 'a parent is not lost again');"
 	"END;";
 
-const char *const catalog_schema[] = {version_1, version_2, version_3};
+/* What decides whether a file is removed is in two places, so that the check of the start notices
+ * when a flipped bit makes a creation that was interrupted out of an image, or a file of the
+ * daemon's out of a linked one. */
+static const char version_4[] =
+	"CREATE INDEX image_fate ON image (state, linked) WHERE state <> 1 OR linked <> 0;";
+
+const char *const catalog_schema[] = {version_1, version_2, version_3, version_4};
 const int catalog_schema_version = sizeof catalog_schema / sizeof *catalog_schema;
 
 #define IMAGE_COLUMNS                                                                           \

@@ -16,9 +16,11 @@
 #include "rng.h"
 #include "test.h"
 
-enum { IMAGES = 40, TRIES = 2000, PAGE = 4096 };
+enum { IMAGES = 40, FEW = 8, TRIES = 2000, PAGE = 4096 };
 
 static struct catalog_image rows[IMAGES];
+
+static char linked_root[] = "/srv", linked_path[] = "x.vhd";
 
 static void make_rows(struct rng *rng)
 {
@@ -35,6 +37,9 @@ static void make_rows(struct rng *rng)
 		(void)snprintf(row->name, sizeof row->name, "image-%u", i + 1);
 		(void)snprintf(row->pool, sizeof row->pool, "default");
 	}
+	rows[0].root = linked_root;
+	rows[0].path = linked_path;
+	rows[0].linked = true;
 }
 
 static uint8_t *read_all(const char *path, size_t *ret_len)
@@ -61,14 +66,15 @@ static void write_all(const char *path, const uint8_t *bytes, size_t len)
 	(void)close(fd);
 }
 
-static void expect_right(struct catalog *catalog)
+static void expect_right(struct catalog *catalog, unsigned n)
 {
-	for (unsigned i = 0; i < IMAGES; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		CLEANUP(catalog_image_fini) struct catalog_image row = {0};
 
 		assert_int_equal(catalog_get(catalog, rows[i].id, &row, NULL), 0);
 		assert_memory_equal(row.parent_id, rows[i].parent_id, IDS_SIZE);
 		assert_int_equal(row.state, CATALOG_READY);
+		assert_int_equal(row.linked, rows[i].linked);
 		assert_string_equal(row.name, rows[i].name);
 	}
 }
@@ -111,13 +117,51 @@ static void is_refused_or_right(void **state)
 		if (catalog_open(world->path, 1024, &catalog, &world->err) < 0)
 			refused++;
 		else if (n > 0) /* an empty file is a new catalog */
-			expect_right(catalog);
+			expect_right(catalog, IMAGES);
 		catalog_close(catalog);
 	}
 	print_message("%u of %d refused\n", refused, TRIES);
 	assert_true(refused > TRIES / 10);
 	must_free(good);
 	must_free(bad);
+	pool_world_free(world);
+}
+
+static bool has_rows(const uint8_t *page)
+{
+	return memmem(page, PAGE, "image-", 6) != NULL;
+}
+
+/* Where the names are, and what else decides about files. */
+static void any_flipped_bit_of_a_row_is_refused_or_right(void **state)
+{
+	struct rng rng = {1};
+	struct pool_world *world = pool_world_new();
+	unsigned refused = 0;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	make_rows(&rng);
+	assert_int_equal(catalog_restore(world->catalog, rows, FEW, &world->err), 0);
+	pool_world_close(world);
+	bytes = read_all(world->path, &len);
+	for (size_t at = 0; at < len; at++) {
+		struct catalog *catalog = NULL;
+
+		if (!has_rows(bytes + at / PAGE * PAGE))
+			continue;
+		bytes[at] ^= 1;
+		write_all(world->path, bytes, len);
+		if (catalog_open(world->path, 1024, &catalog, &world->err) < 0)
+			refused++;
+		else
+			expect_right(catalog, FEW);
+		catalog_close(catalog);
+		bytes[at] ^= 1;
+	}
+	assert_true(refused > PAGE / 10);
+	must_free(bytes);
 	pool_world_free(world);
 }
 
@@ -172,6 +216,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_refused_or_right),
+		cmocka_unit_test(any_flipped_bit_of_a_row_is_refused_or_right),
 		cmocka_unit_test(says_what_is_wrong_with_rows),
 	};
 

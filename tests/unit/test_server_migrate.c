@@ -113,6 +113,7 @@ struct fixture {
 static const struct fixture fixtures[] = {
 	{"schema-1.sql", 5, 4, false},
 	{"schema-2.sql", 1, 5, true},
+	{"schema-3.sql", 1, 5, true},
 };
 
 static void expect_content(struct pool_world *world, const struct fixture *fixture)
@@ -178,6 +179,8 @@ static void undoes_a_step_that_fails(void **state)
 		{"ALTER TABLE image ADD COLUMN seal_ino INTEGER",
 		 "ALTER TABLE image DROP COLUMN seal_ino", "seal_ino"},
 		{"CREATE TABLE image_3 (id)", "DROP TABLE image_3", "table image_3 already exists"},
+		{"CREATE INDEX image_fate ON image (id)", "DROP INDEX image_fate",
+		 "index image_fate already exists"},
 	};
 	struct catalog *catalog = NULL;
 
@@ -215,7 +218,8 @@ static void refuses_a_name_of_nobody(void **state)
 static void keeps_what_belongs_to_the_table(void **state)
 {
 	static const char wanted[] =
-		"index image_missing, index image_name, index image_parent, index image_place, "
+		"index image_fate, index image_missing, index image_name, index image_parent, "
+		"index image_place, "
 		"trigger image_child, trigger image_identity, trigger image_lost, "
 		"trigger image_moved, trigger image_orphan, trigger image_reparent, "
 		"trigger image_state";

@@ -1,0 +1,36 @@
+-- A catalog as schema 3 had it: that of schema-2.sql, brought up to date by the vhdd of then. From a dump of the
+-- database.
+PRAGMA user_version = 3;
+PRAGMA application_id = 1986552932;
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE event (  seq INTEGER PRIMARY KEY AUTOINCREMENT,  time INTEGER NOT NULL,  type TEXT NOT NULL,  image_id BLOB) STRICT;
+INSERT INTO "event" VALUES(1,1795694423601,'image.created',X'EE000000000000000000000000000001');
+INSERT INTO "event" VALUES(2,1795694423694,'image.created',X'EE000000000000000000000000000002');
+INSERT INTO "event" VALUES(3,1795694423879,'image.created',X'EE000000000000000000000000000003');
+INSERT INTO "event" VALUES(4,1795694423965,'image.created',X'EE000000000000000000000000000004');
+INSERT INTO "event" VALUES(5,1795694423989,'image.updated',X'EE000000000000000000000000000004');
+CREATE TABLE "image" (  id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),  parent_id BLOB REFERENCES image (id) ON DELETE RESTRICT CHECK (parent_id <> id),  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 127    AND name GLOB '[A-Za-z0-9]*' AND name NOT GLOB '*[^A-Za-z0-9._-]*'),  kind INTEGER NOT NULL CHECK (kind IN (0, 1, 2)),  state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),  frozen INTEGER NOT NULL CHECK (frozen IN (0, 1)),  dirty INTEGER NOT NULL CHECK (dirty IN (0, 1)),  generation INTEGER NOT NULL CHECK (generation >= 0),  size INTEGER NOT NULL CHECK (size > 0 AND size % 512 = 0),  block_size INTEGER NOT NULL CHECK (block_size >= 0),  timestamp INTEGER NOT NULL,  parent_timestamp INTEGER NOT NULL,  creator_version INTEGER NOT NULL,  creator TEXT NOT NULL,  creator_os TEXT NOT NULL,  cylinders INTEGER NOT NULL,  heads INTEGER NOT NULL,  sectors INTEGER NOT NULL,  saved_state INTEGER NOT NULL CHECK (saved_state IN (0, 1)),  temporary INTEGER NOT NULL CHECK (temporary IN (0, 1)),  file_bytes INTEGER NOT NULL,  blocks INTEGER NOT NULL,  measured_at INTEGER NOT NULL,  pool TEXT NOT NULL,  description TEXT NOT NULL,  version INTEGER NOT NULL,  created_at INTEGER NOT NULL,  updated_at INTEGER NOT NULL,  seal_bytes INTEGER,  seal_mtime INTEGER,  seal_ino INTEGER,  seal_sha256 BLOB CHECK (length(seal_sha256) = 32),  root TEXT CHECK (root GLOB '/*'),  path TEXT CHECK ((path IS NULL) = (root IS NULL)    AND (path IS NULL OR (path <> '' AND '/' || path || '/' NOT GLOB '*//*'      AND '/' || path || '/' NOT GLOB '*/./*' AND '/' || path || '/' NOT GLOB '*/../*'))),  linked INTEGER NOT NULL DEFAULT 0    CHECK (linked = 0 OR (linked = 1 AND path IS NOT NULL)),  missing_id BLOB CHECK (length(missing_id) = 16 AND missing_id <> id),  CHECK ((parent_id IS NOT NULL) + (missing_id IS NOT NULL) = (kind = 2))) STRICT;
+INSERT INTO "image" VALUES(X'EE000000000000000000000000000001',NULL,'base',0,1,0,0,0,1048576,2097152,849009623,0,655360,'win ','Wi2k',30,4,17,0,0,2560,0,1795694423597,'default','before upgrade',3,1795694423565,1795694423694,2560,1795694423589169177,11018398,X'64A1A90D1850B50E5F39CCE02948E2DB28AA625280150C6D29C12864C19FBC4B',NULL,NULL,0,NULL);
+INSERT INTO "image" VALUES(X'EE000000000000000000000000000002',X'EE000000000000000000000000000001','middle',2,1,0,0,0,1048576,2097152,849009623,849009623,655360,'win ','Wi2k',30,4,17,0,0,4608,0,1795694423694,'default','',3,1795694423677,1795694423878,4608,1795694423693316788,11019530,X'C768FBC7AAB492AD0F61B43FCE4135A8B6D38E307979789E723E4EB194D27D9C',NULL,NULL,0,NULL);
+INSERT INTO "image" VALUES(X'EE000000000000000000000000000003',X'EE000000000000000000000000000002','leaf',2,1,0,1,1,1048576,2097152,849009623,849009623,655360,'win ','Wi2k',30,4,17,0,0,4608,0,1795694423877,'default','',2,1795694423853,1795694423878,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL);
+INSERT INTO "image" VALUES(X'EE000000000000000000000000000004',NULL,'flat',1,1,1,0,0,1048576,0,849009623,0,655360,'win ','Wi2k',30,4,17,0,0,1049088,0,1795694423961,'default','',3,1795694423941,1795694423989,NULL,NULL,NULL,NULL,NULL,NULL,0,NULL);
+CREATE TABLE label (  image_id BLOB NOT NULL REFERENCES image (id) ON DELETE CASCADE,  key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 63),  value TEXT NOT NULL,  PRIMARY KEY (image_id, key)) STRICT, WITHOUT ROWID;
+INSERT INTO "label" VALUES(X'EE000000000000000000000000000001','env','prod');
+INSERT INTO "label" VALUES(X'EE000000000000000000000000000001','role','web');
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX label_key ON label (key, value);
+CREATE UNIQUE INDEX image_name ON image (name) WHERE state <> 2;
+CREATE INDEX image_parent ON image (parent_id);
+CREATE INDEX image_missing ON image (missing_id) WHERE missing_id IS NOT NULL;
+CREATE UNIQUE INDEX image_place ON image (root, path) WHERE path IS NOT NULL;
+CREATE TRIGGER image_child BEFORE INSERT ON image WHEN NEW.parent_id IS NOT NULL BEGIN  SELECT RAISE(ABORT, 'parent is not ready')    WHERE NOT EXISTS (SELECT 1 FROM image WHERE id = NEW.parent_id AND state = 1);  SELECT RAISE(ABORT, 'chain is too deep') WHERE (    WITH RECURSIVE up (id, n) AS (SELECT NEW.parent_id, 1 UNION ALL      SELECT image.parent_id, n + 1 FROM up JOIN image ON image.id = up.id        WHERE image.parent_id IS NOT NULL AND n < 1024)    SELECT max(n) FROM up) >= 1024;END;
+CREATE TRIGGER image_reparent BEFORE UPDATE OF parent_id ON image  WHEN NEW.parent_id IS NOT NULL BEGIN  SELECT RAISE(ABORT, 'chain is a cycle') WHERE EXISTS (    WITH RECURSIVE up (id, n) AS (SELECT NEW.parent_id, 1 UNION ALL      SELECT image.parent_id, n + 1 FROM up JOIN image ON image.id = up.id        WHERE image.parent_id IS NOT NULL AND n < 1024)    SELECT 1 FROM up WHERE id = NEW.id OR n >= 1024);END;
+CREATE TRIGGER image_state BEFORE UPDATE OF state ON image  WHEN NEW.state <> OLD.state BEGIN  SELECT RAISE(ABORT, 'no such change of state') WHERE NEW.state < OLD.state;  SELECT RAISE(ABORT, 'image has children')    WHERE NEW.state = 2 AND EXISTS (SELECT 1 FROM image WHERE parent_id = NEW.id);END;
+CREATE TRIGGER image_identity BEFORE UPDATE OF id ON image BEGIN  SELECT RAISE(ABORT, 'an id is for ever');END;
+CREATE TRIGGER image_moved BEFORE UPDATE OF root, path, linked ON image BEGIN  SELECT RAISE(ABORT, 'a file stays where it is');END;
+CREATE TRIGGER image_orphan BEFORE INSERT ON image WHEN NEW.missing_id IS NOT NULL BEGIN  SELECT RAISE(ABORT, 'the parent is known')    WHERE EXISTS (SELECT 1 FROM image WHERE id = NEW.missing_id AND state = 1);END;
+CREATE TRIGGER image_lost BEFORE UPDATE OF missing_id ON image  WHEN NEW.missing_id IS NOT NULL BEGIN  SELECT RAISE(ABORT, 'a parent is not lost again');END;
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('event',5);
+COMMIT;
