@@ -374,14 +374,24 @@ static int wait_for_others(struct image *image, enum images_seal_mode mode, stru
 	bool in_time = true;
 
 	while (image->writers || image->alone || (mode == IMAGES_ALONE && image->granted)) {
-		if (!in_time) {
-			images_users_blame(image, image->writers ? IMAGES_WRITE : IMAGES_SEALS);
-			return failure(err, VHD_E_BUSY, "others are changing the image");
+		if (in_time) {
+			in_time = wait_changed(image->images, &deadline);
+			continue;
 		}
-		in_time = wait_changed(image->images, &deadline);
+		images_users_blame(image, image->writers ? IMAGES_WRITE : IMAGES_SEALS);
+		return failure(err, VHD_E_BUSY, "others are changing the image");
 	}
-	if (image->failed)
-		return failure(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+	return 0;
+}
+
+static int grant(struct image *image, enum images_seal_mode mode, struct vhd_error *err)
+{
+	int r = wait_for_others(image, mode, err);
+
+	if (r == 0 && image->failed)
+		r = failure(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+	if (r < 0)
+		return r;
 	image->granted++;
 	image->alone = mode == IMAGES_ALONE;
 	return 0;
@@ -400,7 +410,7 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_s
 		images_users_add(image, IMAGES_SEALS);
 		image->pins++;
 		image->seals++;
-		r = wait_for_others(image, mode, err);
+		r = grant(image, mode, err);
 		if (r < 0)
 			unseal(image);
 		else

@@ -447,7 +447,7 @@ static void refuses_other_databases(void **state)
 		enum catalog_code code;
 	} rows[] = {
 		{"PRAGMA user_version = 99",
-		 "catalog: version 99 is from a newer vhdd, this one knows 3; newest backup: none",
+		 "catalog: version 99 is from a newer vhdd, this one knows 4; newest backup: none",
 		 CATALOG_E_NEWER},
 		{"PRAGMA application_id = 7",
 		 "catalog: the file is the database of another program", CATALOG_E_FAILED},
