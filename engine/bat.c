@@ -180,23 +180,15 @@ static bool page_next(struct image *image, uint32_t *block, uint32_t limit)
 	return used || !page; /* evicted just now: the caller looks at this block itself */
 }
 
-int bat_next(struct image *image, uint32_t block, uint32_t limit, uint32_t *ret_block,
-	     struct vhd_error *err)
+uint32_t bat_next(struct image *image, uint32_t block, uint32_t limit)
 {
-	while (block < limit) {
-		uint32_t entry;
+	uint32_t entry;
 
-		if (!page_find(image, block, &entry)) {
-			int r = page_load(image, block, &entry, err);
-
-			if (r < 0)
-				return r;
-		}
-		if (page_next(image, &block, limit))
-			break;
-	}
-	*ret_block = block;
-	return 0;
+	while (block < limit &&
+	       (page_find(image, block, &entry) || page_load(image, block, &entry, NULL) == 0) &&
+	       !page_next(image, &block, limit))
+		;
+	return block;
 }
 
 void bat_forget(struct image *image, const uint32_t *blocks, size_t n)

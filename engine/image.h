@@ -175,10 +175,9 @@ int bat_each(const struct image *image, uint32_t count, bat_fn *each, void *ctx,
  * Cached. */
 int bat_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *ret_start,
 	       struct vhd_error *err);
-/* The first block from `block` on and below `limit` that the table names; `limit` when there is
- * none. */
-int bat_next(struct image *image, uint32_t block, uint32_t limit, uint32_t *ret_block,
-	     struct vhd_error *err);
+/* The first block from `block` on and below `limit` that the table names, or of which that cannot
+ * be read; `limit` when there is none. */
+uint32_t bat_next(struct image *image, uint32_t block, uint32_t limit);
 /* Proves one entry (not FFFFFFFF) against the file and the metadata areas. */
 int bat_check_entry(const struct image *image, uint32_t block, uint32_t entry,
 		    struct vhd_error *err);

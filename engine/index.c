@@ -254,7 +254,7 @@ int index_find_one(struct image *image, uint64_t sector, uint64_t count, unsigne
 /* The same for one level. */
 static uint64_t skip_level(struct image *image, uint64_t sector, uint64_t end)
 {
-	uint32_t next, limit, block;
+	uint32_t limit, block;
 	uint64_t found;
 
 	if (image_flat(image))
@@ -266,9 +266,7 @@ static uint64_t skip_level(struct image *image, uint64_t sector, uint64_t end)
 	 */
 	if (image->writer)
 		limit = writer_next(image->writer, block, limit);
-	if (bat_next(image, block, limit, &next, NULL) < 0)
-		return sector;
-	found = (uint64_t)next * image->block_sectors;
+	found = (uint64_t)bat_next(image, block, limit) * image->block_sectors;
 	return found > sector ? found : sector;
 }
 
