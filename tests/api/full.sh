@@ -13,7 +13,9 @@ at_end() { umount "$work/small"; }
 state=$work/small/state
 checker=$(dirname "$0")/../fault
 fill() { dd if=/dev/zero of="$work/small/filler" bs=64K 2>/dev/null || :; } # until it ends at ENOSPC
-free() { rm -f "$work/small/filler"; }
+free() { rm -f "$work/small/filler" "$work/small/more"; }
+# A catalog that has met a full disk wants a quarter of it and its ballast before it begins anything new.
+dd if=/dev/zero of="$work/small/more" bs=1M count=24 status=none
 in_order() { # all image files are what other programs understand
 	PYTHONPATH=$checker python3 -c 'import pathlib, sys, vhdfile
 for path in pathlib.Path(sys.argv[1]).glob("*.vhd"):
