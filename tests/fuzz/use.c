@@ -120,6 +120,15 @@ static void write_some(struct vhd *disk)
 	fuzz_require(memcmp(data, back, len) == 0, "what was flushed reads as written");
 }
 
+/* Somebody cuts the file while it is open. */
+static void ask_of_the_rest(struct vhd *disk, struct memio *file)
+{
+	size_t regions = 10000;
+
+	memio_cut(file, 100);
+	fuzz_require(vhd_layout(disk, nothing, &regions, NULL) < 0, "the footer at the end is missed");
+}
+
 void fuzz_use(struct memio *file)
 {
 	struct vhd_engine_args args = {.cache_size = 64 << 10};
@@ -138,6 +147,7 @@ void fuzz_use(struct memio *file)
 		fuzz_require(open_as(engine, file, VHD_WRITE | VHD_NO_PARENT, &disk) == 0,
 			     "what was recovered and flushed is clean");
 		ask(disk);
+		ask_of_the_rest(disk, file);
 		vhd_close(disk);
 	}
 	vhd_engine_free(engine);
