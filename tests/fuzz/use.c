@@ -126,7 +126,8 @@ static void ask_of_the_rest(struct vhd *disk, struct memio *file)
 	size_t regions = 10000;
 
 	memio_cut(file, 100);
-	fuzz_require(vhd_layout(disk, nothing, &regions, NULL) < 0, "the footer at the end is missed");
+	fuzz_require(vhd_layout(disk, nothing, &regions, NULL) < 0,
+		     "the footer at the end is missed");
 }
 
 void fuzz_use(struct memio *file)
