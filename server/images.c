@@ -120,19 +120,13 @@ static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum image
 	return 0;
 }
 
-static void hold(struct image *image)
-{
-	image->held = true;
-	images_users_self(image->held_by);
-}
-
 /* Opens it without the lock, and as nobody else. */
 static int open_held(struct image *image, enum images_mode mode, struct vhd_error *err)
 {
 	struct images *images = image->images;
 	int r;
 
-	hold(image);
+	images_users_hold(image);
 	unlock(images);
 	r = images_open_disk(image, mode, err);
 	lock(images);
@@ -318,7 +312,7 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 	else if (!in_use(image))
 		r = 0;
 	if (r == 0) {
-		hold(image);
+		images_users_hold(image);
 		*ret_image = image;
 	}
 	unlock(images);

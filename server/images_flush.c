@@ -310,8 +310,7 @@ static int close_one(struct image *image)
 	struct vhd_error err = {0};
 	int r;
 
-	image->held = true;
-	images_users_self(image->held_by);
+	images_users_hold(image);
 	(void)pthread_mutex_unlock(&images->lock);
 	r = images_close(image, &err);
 	(void)pthread_mutex_lock(&images->lock);

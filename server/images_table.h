@@ -90,7 +90,7 @@ void images_open_draw_verifier(struct images *images); /* with the lock */
 
 /* images_users.c, with the lock. A use is IMAGES_READ, IMAGES_WRITE or one of these. */
 enum { IMAGES_SEALS = IMAGES_WRITE + 1, IMAGES_ANY_USE };
-void images_users_self(char ret_name[ACTOR_NAME]);
+void images_users_hold(struct image *image); /* for the request of this thread */
 void images_users_add(struct image *image, int use);
 void images_users_remove(struct image *image, int use);
 /* The caller gives up waiting for it, or for those who use it so. */

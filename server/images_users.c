@@ -11,12 +11,18 @@ struct images_user {
 	char name[ACTOR_NAME];
 };
 
-void images_users_self(char ret_name[ACTOR_NAME])
+static void name_self(char ret_name[ACTOR_NAME])
 {
 	const char *request = actor_request();
 
 	/* No request can have a name like this. */
 	(void)snprintf(ret_name, ACTOR_NAME, "%s", request ? request : "(daemon)");
+}
+
+void images_users_hold(struct image *image)
+{
+	image->held = true;
+	name_self(image->held_by);
 }
 
 void images_users_add(struct image *image, int use)
@@ -26,7 +32,7 @@ void images_users_add(struct image *image, int use)
 	if (!user)
 		return;
 	user->use = use;
-	images_users_self(user->name);
+	name_self(user->name);
 	user->next = image->users;
 	image->users = user;
 }
@@ -37,7 +43,7 @@ void images_users_remove(struct image *image, int use)
 	struct images_user **at = &image->users, *user;
 	char self[ACTOR_NAME];
 
-	images_users_self(self);
+	name_self(self);
 	while (*at && ((*at)->use != use || strcmp((*at)->name, self) != 0))
 		at = &(*at)->next;
 	user = *at;
@@ -53,7 +59,7 @@ static const char *find(const struct image *image, int use)
 	const struct images_user *user = image->users;
 	char self[ACTOR_NAME];
 
-	images_users_self(self);
+	name_self(self);
 	while (user &&
 	       ((use != IMAGES_ANY_USE && user->use != use) || strcmp(user->name, self) == 0))
 		user = user->next;
