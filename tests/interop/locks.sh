@@ -37,7 +37,7 @@ locked write
 locked read
 "$VHDTOOL" try "$disk" look || fail "a reader without lock was kept out by qemu"
 eval "exec ${QEMU[1]}>&-"
-wait "$qemu_pid" || true
+wait "$qemu_pid" || fail "qemu-io failed"
 "$VHDTOOL" try "$disk" write || fail "still locked after qemu left"
 
 # Readers share.
@@ -48,5 +48,5 @@ read -r _ <&"${READ[0]}"
 "$VHDTOOL" try "$disk" read || fail "two readers exclude each other"
 locked write
 eval "exec ${READ[1]}>&-"
-wait "$read_pid" || true
+wait "$read_pid" || fail "qemu-io failed as a reader"
 echo "locks hold both ways"
