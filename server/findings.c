@@ -49,6 +49,7 @@ struct findings {
 	size_t all;
 	size_t files, files_kept; /* how many there are, and are in the table */
 	size_t lost;              /* serious ones that found no memory */
+	size_t changes;           /* of what is known of images, so far */
 	struct item *buckets[BUCKETS];
 	struct item *spare; /* some of these: what is serious needs no other memory */
 	struct item items[SPARE];
@@ -196,6 +197,20 @@ static bool is_among(const struct item *list, const struct finding *finding)
 	return false;
 }
 
+/* Whether the list says just that. */
+static bool says(const struct item *list, const struct finding *items, size_t n)
+{
+	size_t have = 0;
+
+	for (const struct item *item = list; item; item = item->next)
+		have++;
+	for (size_t i = 0; have == n && i < n; i++) {
+		if (!is_among(list, &items[i]))
+			return false;
+	}
+	return have == n;
+}
+
 static void tell(const struct finding *finding)
 {
 	if (is_serious(finding))
@@ -213,6 +228,7 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 	if (ids_is_zero(id))
 		forget_files(findings);
 	old = take(findings, id);
+	findings->changes += !says(old, items, n);
 	for (size_t i = n; i > 0; i--)
 		(void)put(findings, &items[i - 1]); /* the first ends up first */
 	(void)pthread_mutex_unlock(&findings->lock);
@@ -286,7 +302,8 @@ size_t findings_list(struct findings *findings, struct finding *ret_items, size_
 	n += copy(findings, false, ret_items + n, max - n);
 	*ret_count = (struct findings_count){.all = findings->all + findings->lost,
 					     .serious = findings->serious + findings->lost,
-					     .lost = findings->lost};
+					     .lost = findings->lost,
+					     .changes = findings->changes};
 	(void)pthread_mutex_unlock(&findings->lock);
 	return n;
 }

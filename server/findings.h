@@ -72,7 +72,8 @@ bool findings_any_serious(struct findings *findings);
 
 struct findings_count {
 	size_t all, serious;
-	size_t lost; /* of the serious ones: those of the next start will be found again */
+	size_t changes; /* since the start: another number, and something else is known */
+	size_t lost;    /* of the serious ones: those of the next start will be found again */
 };
 /* Copies up to `max` of them, the serious ones first; returns how many. */
 size_t findings_list(struct findings *findings, struct finding *ret_items, size_t max,

@@ -279,7 +279,7 @@ enum service_code service_images_fill_all(struct service *service,
 }
 
 /* Before the images are looked at. A verifier is drawn at the start and with every sync that fails,
- * and whenever an image has been recovered; findings come and go one by one. */
+ * and whenever an image has been recovered; findings count their changes. */
 static void fill_health(struct service *service, char ret_health[SERVICE_HEALTH])
 {
 	char verifier[IMAGES_VERIFIER];
@@ -288,7 +288,7 @@ static void fill_health(struct service *service, char ret_health[SERVICE_HEALTH]
 
 	images_verifier(service->images, verifier);
 	(void)findings_list(service->findings, &none, 0, &count);
-	(void)snprintf(ret_health, SERVICE_HEALTH, "%.8s.%u", verifier, (unsigned)count.serious);
+	(void)snprintf(ret_health, SERVICE_HEALTH, "%.8s.%u", verifier, (unsigned)count.changes);
 }
 
 enum service_code service_image_list(struct service *service, const struct service_list *list,

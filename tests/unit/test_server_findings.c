@@ -113,6 +113,30 @@ static void what_finds_no_memory_at_all_is_counted(void **state)
 	expect_count(findings, SPARE + 2, SPARE + 2);
 }
 
+static size_t changes(struct findings *findings, uint8_t number, size_t n)
+{
+	const struct finding wrong = {
+		.kind = FINDING_WRONG_ID, .text = "is another image", .id = {number}};
+	struct findings_count count;
+
+	findings_set(findings, wrong.id, &wrong, n);
+	(void)findings_list(findings, NULL, 0, &count);
+	return count.changes;
+}
+
+/* One image is healthy again, and another one is not: there are as many as before. */
+static void every_change_makes_another_number(void **state)
+{
+	struct findings *findings = *state;
+	size_t first = changes(findings, 1, 1);
+
+	assert_int_equal(changes(findings, 1, 1), first);
+	assert_int_equal(changes(findings, 2, 0), first);
+	assert_int_equal(changes(findings, 1, 0), first + 1);
+	assert_int_equal(changes(findings, 2, 1), first + 2);
+	expect_count(findings, 1, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -122,6 +146,7 @@ int main(void)
 		CASE(files_beyond_the_most_are_counted),
 		CASE(without_memory_images_have_their_serious_findings),
 		CASE(what_finds_no_memory_at_all_is_counted),
+		CASE(every_change_makes_another_number),
 	};
 
 	log_start(LOG_LEVEL_ERROR);
