@@ -61,11 +61,8 @@ static enum service_code unreachable(struct service *service, const struct catal
 /* It is gone for clients, so the answer must not sound as if nothing had happened. */
 static enum service_code not_removed(const struct vhd_error *why, struct service_error *err)
 {
-	log_error("%s", why->text);
-	return service_fail(err, SERVICE_IO_ERROR,
-			    "The image is gone, but its file could not be removed (%.200s): this "
-			    "is tried again",
-			    why->text);
+	log_error("an image is gone, but its file is not: %s; it is tried again", why->text);
+	return service_fail(err, SERVICE_IO_ERROR, "%s", why->text);
 }
 
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
