@@ -282,8 +282,9 @@ def measure(rows, daemon, seconds):
     daemon.ask("POST", "/v1/images", {"name": "disk", "size": DISK})
     daemon.ask("PUT", "/v1/images/disk/data", b"\1" * (1 << 20))
     work([client := Client(port, 0)], 1)
+    held = n_descriptors(daemon.pid)
     client.peer.close()
-    time.sleep(1)
+    rows.row("the first client has left", quiet(daemon, held - 1))
     before, threads, rss = n_descriptors(daemon.pid), memory(daemon.pid, "Threads"), memory(daemon.pid, "VmRSS")
     times = [one_round(rows, daemon, port, seconds, number) for number in range(1, ROUNDS + 1)]
     rows.row("descriptors afterwards", quiet(daemon, before))
