@@ -28,7 +28,7 @@ static enum api_step answer_image(struct api_call *call, const struct view *view
 	return call_put(call, 200, &put);
 }
 
-/* The image alone says nothing of what is embedded: the ETag is that of the whole catalog, from
+/* One image says nothing of what is told beside it: the ETag is that of the whole catalog, from
  * before anything is looked at. */
 static enum service_code catalog_etag(struct api_call *call, char ret_etag[IMAGE_LIST_ETAG])
 {
@@ -173,22 +173,35 @@ static json_t *chain_json(const struct service_images *images)
 	return out_take(&out);
 }
 
-enum api_step images_chain(struct api_call *call)
+static enum api_step answer_chain(struct api_call *call, const struct view *view, const char *etag)
 {
 	static const char columns[] = "name kind state virtual_size usage.file depth";
 	CLEANUP(service_images_fini) struct service_images images = {0};
-	CLEANUP(view_fini) struct view view = {.n = 0};
-	CLEANUP(put_fini) struct put items = {.tree = false};
-	enum service_code code;
+	CLEANUP(put_fini) struct put items = {.tree = view_picks(view)};
+	enum service_code code = service_image_chain(call->api->service, call->ref, flags(call),
+						     &images, &call->err);
+	enum api_step step;
 
-	if (!view_parse(call, image_sample, &view))
-		return API_REPLY;
-	code = service_image_chain(call->api->service, call->ref, flags(call), &images, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	if (images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "a chain without images");
-	items.tree = view_picks(&view);
+	if (!view_etag(call, etag))
+		return API_REPLY;
 	image_put_all(&items, &images);
-	return view_list_put(call, &view, &items, chain_json(&images), columns);
+	step = view_list_put(call, view, &items, chain_json(&images), columns);
+	call_header(call, "ETag", "W/\"%s\"", etag);
+	return step;
+}
+
+enum api_step images_chain(struct api_call *call)
+{
+	CLEANUP(view_fini) struct view view = {.n = 0};
+	char etag[IMAGE_LIST_ETAG];
+	enum service_code code;
+
+	if (!view_parse(call, image_sample, &view))
+		return API_REPLY;
+	code = catalog_etag(call, etag);
+	return code == SERVICE_OK ? answer_chain(call, &view, etag) : call_refused(call, code);
 }

@@ -262,10 +262,8 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
 	image_list_etag(list->revision, list->health, etag);
-	if (!call_etag_weak(call, etag)) {
-		call_header(call, "Vary", "Accept"); /* of 304 */
+	if (!view_etag(call, etag))
 		return API_REPLY;
-	}
 	put_open(&items, NULL, '[');
 	for (size_t i = 0; i < n; i++)
 		image_put(&items, &list->items[i]->image);

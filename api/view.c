@@ -242,6 +242,15 @@ bool view_picks(const struct view *view)
 	return view->format != VIEW_JSON || view->n > 0;
 }
 
+bool view_etag(struct api_call *call, const char *etag)
+{
+	bool goes_on = call_etag_weak(call, etag);
+
+	if (!goes_on)
+		call_header(call, "Vary", "Accept");
+	return goes_on;
+}
+
 enum api_step view_list_put(struct api_call *call, const struct view *view, struct put *items,
 			    json_t *rest, const char *columns)
 {

@@ -30,6 +30,8 @@ bool view_parse_format(struct api_call *call, struct view *ret_view);
 /* The members that are shown. Steals `object`; NULL is lack of memory, in and out. */
 json_t *view_pick(const struct view *view, json_t *object);
 
+/* call_etag_weak() of what has several formats. */
+bool view_etag(struct api_call *call, const char *etag);
 /* Answers a list: `items` (array) and `rest` (object), the members beside it, are stolen; NULL is
  * lack of memory. `columns` are those of text and CSV when fields names none, parted by blanks. */
 enum api_step view_list(struct api_call *call, const struct view *view, json_t *items, json_t *rest,

@@ -70,7 +70,22 @@ check 'keys == ["id","parent","usage"] and .parent == {"name":"base"}'
 expect 200 /v1/images
 etag=$(header ETag)
 expect 304 /v1/images -H "If-None-Match: $etag"
+expect_header Vary Accept
 image new 1M
 expect 200 /v1/images -H "If-None-Match: $etag"
+
+# ---- a chain is polled like a list
+chain=/v1/images/web-1/chain
+expect 200 $chain
+etag=$(header ETag)
+expect 304 $chain -H "If-None-Match: $etag"
+expect_header ETag "$etag"
+expect_header Vary Accept
+expect 304 "$chain?format=csv" -H "If-None-Match: $etag"
+expect_problem 404 image-not-found /v1/images/nobody/chain -H "If-None-Match: $etag"
+expect_problem 412 precondition-failed $chain -H 'If-Match: "c1"'
+expect 200 /v1/images/base -X PATCH -d name=root
+expect 200 $chain -H "If-None-Match: $etag"
+check '.items[-1].name == "root"'
 
 finish

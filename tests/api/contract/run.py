@@ -141,7 +141,7 @@ def look(client):
     for path in ("/v1/images", "/v1/images/base/children", "/v1/images/base/snapshots"):
         page = client.get(f"{path}?limit=1")
         client.get(f"{path}?limit=1&cursor={json.loads(page.body)['next']}")
-    for path in ("/v1/images/web-2", "/v1/images/web-2?embed=chain,parent", "/v1/images/web-1?fields=name"):
+    for path in ("/v1/images/web-2", "/v1/images/web-2?embed=chain,parent", "/v1/images/web-1?fields=name", "/v1/images/web-2/chain"):
         client.get(path, If_None_Match=client.get(path).headers["ETag"])
     client.get("/v1/images/nobody", Accept="text/plain")
     tables(client, "/v1/images/web-2/chain", formats)
