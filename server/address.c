@@ -54,12 +54,14 @@ static const char *check(const struct address *address)
 			  "[::1] and unix:PATH are allowed";
 }
 
+static const char shape[] = "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
+
 static const char *parse_v4(const char *host, in_port_t port, struct address *address)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = port};
 
 	if (inet_pton(AF_INET, host, &name.sin_addr) != 1)
-		return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
+		return shape;
 	memcpy(&address->name, &name, sizeof name);
 	address->length = sizeof name;
 	return NULL;
@@ -70,7 +72,7 @@ static const char *parse_v6(const char *host, in_port_t port, struct address *ad
 	struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = port};
 
 	if (inet_pton(AF_INET6, host, &name.sin6_addr) != 1)
-		return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
+		return shape;
 	memcpy(&address->name, &name, sizeof name);
 	address->length = sizeof name;
 	return NULL;
@@ -84,17 +86,19 @@ static const char *parse_inet(const char *text, struct address *address)
 	bool v6 = *text == '[';
 	in_port_t port;
 
-	if (!colon || !parse_port(colon + 1, &port))
+	if (!colon)
+		return shape;
+	if (!parse_port(colon + 1, &port))
 		return "has no port between 0 and 65535";
 	length = (size_t)(colon - text);
 	if (v6) {
 		if (length < 2 || text[length - 1] != ']')
-			return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
+			return shape;
 		text++;
 		length -= 2;
 	}
 	if (length >= sizeof host)
-		return "is not IPV4:PORT, [IPV6]:PORT or unix:PATH";
+		return shape;
 	memcpy(host, text, length);
 	host[length] = '\0';
 	return v6 ? parse_v6(host, port, address) : parse_v4(host, port, address);

@@ -1,14 +1,11 @@
-/* config.c - one table of keys; whatever is not in it is refused, with its line. */
-#include "config.h"
+/* config.c - one table of keys, with their defaults and bounds. */
+#include "config_private.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "log.h"
 
 struct key {
@@ -24,8 +21,6 @@ struct key {
 		section, name, offsetof(struct config, field), standard, min, max, help, NULL \
 	}
 
-static const char name_chars[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 static const char *const no_yes[] = {"no", "yes", NULL};
 
 static const struct key keys[] = {
@@ -69,6 +64,9 @@ static const struct key keys[] = {
 
 enum { N_KEYS = sizeof keys / sizeof *keys };
 
+_Static_assert(sizeof keys / sizeof *keys <= CONFIG_KEYS_MAX,
+	       "keys that were set are noted in the bits of a word");
+
 static uint64_t *value_of(struct config *config, const struct key *key)
 {
 	return (uint64_t *)(void *)((char *)config + key->offset);
@@ -81,16 +79,22 @@ void config_init(struct config *ret_config)
 		*value_of(ret_config, &keys[i]) = keys[i].standard;
 }
 
-struct reading {
-	struct config *config;
-	char *why;
-};
-
-static int refuse(const struct reading *reading, const char *section, const char *name,
-		  const char *what)
+int config_key(const char *section, const char *name)
 {
-	(void)snprintf(reading->why, CONFIG_WHY, "[%s] %s: %s", section, name, what);
-	return 0; /* as inih has it */
+	for (int i = 0; i < N_KEYS; i++) {
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+bool config_has_section(const char *section)
+{
+	for (int i = 0; i < N_KEYS; i++) {
+		if (strcmp(keys[i].section, section) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A number, with K, M, G or T for powers of 1024. */
@@ -131,220 +135,50 @@ int config_word(const char *const *words, const char *text, uint64_t *ret_value)
 	return -1;
 }
 
-static int set_word(const struct reading *reading, const struct key *key, const char *text)
+static int set_word(const struct key *key, const char *text, uint64_t *value,
+		    char what[CONFIG_WHAT])
 {
-	char what[96];
 	size_t len;
 
-	if (config_word(key->words, text, value_of(reading->config, key)) == 0)
-		return 1;
-	len = (size_t)snprintf(what, sizeof what, "'%.30s' is none of", text);
-	for (size_t i = 0; key->words[i] && len < sizeof what; i++)
-		len += (size_t)snprintf(what + len, sizeof what - len, " %s", key->words[i]);
-	return refuse(reading, key->section, key->name, what);
-}
-
-static int set_number(const struct reading *reading, const struct key *key, const char *text)
-{
-	uint64_t value;
-	char what[96];
-
-	if (parse_number(text, &value) < 0 || value < key->min || value > key->max) {
-		(void)snprintf(what, sizeof what, "not a number from %" PRIu64 " to %" PRIu64,
-			       key->min, key->max);
-		return refuse(reading, key->section, key->name, what);
-	}
-	*value_of(reading->config, key) = value;
-	return 1;
-}
-
-static int set_path(const struct reading *reading, const char *section, const char *text,
-		    char *ret_path)
-{
-	if (*text != '/' || strlen(text) >= CONFIG_PATH)
-		return refuse(reading, section, text, "not an absolute path");
-	memcpy(ret_path, text, strlen(text) + 1);
-	return 1;
-}
-
-/* Folders with a colon between them. */
-static int set_roots(const struct reading *reading, const char *text)
-{
-	struct config *config = reading->config;
-	CLEANUP(freep) char *copy = strdup(text);
-	char *rest = copy;
-	const char *root;
-
-	if (!copy)
-		return refuse(reading, "pool", "roots", "out of memory");
-	config->n_roots = 0;
-	while ((root = strsep(&rest, ":")) != NULL) {
-		if (config->n_roots == CONFIG_ROOTS_MAX)
-			return refuse(reading, "pool", "roots", "more than 16 folders");
-		if (!set_path(reading, "pool", root, config->roots[config->n_roots]))
-			return 0;
-		config->n_roots++;
-	}
-	return 1;
-}
-
-static struct config_pool *find_pool(struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->n_pools; i++) {
-		if (strcmp(config->pools[i].name, name) == 0)
-			return &config->pools[i];
-	}
-	if (config->n_pools == CONFIG_POOLS_MAX || strlen(name) >= CONFIG_NAME)
-		return NULL;
-	(void)snprintf(config->pools[config->n_pools].name, CONFIG_NAME, "%s", name);
-	return &config->pools[config->n_pools++];
-}
-
-/* [pool NAME] path = /somewhere */
-static int set_pool(const struct reading *reading, const char *section, const char *name,
-		    const char *text)
-{
-	struct config_pool *pool;
-
-	if (strcmp(name, "path") != 0)
-		return refuse(reading, section, name, "no such key");
-	if (strcmp(section + 5, "default") == 0)
-		return refuse(reading, section, name, "the default pool lies in the state folder");
-	if (strspn(section + 5, name_chars) != strlen(section + 5))
-		return refuse(reading, section, name, "a pool has a name of A-Z a-z 0-9 . _ -");
-	pool = find_pool(reading->config, section + 5);
-	if (!pool)
-		return refuse(reading, section, name, "more than 16 pools, or a long name");
-	return set_path(reading, section, text, pool->path);
-}
-
-/* ---- who may ask, for browsers ---- */
-
-static const char too_many[] = "is one of more than 16";
-
-static const char *add_name(struct config_names *names, const char *text)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		if (strcasecmp(names->items[i], text) == 0)
-			return NULL;
-	}
-	if (names->n == CONFIG_NAMES_MAX)
-		return too_many;
-	(void)snprintf(names->items[names->n++], CONFIG_HOST, "%s", text);
-	return NULL;
-}
-
-const char *config_add_host(struct config *config, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len == 0 || len > 253 || strspn(text, name_chars) != len)
-		return "is not the name of a host, without a port";
-	return add_name(&config->hosts, text);
-}
-
-/* As browsers write it: a scheme, a host, and a port unless it is the usual one. */
-const char *config_add_origin(struct config *config, const char *text)
-{
-	static const char why[] = "is not an origin like https://ui.example:8443, without a path";
-	size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : 8;
-	const char *host = text + scheme;
-	size_t len, digits;
-
-	if (scheme == 8 && strncmp(text, "https://", 8) != 0)
-		return why;
-	len = *host == '[' ? strcspn(host, "]") + 1 : strspn(host, name_chars);
-	if (len == 0 || len > 253 || len > strlen(host))
-		return why;
-	digits = host[len] == ':' ? strspn(host + len + 1, "0123456789") : 0;
-	if (digits > 5 || host[len + (digits > 0 ? digits + 1 : 0)] != '\0')
-		return why;
-	return add_name(&config->origins, text);
-}
-
-/* With a blank between them. */
-static int set_names(const struct reading *reading, const char *name, const char *text)
-{
-	bool hosts = strcmp(name, "hosts") == 0;
-	CLEANUP(freep) char *copy = strdup(text);
-	char *rest = copy;
-	const char *item;
-
-	if (!copy)
-		return refuse(reading, "http", name, "out of memory");
-	*(hosts ? &reading->config->hosts.n : &reading->config->origins.n) = 0;
-	while ((item = strsep(&rest, " \t")) != NULL) {
-		const char *why = NULL;
-		char what[CONFIG_WHY - 64];
-
-		if (*item)
-			why = (hosts ? config_add_host : config_add_origin)(reading->config, item);
-		if (!why)
-			continue;
-		(void)snprintf(what, sizeof what, "'%.100s' %s", item, why);
-		return refuse(reading, "http", name, what);
-	}
-	return 1;
-}
-
-static int on_value(void *ctx, const char *section, const char *name, const char *value)
-{
-	const struct reading *reading = ctx;
-
-	for (size_t i = 0; i < N_KEYS; i++) {
-		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
-			return keys[i].words ? set_word(reading, &keys[i], value)
-					     : set_number(reading, &keys[i], value);
-	}
-	if (strcmp(section, "pool") == 0 && strcmp(name, "roots") == 0)
-		return set_roots(reading, value);
-	if (strcmp(section, "http") == 0 &&
-	    (strcmp(name, "hosts") == 0 || strcmp(name, "origins") == 0))
-		return set_names(reading, name, value);
-	if (strncmp(section, "pool ", 5) == 0)
-		return set_pool(reading, section, name, value);
-	return refuse(reading, section, name, "no such key");
-}
-
-/* The line that is wrong; -1: errno says why it cannot be read. */
-static int parse_file(const char *path, struct reading *reading)
-{
-	FILE *file = fopen(path, "re");
-	int line;
-
-	if (!file)
-		return -1;
-	line = ini_parse_file(file, on_value, reading);
-	if (line == 0 && ferror(file)) /* a folder can be opened, too */
-		line = -1;
-	(void)fclose(file);
-	return line;
-}
-
-int config_read(struct config *config, const char *path, char ret_why[CONFIG_WHY])
-{
-	char what[CONFIG_WHY] = "", text[64];
-	struct reading reading = {.config = config, .why = what};
-	int line = parse_file(path, &reading);
-
-	if (line == 0)
+	if (config_word(key->words, text, value) == 0)
 		return 0;
-	if (line < 0)
-		(void)snprintf(ret_why, CONFIG_WHY, "%.150s: %s", path,
-			       strerror_r(errno, text, sizeof text));
-	else
-		(void)snprintf(ret_why, CONFIG_WHY, "%.100s, line %d: %.120s", path, line,
-			       *what ? what : "neither [section] nor key = value");
+	len = (size_t)snprintf(what, CONFIG_WHAT, "'%.30s' is none of", text);
+	for (size_t i = 0; key->words[i] && len < CONFIG_WHAT; i++)
+		len += (size_t)snprintf(what + len, CONFIG_WHAT - len, " %s", key->words[i]);
 	return -1;
 }
 
-static void print_names(const char *name, const char *help, const struct config_names *names,
-			FILE *out)
+static int set_number(const struct key *key, const char *text, uint64_t *value,
+		      char what[CONFIG_WHAT])
 {
-	(void)fprintf(out, "; %s\n%s%s =", help, names->n ? "" : "; ", name);
-	for (size_t i = 0; i < names->n; i++)
-		(void)fprintf(out, " %s", names->items[i]);
-	(void)fprintf(out, "\n");
+	uint64_t number;
+
+	if (parse_number(text, &number) == 0 && number >= key->min && number <= key->max) {
+		*value = number;
+		return 0;
+	}
+	(void)snprintf(what, CONFIG_WHAT, "'%.30s' is not a number from %" PRIu64 " to %" PRIu64,
+		       text, key->min, key->max);
+	return -1;
+}
+
+int config_set(struct config *config, int key, const char *text, char ret_what[CONFIG_WHAT])
+{
+	const struct key *it = &keys[key];
+
+	return it->words ? set_word(it, text, value_of(config, it), ret_what)
+			 : set_number(it, text, value_of(config, it), ret_what);
+}
+
+/* One line for each: lines of such a file are short. */
+static void print_list(const char *name, const char *help, const char *items, size_t size, size_t n,
+		       FILE *out)
+{
+	(void)fprintf(out, "; %s\n", help);
+	if (n == 0)
+		(void)fprintf(out, "; %s =\n", name);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(out, "%s = %s\n", name, items + i * size);
 }
 
 void config_print(const struct config *config, FILE *out)
@@ -365,14 +199,13 @@ void config_print(const struct config *config, FILE *out)
 		else
 			(void)fprintf(out, "%" PRIu64 "\n", value);
 	}
-	print_names("hosts", "names that the Host header may say, a blank between", &config->hosts,
-		    out);
-	print_names("origins", "origins of foreign pages that may use the API, a blank between",
-		    &config->origins, out);
-	(void)fprintf(out, "\n[pool]\n; folders that adopted images may lie in, a colon between\n");
-	for (size_t i = 0; i < config->n_roots; i++)
-		(void)fprintf(out, "%s%s", i ? ":" : "roots = ", config->roots[i]);
-	(void)fprintf(out, config->n_roots ? "\n" : "; roots =\n");
+	print_list("hosts", "names that the Host header may say, a blank between",
+		   config->hosts.items[0], CONFIG_HOST, config->hosts.n, out);
+	print_list("origins", "origins of foreign pages that may use the API, a blank between",
+		   config->origins.items[0], CONFIG_HOST, config->origins.n, out);
+	(void)fprintf(out, "\n[pool]\n");
+	print_list("roots", "folders that adopted images may lie in, a colon between",
+		   config->roots[0], CONFIG_PATH, config->n_roots, out);
 	for (size_t i = 0; i < config->n_pools; i++)
 		(void)fprintf(out, "\n[pool %s]\npath = %s\n", config->pools[i].name,
 			      config->pools[i].path);

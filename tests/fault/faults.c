@@ -46,7 +46,7 @@
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(getnameinfo) X(poll)           \
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
 	X(pthread_create) X(malloc) X(calloc) X(realloc) X(strdup) X(strndup) X(vasprintf)         \
-	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse_file) X(clock_gettime) X(getcwd)  \
+	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse_stream) X(clock_gettime) X(getcwd)  \
 	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64)
 /* clang-format on */
 
@@ -689,8 +689,9 @@ int gnutls_hash_init(gnutls_hash_hd_t *ret_hash, gnutls_digest_algorithm_t algor
 		       : REAL(gnutls_hash_init, gnutls_hash_init)(ret_hash, algorithm);
 }
 
-int ini_parse_file(FILE *file, ini_handler handler, void *user)
+int ini_parse_stream(ini_reader reader, void *stream, ini_handler handler, void *user)
 {
-	return FAILS(ini_parse_file) ? -1
-				     : REAL(ini_parse_file, ini_parse_file)(file, handler, user);
+	return FAILS(ini_parse_stream)
+		       ? -1
+		       : REAL(ini_parse_stream, ini_parse_stream)(reader, stream, handler, user);
 }

@@ -60,7 +60,7 @@ KINDS = [
     Kind("half", HALF, OURS, TRANSFERS),
     # A file that ends too early is taken for damaged.
     Kind("nothing", ZERO, OURS, "pread64 preadv64v2 read pwrite64 pwritev64 getrandom", also=(422,)),
-    Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse_file {OPENS} mkdir"),
+    Kind("no memory", errno.ENOMEM, OURS, f"{MEMORY} pthread_create gnutls_hash_init ini_parse_stream {OPENS} mkdir"),
     Kind("SQLite: EIO", errno.EIO, SQLITE, f"{FILES}"),
     # Each takes the second that the daemon needs to see that there is room again.
     Kind("SQLite: ENOSPC", errno.ENOSPC, SQLITE, ROOM, most=3),

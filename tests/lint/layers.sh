@@ -54,7 +54,7 @@ header 'sqlite3\.h' 'server/catalog[^/]*\.c'
 header 'jansson\.h' 'api/[^:]*'
 header 'uuid/uuid\.h' 'server/service[^/]*\.c|server/ids\.c'
 header 'systemd/[a-z-]+\.h' 'server/notify\.c'
-header 'ini\.h' 'server/config\.c'
+header 'ini\.h' 'server/config_file\.c'
 header 'gnutls/[a-z0-9]+\.h' 'server/digest\.c'
 header 'vhd\.h' '(engine|server)/[^:]*'
 header '(http|api|service)\.h' '(api|server)/[^:]*'
@@ -85,7 +85,7 @@ paths+='|unlink|unlinkat|remove|rename|renameat|renameat2|link|linkat|symlink|sy
 paths+='|truncate|chmod|chown|mkstemp|mkdtemp'
 report 'engine/ opens paths in path.c, and is given everything else' 'engine/(io_file|path)\.c' < <(
 	files 'engine/*.[ch]' | calls "$paths")
-report 'server/ meets files in pool, main and config' 'server/(pool[^/]*|main|config)\.c|server/ctl/[^:]*' < <(
+report 'server/ meets files in pool, main and config_file' 'server/(pool[^/]*|main|config_file)\.c|server/ctl/[^:]*' < <(
 	files 'server/*.[ch]' | calls "$paths")
 report 'the umask is set once, before there are threads' 'server/main\.c' < <(parts | calls umask)
 report 'engine/ has no clock, no chance, no threads, no log' '' < <(

@@ -51,20 +51,41 @@ static void reads_values(void **state)
 	assert_string_equal(config.origins.items[1], "http://[::1]:3000");
 }
 
+#define LONG                                                                                       \
+	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567" \
+	"89012345678901234567890123456789"
+
+static void lists_may_have_several_lines(void **state)
+{
+	struct config config;
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(read_text("[pool]\nroots = /a:/b:\n\n[http]\nhosts = a\n  b\n"
+				   "[pool]\nroots = /c/" LONG "\n",
+				   &config, why),
+			 0);
+	assert_int_equal(config.n_roots, 3);
+	assert_string_equal(config.roots[1], "/b");
+	assert_string_equal(config.roots[2], "/c/" LONG);
+	assert_int_equal(config.hosts.n, 2);
+}
+
 static void refuses_what_it_does_not_know(void **state)
 {
 	static const struct {
 		const char *text, *why; /* after the name of the file */
 	} rows[] = {
 		{"[cache]\ncolour = red\n", "line 2: [cache] colour: no such key"},
-		{"[nonsense]\nsize = 1\n", "line 2: [nonsense] size: no such key"},
-		{"size = 1\n", "line 1: [] size: no such key"},
-		{"[cache]\nsize = many\n", "line 2: [cache] size: not a number from 1048576 to"},
-		{"[cache]\nsize = -1\n", "line 2: [cache] size: not a number from"},
-		{"[cache]\nsize = 1\n", "line 2: [cache] size: not a number from"},
-		{"[cache]\nsize = 99999999999999999999\n", "line 2: [cache] size: not a number"},
-		{"[cache]\nsize = 99999999999T\n", "line 2: [cache] size: not a number"},
-		{"[cache]\nsize = 1MB\n", "line 2: [cache] size: not a number"},
+		{"[nonsense]\nsize = 1\n", "line 1: [nonsense]: no such section"},
+		{"size = 1\n", "line 1: [] size: comes before the first [section]"},
+		{"[cache]\nsize = many\n",
+		 "line 2: [cache] size: 'many' is not a number from 1048576 to 1099511627776"},
+		{"[cache]\nsize = -1\n", "line 2: [cache] size: '-1' is not a number from"},
+		{"[cache]\nsize = 1\n", "line 2: [cache] size: '1' is not a number from"},
+		{"[cache]\nsize = 99999999999999999999\n", "is not a number"},
+		{"[cache]\nsize = 99999999999T\n", "is not a number"},
+		{"[cache]\nsize = 1MB\n", "is not a number"},
 		{"[log]\nlevel = loud\n",
 		 "line 2: [log] level: 'loud' is none of error warning info debug"},
 		{"[log]\nlevel = 1\n",
@@ -72,9 +93,10 @@ static void refuses_what_it_does_not_know(void **state)
 		{"[http]\nrequire_if_match = maybe\n",
 		 "line 2: [http] require_if_match: 'maybe' is none of no yes"},
 		{"[pool a b]\npath = /x\n",
-		 "line 2: [pool a b] path: a pool has a name of A-Z a-z 0-9 . _ -"},
-		{"[pool]\nroots = srv\n", "line 2: [pool] srv: not an absolute path"},
-		{"[pool default]\npath = /x\n", "line 2: [pool default] path: the default pool"},
+		 "line 1: [pool a b]: a pool has a name of A-Z a-z 0-9 . _ -"},
+		{"[pool]\nroots = srv\n", "line 2: [pool] roots: 'srv' is not an absolute path"},
+		{"[pool default]\npath = /x\n",
+		 "line 1: [pool default]: the default pool lies in the state folder"},
 		{"[pool fast]\nsize = 1\n", "line 2: [pool fast] size: no such key"},
 		{"[http]\nhosts = a.example:80\n",
 		 "line 2: [http] hosts: 'a.example:80' is not the name of a host, without a port"},
@@ -92,6 +114,20 @@ static void refuses_what_it_does_not_know(void **state)
 		 "'q' is one of more than 16"},
 		{"[http]\nhost = a\n", "line 2: [http] host: no such key"},
 		{"[cache]\nnonsense\n", "line 2: neither [section] nor key = value"},
+		{"[cache]\nnonsense\ncolour = red\n", "line 2: neither [section] nor key = value"},
+		{"[cache]\ncolour = red\nnonsense\n", "line 2: [cache] colour: no such key"},
+		{"[cache]\ncolour = red\n[limits]\nworkers = 0\n",
+		 "line 2: [cache] colour: no such key"},
+		{"[nonsense]\n", "line 1: [nonsense]: no such section"},
+		{"\n  [pol\n", "line 2: [pol]: no such section"},
+		{"[cache]\nsize = 2M\n\n[cache]\nsize = 2M\n",
+		 "line 5: [cache] size: is given twice"},
+		{"[pool a]\npath = /a\npath = /b\n", "line 3: [pool a] path: is given twice"},
+		{"[pool a]\npath = /a\n[pool a]\n", "line 3: [pool a]: is there twice"},
+		{"[pool a]\npath = /a\n[pool b]\n[cache]\n", ": [pool b] has no path"},
+		{"[pool ]\npath = /a\n", "line 1: [pool ]: a pool has a name"},
+		{"[pool]\nroots = /" LONG "/" LONG "\n",
+		 "line 2: longer than 198 characters; lists may have several lines"},
 	};
 
 	(void)state;
@@ -142,6 +178,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_values),
+		cmocka_unit_test(lists_may_have_several_lines),
 		cmocka_unit_test(refuses_what_it_does_not_know),
 		cmocka_unit_test(refuses_a_folder),
 		cmocka_unit_test(prints_what_it_reads),

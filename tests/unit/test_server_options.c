@@ -50,7 +50,8 @@ static void reads_addresses(void **state)
 		{"192.168.1.1:80", "not a loopback address"},
 		{"[::]:80", "not a loopback address"},
 		{"[2001:db8::1]:80", "not a loopback address"},
-		{"127.0.0.1", "has no port"},
+		{"127.0.0.1", "is not IPV4:PORT"},
+		{"8080", "is not IPV4:PORT, [IPV6]:PORT or unix:PATH"},
 		{"127.0.0.1:", "has no port"},
 		{"127.0.0.1:65536", "has no port"},
 		{"127.0.0.1:-1", "has no port"},
@@ -59,7 +60,7 @@ static void reads_addresses(void **state)
 		{"::1:80", "is not IPV4:PORT"},
 		{"[::1:80", "is not IPV4:PORT"},
 		{"unix:", "has no path"},
-		{"", "has no port"},
+		{"", "is not IPV4:PORT"},
 	};
 
 	(void)state;
