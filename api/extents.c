@@ -10,8 +10,10 @@
 
 #include "put.h"
 #include "scope.h"
+#include "view.h"
 
 struct span {
+	struct view view;
 	uint64_t start, length, limit;
 	uint64_t min; /* what is not data and shorter than this is merged with the data beside it */
 	bool top_only; /* of this image alone */
@@ -54,6 +56,7 @@ static bool parse_span(struct api_call *call, struct span *span)
 		aligned(call, "length", span->length);
 	span->top_only = second(call, "layers", layers);
 	span->flags = second(call, "detail", details);
+	(void)view_parse_format(call, &span->view);
 	return call->problem.code == CODE_NONE;
 }
 
@@ -137,7 +140,7 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 	uint64_t size = service_data_info(call->data)->size;
 	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
 	uint64_t next = last ? last->start + last->length : span->start;
-	struct put put = {.tree = false};
+	struct put put = {.tree = view_picks(&span->view)};
 	enum api_step step;
 
 	put_open(&put, NULL, '{');
@@ -154,7 +157,9 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 		put_null(&put, "next_start");
 	put_string(&put, "etag", etag);
 	put_close(&put, '}');
-	step = call_put(call, 200, &put);
+	step = view_put(call, &span->view, &put, "extents",
+			span->flags ? "start length zero hole"
+				    : "start length zero hole depth image");
 	data_next(call, "start length", next, span->start + span->length);
 	return data_tagged(call, step, etag);
 }
@@ -184,8 +189,10 @@ enum api_step extents_get(struct api_call *call)
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	if (!data_begin(call, &state, &step))
+	if (!data_begin(call, &state, &step)) {
+		call_header(call, "Vary", "Accept"); /* of 304 */
 		return step;
+	}
 	size = service_data_info(call->data)->size;
 	if (span.start >= size) {
 		(void)data_inside(call, span.start, 1);

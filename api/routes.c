@@ -73,7 +73,7 @@ static const struct route routes[] = {
 	{HTTP_GET, "/v1/images/{ref}/sectors/{sector}", sectors_locate, .tagged = true,
 	 .kind = ROUTE_TRY},
 	{HTTP_GET, "/v1/images/{ref}/extents", extents_get, .tagged = true, .kind = ROUTE_WORK,
-	 .parameters = "start length limit layers min detail"},
+	 .parameters = "start length limit layers min detail format"},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };

@@ -284,3 +284,20 @@ enum api_step view_list(struct api_call *call, const struct view *view, json_t *
 	call_header(call, "Vary", "Accept");
 	return step;
 }
+
+enum api_step view_put(struct api_call *call, const struct view *view, struct put *put,
+		       const char *name, const char *columns)
+{
+	json_t *body, *items;
+	enum api_step step;
+
+	if (put->tree) {
+		body = put_take(put);
+		items = json_incref(json_object_get(body, name));
+		(void)json_object_del(body, name);
+		return view_list(call, view, items, body, columns);
+	}
+	step = call_put(call, 200, put);
+	call_header(call, "Vary", "Accept");
+	return step;
+}

@@ -41,5 +41,9 @@ enum api_step view_list(struct api_call *call, const struct view *view, json_t *
 enum api_step view_list_put(struct api_call *call, const struct view *view, struct put *items,
 			    json_t *rest, const char *columns);
 bool view_picks(const struct view *view);
+/* Answers an object that was put like that: one of its members is the list, `name`. As text it is
+ * sent as it is; else the other members are those beside the list. */
+enum api_step view_put(struct api_call *call, const struct view *view, struct put *put,
+		       const char *name, const char *columns);
 
 #endif

@@ -28,6 +28,7 @@ static const struct exchange requests[] = {
 	{"POST", "/v1/images/web-1/sectors", .body = "{\"sectors\":[1]}"},
 	{"PUT", "/v1/images/web-1/data?detect_zeroes=y", .body = "abc"},
 	{"GET", "/v1/images/web-1/extents"},
+	{"GET", "/v1/images/web-1/extents?format=ndjson"},
 	{"GET", "/v1/images/nobody"},
 	{"OPTIONS", "/v1/images/web-1/data"},
 	{"PUT", "/v1/images/web-1/data?offset=5", .body = "abc"},

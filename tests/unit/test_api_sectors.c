@@ -95,6 +95,8 @@ static void refuses_sectors(void **state)
 		 "layers: 'some' is neither all nor top"},
 		{"/v1/images/web-2/extents?detail=all", 400, "invalid-value",
 		 "detail: 'all' is neither provenance nor flags"},
+		{"/v1/images/web-2/extents?format=xml", 400, "invalid-value",
+		 "format: 'xml' is none of json, ndjson, text and csv"},
 		{"/v1/images/web-2/extents?min=few", 400, "invalid-value",
 		 "min: 'few' is not a number like 4096, 64K, 10G or 1.5GiB"},
 	};
@@ -195,6 +197,8 @@ static void links_to_what_is_left(void **state)
 		{"sectors?count=4&limit=1&start=1", "sectors?limit=1&start=2&count=3"},
 		{"sectors?count=1", NULL},
 		{"extents?limit=1&length=2K", "extents?limit=1&start=1024&length=1024"},
+		{"extents?format=csv&limit=1&length=2K",
+		 "extents?format=csv&limit=1&start=1024&length=1024"},
 		{"extents", NULL},
 	};
 
@@ -215,13 +219,16 @@ static void links_to_what_is_left(void **state)
 
 static void says_that_it_looks_at_accept(void **state)
 {
+	static const char *const targets[] = {"/v1/images/web-2/sectors",
+					      "/v1/images/web-2/extents"};
 	static const char *const rows[] = {NULL, "Accept: text/plain", "If-None-Match: \"d12.0\""};
+	enum { ROWS = sizeof rows / sizeof *rows };
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct exchange exchange = {"GET", "/v1/images/web-2/sectors", rows[i]};
+	for (size_t i = 0; i < 2 * ROWS; i++) {
+		struct exchange exchange = {"GET", targets[i / ROWS], rows[i % ROWS]};
 
 		exchange_send(*state, &exchange);
-		assert_int_equal(exchange.response->status, i < 2 ? 200 : 304);
+		assert_int_equal(exchange.response->status, i % ROWS < 2 ? 200 : 304);
 		assert_string_equal(exchange_header(&exchange, "Vary"), "Accept");
 		exchange_fini(&exchange);
 	}
@@ -334,6 +341,44 @@ static void lists_extents(void **state)
 	exchange_fini(&exchange);
 }
 
+static void lists_extents_in_every_format(void **state)
+{
+#define EXTENTS "/v1/images/web-2/extents?start=1K&length=1536&limit=2"
+#define REST \
+	"\"virtual_size\":65536,\"start\":1024,\"length\":1024,\"next_start\":2048,\"etag\":\"d12.0\"}\n"
+	static const struct {
+		const char *target, *headers, *type, *text;
+	} rows[] = {
+		{EXTENTS "&format=ndjson", NULL, "application/x-ndjson",
+		 "{\"start\":1024,\"length\":512,\"zero\":false,\"hole\":false,\"depth\":0,\"image\":\"web-2\"}\n"
+		 "{\"start\":1536,\"length\":512,\"zero\":false,\"hole\":false,\"depth\":2,\"image\":\"base\"}\n"
+		 "{\"end\":true,\"count\":2," REST},
+		{EXTENTS "&format=text", "Accept: text/csv", "text/plain; charset=utf-8",
+		 "#start length zero  hole  depth image\n"
+		 "1024   512    false false 0     web-2\n"
+		 "1536   512    false false 2     base\n"},
+		{"/v1/images/web-2/extents?start=2K&length=1536&detail=flags", "Accept: text/csv",
+		 "text/csv; charset=utf-8", "start,length,zero,hole\r\n2048,1536,true,true\r\n"},
+		{EXTENTS "&layers=top&detail=flags", "Accept: text/plain",
+		 "text/plain; charset=utf-8",
+		 "#start length zero  hole\n"
+		 "1024   512    false false\n"
+		 "1536   512    false true\n"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target, rows[i].headers};
+
+		exchange_send(*state, &exchange);
+		assert_string_equal(exchange.text, rows[i].text);
+		assert_string_equal(exchange_header(&exchange, "Content-Type"), rows[i].type);
+		assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0\"");
+		exchange_fini(&exchange);
+	}
+#undef REST
+#undef EXTENTS
+}
+
 /* web-2 has sector 2, web-1 has 2 and 8, base has 0 to 3. */
 static void merges_extents(void **state)
 {
@@ -411,6 +456,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits_lists_of_sectors, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(merges_extents, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_extents, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(lists_extents_in_every_format, setup,
+						fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,7 @@ def sectors(client):
     for target in targets:
         client.get(base + target, If_None_Match=client.get(base + target).headers["ETag"])
     tables(client, f"{base}/sectors?limit=1", ("json", "text", "csv"))
+    tables(client, f"{base}/extents?limit=1", ("json", "ndjson", "text", "csv", "xml"))
     client.get(f"{base}/sectors?start=1T")
     client.get(f"{base}/sectors/99999999")
     client.get(f"{base}/extents?start=1")
