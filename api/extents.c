@@ -12,6 +12,9 @@
 #include "scope.h"
 #include "view.h"
 
+/* What a polling thread tells at once. */
+enum { NOWAIT_EXTENTS = 256, NOWAIT_LENGTH = 64 << 20 };
+
 struct span {
 	struct view view;
 	uint64_t start, length, limit;
@@ -134,12 +137,18 @@ static void put_extent(struct api_call *call, struct put *put, const struct span
 	put_close(put, '}');
 }
 
+static uint64_t next_start(const struct span *span, const struct service_extent_list *list)
+{
+	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
+
+	return last ? last->start + last->length : span->start;
+}
+
 static enum api_step answer(struct api_call *call, const struct span *span,
 			    const struct service_extent_list *list, const char *etag)
 {
 	uint64_t size = service_data_info(call->data)->size;
-	const struct service_extent *last = list->n > 0 ? &list->extents[list->n - 1] : NULL;
-	uint64_t next = last ? last->start + last->length : span->start;
+	uint64_t next = next_start(span, list);
 	struct put put = {.tree = view_picks(&span->view)};
 	enum api_step step;
 
@@ -171,6 +180,10 @@ static enum api_step run(struct api_call *call, const struct span *span,
 	enum service_code code = service_data_extents(call->data, span->start, span->length, flags,
 						      list, &call->err);
 
+	/* A polling thread answers all of it, or nothing: why it ends there is not seen. */
+	if (code == SERVICE_OK && call->nowait &&
+	    next_start(span, list) < span->start + span->length)
+		code = SERVICE_AGAIN;
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	assert(list->extents); /* filled, not replaced */
@@ -200,6 +213,10 @@ enum api_step extents_get(struct api_call *call)
 	}
 	if (span.length > size - span.start)
 		span.length = size - span.start;
+	if (call->nowait && span.length > NOWAIT_LENGTH)
+		return call_refused(call, SERVICE_AGAIN);
+	if (call->nowait && span.limit > NOWAIT_EXTENTS)
+		span.limit = NOWAIT_EXTENTS;
 	extents = malloc((size_t)span.limit * sizeof *extents);
 	if (!extents)
 		return call_no_memory(call);

@@ -72,7 +72,7 @@ static const struct route routes[] = {
 	 .body = ROUTE_COLLECT},
 	{HTTP_GET, "/v1/images/{ref}/sectors/{sector}", sectors_locate, .tagged = true,
 	 .kind = ROUTE_TRY},
-	{HTTP_GET, "/v1/images/{ref}/extents", extents_get, .tagged = true, .kind = ROUTE_WORK,
+	{HTTP_GET, "/v1/images/{ref}/extents", extents_get, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "start length limit layers min detail format"},
 };
 

@@ -186,7 +186,8 @@ enum service_code service_data_extents(struct service_data *data, uint64_t start
 	unsigned how = (flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0) |
 		       (flags & SERVICE_TOP_ONLY ? VHD_NO_PARENT : 0);
 	const uint64_t most = (uint64_t)SCAN_SECTORS * VHD_SECTOR;
-	int64_t until = clock_monotonic_ms() + SCAN_MS;
+	/* A polling thread looks once. */
+	int64_t until = flags & SERVICE_NOWAIT ? 0 : clock_monotonic_ms() + SCAN_MS;
 	size_t n = 0;
 
 	if (!found)

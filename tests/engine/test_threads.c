@@ -373,12 +373,35 @@ static void a_short_answer_leaves_the_error_alone(void **state)
 	teardown(&shared);
 }
 
+/* Extents that were told once are told again without a wait, and are the same. */
+static void extents_at_hand_need_no_wait(void **state)
+{
+	static struct shared shared;
+	struct vhd_extent extents[2][64];
+	struct vhd_extent_list list[2] = {{.extents = extents[0], .max = 64},
+					  {.extents = extents[1], .max = 64}};
+
+	(void)state;
+	setup(&shared);
+	for (int i = 0; i < LEVELS; i++)
+		memio_set_cold(shared.files[i], true);
+	assert_int_equal(vhd_extents(shared.disks[0], 0, 2 * BLOCK, VHD_NOWAIT, &list[0], NULL),
+			 VHD_E_AGAIN);
+	must(vhd_extents(shared.disks[0], 0, 2 * BLOCK, 0, &list[0], NULL));
+	must(vhd_extents(shared.disks[0], 0, 2 * BLOCK, VHD_NOWAIT, &list[1], NULL));
+	assert_true(list[0].n > 0);
+	assert_int_equal(list[0].n, list[1].n);
+	assert_memory_equal(extents[0], extents[1], list[0].n * sizeof *extents[0]);
+	teardown(&shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_share_a_chain),
 		cmocka_unit_test(nowait_says_again_when_cold),
 		cmocka_unit_test(a_short_answer_leaves_the_error_alone),
+		cmocka_unit_test(extents_at_hand_need_no_wait),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

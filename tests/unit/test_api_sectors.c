@@ -161,14 +161,21 @@ static void lists_what_is_long_or_incomplete_on_a_worker(void **state)
 		{"/v1/images/long/sectors?start=0", "try run reply"},
 		{"/v1/images/web-2/sectors?start=1&count=3&limit=3", "try reply"},
 		{"/v1/images/web-2/sectors?start=1&count=4&limit=3", "try run reply"},
+		{"/v1/images/long/extents?length=64M", "try reply"},
+		{"/v1/images/long/extents?length=65537K", "try run reply"},
+		{"/v1/images/long/extents", "try run reply"},
+		{"/v1/images/web-2/extents?length=2K&limit=3&format=csv", "try reply"},
+		{"/v1/images/web-2/extents?length=4K&limit=3", "try run reply"},
+		{"/v1/images/web-2/extents?start=1T", "try reply"},
 	};
 	struct service *service = *state;
 
-	fake_add(service, "long", FAKE_SECTORS * 512, NULL);
+	fake_add(service, "long", 128 << 20, NULL);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct exchange exchange = {"GET", rows[i].target};
 
 		exchange_send(service, &exchange);
+		print_message("%s\n", rows[i].target);
 		assert_string_equal(exchange.steps, rows[i].steps);
 		exchange_fini(&exchange);
 	}
