@@ -29,7 +29,7 @@ static int refuse(struct reading *reading, const char *section, const char *name
 static int refuse_item(struct reading *reading, const char *section, const char *name,
 		       const char *item, const char *why)
 {
-	char what[CONFIG_WHY - 64];
+	char what[CONFIG_WHAT];
 
 	(void)snprintf(what, sizeof what, "'%.80s' %s", item, why);
 	return refuse(reading, section, name, what);
