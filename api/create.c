@@ -1,4 +1,5 @@
 /* create.c - new images: dynamic, fixed and differencing. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -149,12 +150,17 @@ static const char *difference(const json_t *body, const struct service_create *s
 static enum api_step differs(struct api_call *call, const struct service_image *image,
 			     const char *field)
 {
+	char pointer[40];
+
 	memcpy(call->problem.service.image.id, image->id, sizeof image->id);
 	memcpy(call->problem.service.image.name, image->name, sizeof image->name);
 	call->problem.advice =
 		"Ask for what it is, GET /v1/images/{image}, or choose another name.";
-	return call_fail(call, CODE_NAME_EXISTS,
-			 "'%s' exists, but differs from the request in its %s", image->name, field);
+	(void)call_fail(call, CODE_NAME_EXISTS,
+			"'%s' exists, but differs from the request in its %s", image->name, field);
+	(void)snprintf(pointer, sizeof pointer, "/%s", field);
+	problem_field(&call->problem, pointer, CODE_NAME_EXISTS, "differs from what the image has");
+	return API_REPLY;
 }
 
 static enum api_step answer_existing(struct api_call *call, const struct service_create *spec,

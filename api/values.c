@@ -1,4 +1,5 @@
-/* values.c - looks up again what was refused, so that no handler has to repeat it. */
+/* values.c - looks up again what was refused, so that no handler has to repeat it: which member of
+ * the body it is, and its value. */
 #include "values.h"
 
 #include <stdio.h>
@@ -64,8 +65,30 @@ static void fill_member(struct problem_item *item, const json_t *value)
 		fill(item, text);
 }
 
+/* What is at fault when only the daemon can tell; the first of a code that is in the body. */
+static const struct {
+	enum code code;
+	const char *pointer;
+} faults[] = {
+	{CODE_NAME_EXISTS, "/name"},           {CODE_DUPLICATE_UUID, "/uuid"},
+	{CODE_DUPLICATE_UUID, "/source/path"}, {CODE_SOURCE_NOT_FOUND, "/source/path"},
+	{CODE_PARENT_MISSING, "/parent"},      {CODE_CHAIN_TOO_DEEP, "/parent"},
+	{CODE_SIZE_MISMATCH, "/size"},         {CODE_SIZE_NOT_REPRESENTABLE, "/size"},
+	{CODE_POOL_NOT_FOUND, "/pool"},
+};
+
+static void point(struct problem *problem, const json_t *body)
+{
+	for (size_t i = 0; i < sizeof faults / sizeof *faults && problem->n_items == 0; i++) {
+		if (faults[i].code == problem->code && member(body, faults[i].pointer))
+			problem_field(problem, faults[i].pointer, problem->code, "%s",
+				      problem->detail);
+	}
+}
+
 void values_fill(struct problem *problem, const struct query *query, const json_t *body)
 {
+	point(problem, body);
 	for (size_t i = 0; i < problem->n_items; i++) {
 		struct problem_item *item = &problem->items[i];
 		const char *text = item->parameter ? query_get(query, item->where) : NULL;

@@ -56,11 +56,21 @@ expect 200 /v1/images/leaf/chain
 check '[.items[].name] == ["leaf","base"]'
 check '[.items[].vhd.locators] == [null,[]]' # no file is read for it
 
+blames() { # POINTER VALUE: and nothing else
+	check "[.errors[] | [.pointer, .value]] == [[\"$1\", \"$2\"]] and .errors[0].detail == .detail"
+}
 expect_problem 409 name-exists /v1/images -d name=base -d size=1M
+blames /name base
 expect_problem 409 duplicate-uuid /v1/images -d name=other -d size=1M -d "uuid=$uuid"
+blames /uuid "$uuid"
 expect_problem 409 parent-missing /v1/images -d name=orphan -d parent=nobody
+blames /parent nobody
 expect_problem 404 pool-not-found /v1/images -d name=other -d size=1M -d pool=nowhere
+blames /pool nowhere
 expect_problem 409 size-mismatch /v1/images -d name=small -d parent=base -d size=1M
+blames /size 1M
+expect_problem 409 size-mismatch /v1/images/base/snapshots -d size=1M
+blames /size 1M
 expect_problem 409 image-has-children /v1/images/base -X DELETE
 check '.children == ["second","leaf"] or .children == ["leaf","second"]'
 expect 200 /v1/images/base

@@ -18,6 +18,7 @@ id=$(jq -r .id "$body")
 expect 200 /v1/images/base -X PUT -d size=16M
 check ".id == \"$id\""
 expect_problem 409 name-exists /v1/images/base -X PUT -d size=32M
+check '.errors == [{"pointer":"/size","code":"name-exists","detail":"differs from what the image has","value":"32M"}]'
 expect_problem 412 precondition-failed /v1/images/base -X PUT -d size=16M -H 'If-None-Match: *'
 expect_problem 412 precondition-failed /v1/images/none -X PUT -d size=16M -H 'If-Match: *'
 expect_problem 412 precondition-failed /v1/images -d name=base -d size=16M -H 'If-None-Match: *'
@@ -32,7 +33,7 @@ expect 200 /v1/images/root
 expect_header ETag "$etag"
 image other 1M
 expect_problem 409 name-exists /v1/images/root -X PATCH -d name=other
-check '.image.name == "other"'
+check '.image.name == "other" and .errors[0].pointer == "/name"'
 expect 200 /v1/images/root -X PATCH -d '{"saved_state":false,"features":[]}'
 expect_problem 400 unknown-field /v1/images/root -X PATCH -d size=1G
 expect_problem 412 precondition-failed /v1/images/root -X PATCH -d name=x -H 'If-Match: "m1"'

@@ -1,5 +1,6 @@
 /* test_api_images.c - images are created, listed, looked at and removed. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api_client.h"
@@ -188,6 +189,66 @@ static void names_every_bad_field_in_one_answer(void **state)
 	assert_string_equal(exchange_text(&exchange, "errors.1.pointer"), "/size");
 	assert_string_equal(exchange_text(&exchange, "errors.2.code"), "unknown-field");
 	exchange_fini(&exchange);
+}
+
+/* What only the daemon knows to be wrong is pointed at, too, where the body has it. */
+static void points_at_what_the_daemon_refuses(void **state)
+{
+	static const struct {
+		enum service_code fail;
+		const char *method, *target, *body;
+		const char *errors; /* "" = there are none */
+	} rows[] = {
+#define IMAGES   "POST", "/v1/images"
+#define SNAPSHOT "POST", "/v1/images/base/snapshots"
+#define ERROR(pointer, code, value)                      \
+	"[{\"pointer\":\"" pointer "\",\"code\":\"" code \
+	"\",\"detail\":\"as it says\",\"value\":\"" value "\"}]"
+		{SERVICE_SIZE_MISMATCH, IMAGES, "parent=base&size=1K",
+		 ERROR("/size", "size-mismatch", "1K")},
+		{SERVICE_SIZE_MISMATCH, SNAPSHOT, "{\"size\":\"1K\"}",
+		 ERROR("/size", "size-mismatch", "1K")},
+		{SERVICE_SIZE_NOT_REPRESENTABLE, IMAGES, "size=2039G&block_size=512K",
+		 ERROR("/size", "size-not-representable", "2039G")},
+		{SERVICE_POOL_NOT_FOUND, IMAGES, "size=1K&pool=slow",
+		 ERROR("/pool", "pool-not-found", "slow")},
+		{SERVICE_IMAGE_NOT_FOUND, IMAGES, "parent=nobody",
+		 ERROR("/parent", "parent-missing", "nobody")},
+		{SERVICE_CHAIN_TOO_DEEP, IMAGES, "parent=base",
+		 ERROR("/parent", "chain-too-deep", "base")},
+		{SERVICE_CHAIN_TOO_DEEP, SNAPSHOT, "name=kid", ""},
+		{SERVICE_NAME_EXISTS, IMAGES, "size=1K&name=base",
+		 ERROR("/name", "name-exists", "base")},
+		{SERVICE_NAME_EXISTS, "PATCH", "/v1/images/base", "name=web-1",
+		 ERROR("/name", "name-exists", "web-1")},
+		{SERVICE_DUPLICATE_UUID, IMAGES,
+		 "size=1K&uuid=89a62601-c82a-447a-a7fd-f7f379195e80",
+		 ERROR("/uuid", "duplicate-uuid", "89a62601-c82a-447a-a7fd-f7f379195e80")},
+		{SERVICE_DUPLICATE_UUID, IMAGES, "source.path=/srv/x.vhd",
+		 ERROR("/source/path", "duplicate-uuid", "/srv/x.vhd")},
+		{SERVICE_SOURCE_NOT_FOUND, IMAGES, "source.path=/srv/y.vhd",
+		 ERROR("/source/path", "source-not-found", "/srv/y.vhd")},
+		{SERVICE_PARENT_MISSING, IMAGES, "source.path=/srv/x.vhd", ""},
+		{SERVICE_NO_SPACE, IMAGES, "size=1K", ""},
+#undef ERROR
+#undef SNAPSHOT
+#undef IMAGES
+	};
+	struct service *service = *state;
+
+	service->fail_text = "as it says";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {rows[i].method, rows[i].target, .body = rows[i].body};
+		char *errors;
+
+		service->fail = rows[i].fail;
+		exchange_send(service, &exchange);
+		assert_string_equal(exchange_text(&exchange, "detail"), "as it says");
+		errors = json_dumps(json_object_get(exchange.json, "errors"), JSON_COMPACT);
+		assert_string_equal(errors ? errors : "", rows[i].errors);
+		free(errors);
+		exchange_fini(&exchange);
+	}
 }
 
 static void points_at_fields_of_any_name(void **state)
@@ -481,6 +542,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(takes_a_snapshot, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_bad_fields, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(points_at_what_the_daemon_refuses, fake_pair,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(points_at_fields_of_any_name, fake_pair,
 						fake_teardown),
