@@ -135,6 +135,17 @@ static json_t *adopted_json(const struct service_adopted *adopted)
 	return out_take(&out);
 }
 
+static const char *advice(enum service_code code)
+{
+	if (code == SERVICE_DUPLICATE_UUID)
+		return "See whether it is that image already: GET /v1/images/{image}. A copy of it "
+		       "cannot be adopted beside it.";
+	if (code == SERVICE_PARENT_MISSING)
+		return "Adopt the parent first, or name its folder in source.search_path; with "
+		       "source.chain false and without strict the file is adopted alone.";
+	return NULL;
+}
+
 enum api_step adopt_file(struct api_call *call)
 {
 	CLEANUP(adoption_fini) struct adoption adoption = {.labels = NULL};
@@ -145,6 +156,7 @@ enum api_step adopt_file(struct api_call *call)
 	if (!parse(call, &adoption))
 		return API_REPLY;
 	code = service_image_adopt(call->api->service, &adoption.spec, &adopted, &call->err);
+	call->problem.advice = advice(code);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	if (adopted.images.n == 0)

@@ -107,7 +107,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_DUPLICATE_UUID] =
 		{409, false, "duplicate-uuid", "Another image has this id",
 		 "The unique id of an image is its identity and is never used twice.",
-		 "Leave 'uuid' out to get a random one; a file with this id is that image already."},
+		 "Leave 'uuid' out to get a random one."},
 	[CODE_IMAGE_HAS_CHILDREN] =
 		{409, false, "image-has-children", "The image has children",
 		 "Every block that a child has not overwritten is read from this image.",
@@ -126,7 +126,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_PARENT_MISSING] =
 		{409, false, "parent-missing", "The parent is missing",
 		 "A differencing image is read through its parents, and one of them is not there.",
-		 "Name a parent that GET /v1/images lists; GET /v1/images/{image}/chain shows what is missing. A file is adopted alone with source.chain false."},
+		 "See which one: GET /v1/images/{image}/chain. Put its file back, or adopt it."},
 	[CODE_PARENT_UUID_MISMATCH] =
 		{409, false, "parent-uuid-mismatch", "The parent is another image",
 		 "The file found in the place of the parent has a different unique id.",

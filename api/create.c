@@ -56,7 +56,10 @@ static enum service_code make(struct api_call *call, const struct service_create
 	enum service_code code =
 		service_image_create(call->api->service, spec, ret_created, &call->err);
 
-	return code == SERVICE_IMAGE_NOT_FOUND && parent_in_body ? SERVICE_PARENT_MISSING : code;
+	if (code != SERVICE_IMAGE_NOT_FOUND || !parent_in_body)
+		return code;
+	call->problem.advice = "Name a parent that is there: GET /v1/images";
+	return SERVICE_PARENT_MISSING;
 }
 
 static enum api_step finish(struct api_call *call, enum service_code code,

@@ -65,5 +65,6 @@ enum api_step pools_get(struct api_call *call)
 		if (strcmp(pools.items[i].name, call->arg) == 0)
 			return call_json(call, 200, pool_json(call, &pools.items[i]));
 	}
+	call->problem.advice = "List what there is: GET /v1/pools";
 	return call_fail(call, CODE_POOL_NOT_FOUND, "there is no pool '%s'", call->arg);
 }

@@ -77,6 +77,9 @@ static enum api_step apply(struct api_call *call, struct service_update *update)
 	if (code == SERVICE_OK)
 		code = service_image_update(call->api->service, call->ref, update, &image,
 					    &call->err);
+	if (code == SERVICE_NAME_EXISTS)
+		call->problem.advice = "Choose another name, or first rename the image that has "
+				       "this one: PATCH /v1/images/{image}";
 	return code == SERVICE_OK ? answer(call, &image) : call_refused(call, code);
 }
 

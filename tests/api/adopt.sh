@@ -77,7 +77,7 @@ check "[.items[].id] == [\"$mid\", \"$(id_of "$srv/leaf.vhd")\"]"
 
 # ---- it is there already, and so is another file with its id
 refuses 409 duplicate-uuid 'leaf.vhd is in the catalog already$' "{\"path\":\"$srv/leaf.vhd\"}"
-check '.image.name == "leaf"'
+check '.image.name == "leaf" and (.correction | contains("GET /v1/images/leaf."))'
 cp "$srv/leaf.vhd" "$srv/copy.vhd"
 refuses 409 duplicate-uuid 'copy.vhd has the id of another image of the catalog$' "{\"path\":\"$srv/copy.vhd\"}"
 rm "$srv/copy.vhd"

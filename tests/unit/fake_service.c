@@ -107,9 +107,11 @@ static enum service_code busy(const struct service *service, unsigned flags,
 {
 	if (service->again && (flags & SERVICE_NOWAIT))
 		return SERVICE_AGAIN;
-	if (service->fail != SERVICE_OK && service->fail_after == 0)
-		return refuse(err, service->fail, service->fail_text ? service->fail_text : "");
-	return SERVICE_OK;
+	if (service->fail == SERVICE_OK || service->fail_after > 0)
+		return SERVICE_OK;
+	if (service->fail_image)
+		(void)snprintf(err->image.name, sizeof err->image.name, "%s", service->fail_image);
+	return refuse(err, service->fail, service->fail_text ? service->fail_text : "");
 }
 
 const struct service_about *service_about(const struct service *service)

@@ -34,6 +34,7 @@ struct service {
 	bool again;             /* NOWAIT answers SERVICE_AGAIN */
 	enum service_code fail; /* what everything but opening answers; SERVICE_OK = nothing */
 	const char *fail_text;
+	const char *fail_image;    /* name of the image that it is about, or NULL */
 	int fail_after;            /* so many writes and zeroes succeed before `fail` */
 	enum service_code flushed; /* outcome of a flush */
 	bool defer;                /* a flush waits for fake_flush() */

@@ -251,6 +251,47 @@ static void points_at_what_the_daemon_refuses(void **state)
 	}
 }
 
+/* A code may have several reasons; what is advised is possible where it happened. */
+static void advises_what_the_request_can_do(void **state)
+{
+	static const struct {
+		enum service_code fail;
+		const char *method, *target, *body, *correction;
+	} rows[] = {
+		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "size=1K",
+		 "Leave 'uuid' out to get a random one."},
+		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "source.path=/srv/x.vhd",
+		 "See whether it is that image already: GET /v1/images/web-1. A copy of it cannot be "
+		 "adopted beside it."},
+		{SERVICE_NAME_EXISTS, "POST", "/v1/images", "size=1K&name=web-1",
+		 "Choose another name, or leave it out to get one."},
+		{SERVICE_NAME_EXISTS, "PATCH", "/v1/images/base", "name=web-1",
+		 "Choose another name, or first rename the image that has this one: PATCH "
+		 "/v1/images/web-1"},
+		{SERVICE_IMAGE_NOT_FOUND, "POST", "/v1/images", "parent=nobody",
+		 "Name a parent that is there: GET /v1/images"},
+		{SERVICE_PARENT_MISSING, "POST", "/v1/images", "parent=web-1",
+		 "See which one: GET /v1/images/web-1/chain. Put its file back, or adopt it."},
+		{SERVICE_PARENT_MISSING, "POST", "/v1/images", "source.path=/srv/x.vhd",
+		 "Adopt the parent first, or name its folder in source.search_path; with source.chain "
+		 "false and without strict the file is adopted alone."},
+		{SERVICE_POOL_NOT_FOUND, "POST", "/v1/images", "size=1K&pool=slow",
+		 "List what there is: GET /v1/pools. Without 'pool' it is the default one."},
+		{SERVICE_OK, "GET", "/v1/pools/slow", NULL, "List what there is: GET /v1/pools"},
+	};
+	struct service *service = *state;
+
+	service->fail_image = "web-1";
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {rows[i].method, rows[i].target, .body = rows[i].body};
+
+		service->fail = rows[i].fail;
+		exchange_send(service, &exchange);
+		assert_string_equal(exchange_text(&exchange, "correction"), rows[i].correction);
+		exchange_fini(&exchange);
+	}
+}
+
 static void points_at_fields_of_any_name(void **state)
 {
 	struct exchange exchange = {"POST", "/v1/images",
@@ -544,6 +585,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_every_bad_field_in_one_answer, fake_pair,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(points_at_what_the_daemon_refuses, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(advises_what_the_request_can_do, fake_pair,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(points_at_fields_of_any_name, fake_pair,
 						fake_teardown),
