@@ -31,12 +31,49 @@ static int by_start(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int overlap(uint64_t a, uint64_t b, struct vhd_error *err)
+/* The entries that name a place: the first and the last of them. */
+struct named {
+	uint64_t start;
+	uint32_t first, last, n;
+};
+
+static int note_name(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err)
 {
-	return vhd_fail(err, VHD_E_CORRUPT,
-			"block table: the blocks at sectors 0x%" PRIx64 " and 0x%" PRIx64
-			" lie on each other",
-			a, b);
+	struct named *named = ctx;
+
+	(void)err;
+	if (entry != named->start)
+		return 0;
+	if (named->n++ == 0)
+		named->first = block;
+	named->last = block;
+	return 0;
+}
+
+static int find_named(const struct pass *pass, struct named *named, struct vhd_error *err)
+{
+	return bat_each(pass->image, pass->image->info.blocks, note_name, named, err);
+}
+
+static uint64_t entry_at(const struct pass *pass, uint32_t block)
+{
+	return pass->image->header.table_offset + (uint64_t)block * 4;
+}
+
+static int overlap(const struct pass *pass, uint64_t a, uint64_t b, struct vhd_error *err)
+{
+	struct named low = {.start = a}, high = {.start = b};
+	int r = find_named(pass, &low, err);
+
+	if (r == 0)
+		r = find_named(pass, &high, err);
+	if (r < 0)
+		return r;
+	return vhd_fail(
+		err, VHD_E_CORRUPT,
+		"block table: entry %u at 0x%" PRIx64 " is sector 0x%" PRIx64
+		", entry %u at 0x%" PRIx64 " is sector 0x%" PRIx64 ": the blocks lie on each other",
+		low.first, entry_at(pass, low.first), a, high.last, entry_at(pass, high.last), b);
 }
 
 static int collect(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err)
@@ -58,10 +95,10 @@ static int collect(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *
 		return 0;
 	}
 	if (pass->n == pass->room)
-		return vhd_fail(
-			err, VHD_E_CORRUPT,
-			"block table: more blocks than the file has room for lie near sector 0x%" PRIx32,
-			entry);
+		return vhd_fail(err, VHD_E_CORRUPT,
+				"block table: entry %u at 0x%" PRIx64 " is sector 0x%" PRIx32
+				": the file has no room for so many blocks near there",
+				block, entry_at(pass, block), entry);
 	pass->starts[pass->n++] = entry;
 	return 0;
 }
@@ -79,13 +116,18 @@ static int doubt_entry(const struct pass *pass, uint64_t start, struct vhd_error
 {
 	uint64_t end = pass->last != 0 ? pass->last + pass->stride
 				       : image_metadata_end(pass->image) / VHD_SECTOR;
+	struct named torn = {.start = start};
+	int r;
 
 	if ((start & 0xff) != 0xff || start <= end + BLOCKS_GAP)
 		return 0;
+	r = find_named(pass, &torn, err);
+	if (r < 0)
+		return r;
 	return vhd_fail(err, VHD_E_CORRUPT,
-			"block table: the entry 0x%" PRIx64
-			" may be torn: nothing is in the %" PRIu64 " sectors before it",
-			start, start - end);
+			"block table: entry %u at 0x%" PRIx64 " is sector 0x%" PRIx64
+			": it may be torn, for nothing is in the %" PRIu64 " sectors before",
+			torn.first, entry_at(pass, torn.first), start, start - end);
 }
 
 static int check_window(struct pass *pass, struct vhd_error *err)
@@ -95,7 +137,7 @@ static int check_window(struct pass *pass, struct vhd_error *err)
 	qsort(pass->starts, pass->n, sizeof *pass->starts, by_start);
 	for (size_t i = 0; i < pass->n; i++) {
 		if (pass->last != 0 && pass->starts[i] - pass->last < pass->stride)
-			return overlap(pass->last, pass->starts[i], err);
+			return overlap(pass, pass->last, pass->starts[i], err);
 		r = pass->doubt ? doubt_entry(pass, pass->starts[i], err) : 0;
 		if (r < 0)
 			return r;

@@ -145,10 +145,11 @@ static int no_footer(const struct copies *all, uint64_t size, struct vhd_error *
 {
 	if (all->tail.good && all->tail.footer.type == VHD_FIXED &&
 	    all->tail.footer.current_size > all->tail.offset)
-		return vhd_fail(err, VHD_E_CORRUPT,
-				"footer: a fixed disk of %" PRIu64
-				" bytes does not fit its file of %" PRIu64,
-				all->tail.footer.current_size, size);
+		return vhd_fail(
+			err, VHD_E_CORRUPT,
+			"footer: current size %" PRIu64
+			" at 48: a fixed disk of that size does not fit its file of %" PRIu64,
+			all->tail.footer.current_size, size);
 	if (all->why.code != VHD_OK)
 		return vhd_fail(err, all->why.code, "%s", all->why.text);
 	return vhd_fail(err, VHD_E_NOT_VHD, "no VHD footer at the end or the start of the file");

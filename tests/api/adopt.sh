@@ -237,7 +237,7 @@ damage table
 table=$(od -An -j 528 -N 8 -t u8 --endian=big "$srv/damaged-table.vhd" | tr -d ' ')
 dd if="$srv/damaged-table.vhd" of="$work/entry" bs=1 skip="$table" count=4 status=none
 dd if="$work/entry" of="$srv/damaged-table.vhd" bs=1 seek=$((table + 4)) conv=notrunc status=none
-refuses 422 corrupt-image 'damaged-table.vhd: block table: the blocks at sectors .* lie on each other$' \
+refuses 422 corrupt-image 'damaged-table.vhd: block table: entry 0 at .* is sector .*, entry 1 at .*: the blocks lie on each other$' \
 	"{\"path\":\"$srv/damaged-table.vhd\"}"
 poke "$srv/damaged-table.vhd" $((table + 4)) '\177\177\177\177'
 refuses 422 corrupt-image 'damaged-table.vhd: ' "{\"path\":\"$srv/damaged-table.vhd\"}"

@@ -27,6 +27,8 @@ struct row {
 	unsigned footers; /* with code 0: which copies were good; 0 = does not matter */
 };
 
+static uint8_t content[DISK]; /* what should be read */
+
 /* ---- what a field cannot say; called after the image was stored ---- */
 
 static void wipe(struct memio *file, uint64_t off)
@@ -99,6 +101,13 @@ static void poison(struct builder *builder, struct memio *file)
 	memcpy(builder->head, "v_poison", 8);
 	builder_mend(builder);
 	builder_store(builder, file);
+}
+
+/* The bytes stay, and are nobody's. */
+static void clear_bitmap(struct builder *builder, struct memio *file)
+{
+	wipe(file, builder->blocks[0].offset);
+	memset(content, 0, BLOCK);
 }
 
 /* Sector where block 0 begins. */
@@ -248,7 +257,7 @@ static const struct row rows[] = {
 	{"both checksums wrong", BOTH, F_TIME, 4, 7, .stale = true,
 	 .code = VHD_E_CORRUPT, .text = "footer: checksum"},
 	{"fixed disk larger than its file", TAIL, F_TYPE, 4, 2, .spoil = wipe_head_and_shrink,
-	 .code = VHD_E_CORRUPT, .text = "does not fit its file"},
+	 .code = VHD_E_CORRUPT, .text = "footer: current size 1048576 at 48: a fixed disk of that size does not fit its file of 1536"},
 
 	{"tail wiped", .spoil = wipe_tail, .footers = VHD_FOOTER_HEAD},
 	{"tail wiped, to write", .spoil = wipe_tail, .flags = OPEN_W,
@@ -334,9 +343,12 @@ static const struct row rows[] = {
 	{"entry past the end, recovered", .spoil = entry_past_end, .flags = OPEN_R,
 	 .code = VHD_E_CORRUPT, .text = "recover: block table: entry 1"},
 	{"two entries for one block, recovered", .spoil = same_block, .flags = OPEN_R,
-	 .code = VHD_E_CORRUPT, .text = "lie on each other"},
+	 .code = VHD_E_CORRUPT, .text = "entry 0 at 0x600 is sector 0x7, entry 1 at 0x604 is sector 0x7: the blocks lie on each other"},
 	{"blocks overlap by a sector, recovered", .spoil = overlap_one_sector, .flags = OPEN_R,
-	 .code = VHD_E_CORRUPT, .text = "lie on each other"},
+	 .code = VHD_E_CORRUPT, .text = "entry 0 at 0x600 is sector 0x7, entry 1 at 0x604 is sector 0x87: the blocks lie on each other"},
+
+	{"bitmap of a block cleared", .spoil = clear_bitmap, .footers = GOOD},
+	{"bitmap of a block cleared, to write", .spoil = clear_bitmap, .flags = OPEN_W, .footers = GOOD},
 
 	{"child, nobody to ask", .type = 4,
 	 .code = VHD_E_PARENT_MISSING, .text = "nobody knows where it is"},
@@ -354,8 +366,6 @@ static const struct row rows[] = {
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 /* ---- running a row ---- */
-
-static uint8_t content[DISK];
 
 static void build(struct builder *builder, uint32_t type)
 {

@@ -320,8 +320,8 @@ static void a_torn_table_entry_is_not_taken_for_a_place(void **state)
 	assert_int_equal(reopen(bench, VHD_WRITE | VHD_RECOVER), VHD_E_CORRUPT);
 	assert_string_equal(
 		bench->err.text,
-		"recover: block table: the entry 0xff may be torn: nothing is in the 251 "
-		"sectors before it");
+		"recover: block table: entry 0 at 0x600 is sector 0xff: it may be torn, for nothing is in "
+		"the 251 sectors before");
 }
 
 static void no_block_is_put_where_its_entry_would_look_torn(void **state)
