@@ -388,6 +388,26 @@ static void better_only_the_changed_part_of_a_large_table_is_written(void **stat
 	assert_int_equal(poison, 'x');
 }
 
+/* The file is a hole up to there. In the reference a place with the highest bit is negative. */
+static void better_blocks_may_lie_beyond_a_tebibyte(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd *disk;
+	uint8_t footer[512];
+
+	kit_make_root(kit, "d.vhd", 1, 0, 'a');
+	kit_peek(kit, "d.vhd", footer, sizeof footer, 0);
+	kit_poke(kit, "d.vhd", footer, sizeof footer, 1500 * GIB);
+	disk = kit_open(kit, "d.vhd", VHD_WRITE);
+	kit_fill(disk, SECTORS_PER_BLOCK, 1, 'b');
+	kit_done(disk);
+	disk = kit_open(kit, "d.vhd", 0);
+	assert_true(place(disk, SECTORS_PER_BLOCK).physical_sector > 1500 * GIB / VHD_SECTOR);
+	kit_check(disk, SECTORS_PER_BLOCK, 'b');
+	kit_check(disk, 0, 'a');
+	vhd_close(disk);
+}
+
 /* ---- check_overlapping_blocks
  * ------------------------------------------------------------------------------ */
 
@@ -636,6 +656,7 @@ int main(void)
 		KIT_TEST(better_blocks_of_one_write_lie_in_ascending_order),
 		KIT_TEST(better_a_crash_after_a_flush_loses_nothing),
 		KIT_TEST(better_only_the_changed_part_of_a_large_table_is_written),
+		KIT_TEST(better_blocks_may_lie_beyond_a_tebibyte),
 		KIT_TEST(better_blocks_on_each_other_are_found),
 		KIT_TEST(better_a_caller_may_stop_the_listing),
 		KIT_TEST(better_blocks_that_wait_for_a_flush_are_listed),
