@@ -211,6 +211,25 @@ static int layout(struct world *world, struct vhd_error *err)
 	return r == 0 ? vhd_file_size(world->disk, &size, err) : r;
 }
 
+/* What the file says of itself. */
+static int describe(struct world *world, struct vhd_error *err)
+{
+	struct vhd_locator locators[VHD_LOCATORS];
+	char text[VHD_LOCATOR_TEXT];
+	uint32_t blocks;
+	int r = world_open(world, LEAF, VHD_WRITE, &world->disk, err);
+
+	if (r == 0)
+		r = world_write(world, 100, 1000, 0x64, err);
+	if (r == 0)
+		r = vhd_locators(world->disk, locators, err);
+	if (r == 0)
+		r = vhd_field(world->disk, "parent-locator-0", text, sizeof text, err);
+	if (r == 0)
+		r = vhd_allocated_blocks(world->disk, &blocks, err);
+	return r == 0 ? vhd_check_blocks(world->disk, err) : r;
+}
+
 static const struct scenario {
 	const char *name;
 	enum world_file target;
@@ -242,6 +261,7 @@ static const struct scenario {
 	{"read", LEAF, read_all},
 	{"locate", LEAF, locate},
 	{"layout", LEAF, layout},
+	{"describe", LEAF, describe},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
