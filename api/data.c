@@ -59,12 +59,13 @@ enum api_step data_tagged(struct api_call *call, enum api_step step, const char 
 bool data_inside(struct api_call *call, uint64_t offset, uint64_t length)
 {
 	uint64_t size = service_data_info(call->data)->size;
+	bool one = length == 1;
 
 	if (offset <= size && length <= size - offset)
 		return true;
 	(void)call_fail(call, CODE_RANGE_NOT_SATISFIABLE,
-			"%" PRIu64 " bytes at %" PRIu64 " pass the end of the disk at %" PRIu64,
-			length, offset, size);
+			"%" PRIu64 " byte%s at %" PRIu64 " pass%s the end of the disk at %" PRIu64,
+			length, one ? "" : "s", offset, one ? "es" : "", size);
 	(void)snprintf(call->problem.content_range, sizeof call->problem.content_range,
 		       "bytes */%" PRIu64, size);
 	return false;

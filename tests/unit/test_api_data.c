@@ -379,7 +379,7 @@ static void refuses_writes_before_the_body(void **state)
 		{DATA "?offset=18446744073709551615", NULL, false, 416, "range-not-satisfiable",
 		 "8 bytes at 18446744073709551615 pass the end of the disk at 65536"},
 		{DATA "?offset=65536", NULL, true, 416, "range-not-satisfiable",
-		 "1 bytes at 65536 pass the end of the disk at 65536"},
+		 "1 byte at 65536 passes the end of the disk at 65536"},
 		{DATA, "Content-Range: bytes 65530-65537/*", true, 416, "range-not-satisfiable",
 		 "8 bytes at 65530 pass the end of the disk at 65536"},
 		{DATA "?offset=1", "Content-Range: bytes 512-519/*", false, 400,
@@ -575,7 +575,7 @@ static void refuses_operations(void **state)
 		{"{\"op\":\"write\",\"offset\":0,\"base64\":\"?\"}", 400, "invalid-value",
 		 "/base64: is not base64 of 1 byte to 64 KiB"},
 		{"{\"op\":\"zero\",\"offset\":65536,\"length\":1}", 416, "range-not-satisfiable",
-		 "1 bytes at 65536 pass the end of the disk at 65536"},
+		 "1 byte at 65536 passes the end of the disk at 65536"},
 	};
 	struct service *service = *state;
 
@@ -595,7 +595,7 @@ static void names_the_operation_that_passes_the_end(void **state)
 
 	(void)exchange_json(*state, &exchange, 416);
 	assert_string_equal(exchange_text(&exchange, "detail"),
-			    "1 bytes at 65536 pass the end of the disk at 65536");
+			    "1 byte at 65536 passes the end of the disk at 65536");
 	assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), "/ops/1");
 	exchange_fini(&exchange);
 }

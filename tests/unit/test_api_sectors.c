@@ -88,7 +88,7 @@ static void refuses_sectors(void **state)
 		{"/v1/images/web-2/sectors?format=csv", 400, "invalid-value",
 		 "format: 'csv' is neither json nor text"},
 		{"/v1/images/web-2/extents?start=65536", 416, "range-not-satisfiable",
-		 "1 bytes at 65536 pass the end of the disk at 65536"},
+		 "1 byte at 65536 passes the end of the disk at 65536"},
 		{"/v1/images/web-2/extents?start=5", 400, "invalid-value",
 		 "start: 5 is not a multiple of 512"},
 		{"/v1/images/web-2/extents?layers=some", 400, "invalid-value",
