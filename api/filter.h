@@ -12,12 +12,11 @@
 #include "service.h"
 
 /* Parameters of lists that filter; all must hold. In a value, a comma stands for "or". */
-#define FILTER_PARAMETERS                                                      \
-	"kind state parent root label name path pool writable frozen q since " \
-	"depth depth.gt depth.ge depth.lt depth.le depth.ne "                  \
-	"virtual_size.gt virtual_size.ge virtual_size.lt virtual_size.le "     \
-	"usage.file.gt usage.file.ge usage.file.lt usage.file.le "             \
-	"children_count children_count.gt children_count.lt"
+#define FILTER_PARAMETERS                                                                 \
+	FILTER_WORDS FILTER_BY("depth") FILTER_BY("virtual_size") FILTER_BY("usage.file") \
+		FILTER_BY("children_count")
+#define FILTER_WORDS    "kind state parent root label name path pool writable frozen q since"
+#define FILTER_BY(name) " " name " " name ".gt " name ".ge " name ".lt " name ".le " name ".ne"
 
 enum { FILTER_TERMS = 64, FILTER_NUMBERS = 16 };
 

@@ -76,7 +76,14 @@ static const struct {
 	{"depth.ne=1,2", "base db"},
 	{"virtual_size.gt=64K", "db web-3"},
 	{"virtual_size.gt=64K&kind=fixed", "db"},
+	{"virtual_size=64K", "base web-1 web-2"},
+	{"virtual_size.ne=64K,128K", "web-3"},
 	{"children_count=2", "base"},
+	{"children_count.ge=1", "base web-1"},
+	{"children_count.le=1", "db web-1 web-2 web-3"},
+	{"children_count.ne=0", "base web-1"},
+	{"usage.file=0&depth=2", "web-3"},
+	{"usage.file.ne=0", ""},
 	{"q=EB-", "web-1 web-2 web-3"},
 	{"pool=default,fast&depth=2", "web-3"},
 	{"pool=", "web-2"},
@@ -110,6 +117,25 @@ static void shows_what_all_filters_let_through(void **state)
 		if (strcmp(names, filters[i].names) != 0)
 			print_error("%s\n", filters[i].query);
 		assert_string_equal(names, filters[i].names);
+		exchange_fini(&exchange);
+	}
+}
+
+static void has_the_same_filters_for_all_numbers(void **state)
+{
+	static const char *const numbers[] = {"depth", "virtual_size", "usage.file",
+					      "children_count"};
+	static const char *const suffixes[] = {"", ".gt", ".ge", ".lt", ".le", ".ne"};
+	enum { SUFFIXES = sizeof suffixes / sizeof *suffixes };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers * SUFFIXES; i++) {
+		char target[80];
+		struct exchange exchange = {"GET", target};
+
+		(void)snprintf(target, sizeof target, "/v1/images?%s%s=1", numbers[i / SUFFIXES],
+			       suffixes[i % SUFFIXES]);
+		print_message("%s\n", target);
+		(void)exchange_json(*state, &exchange, 200);
 		exchange_fini(&exchange);
 	}
 }
@@ -424,6 +450,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(shows_what_all_filters_let_through, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(has_the_same_filters_for_all_numbers, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(pages_through_every_order, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,

@@ -127,10 +127,8 @@ def look(client):
     filters = ["sort=name&count=1&limit=1", "fields=id,name", "embed=chain,children,parent", "since=24h", "kind=fixed",
                "state=ready", "parent=base", "root=base", "label=env", "name=w*", "path=default/*",
                "pool=default", "writable=y", "frozen=n", "q=a", "depth=0",
-               "children_count=1&children_count.gt=0&children_count.lt=9",
-               "virtual_size.gt=1&virtual_size.ge=1&virtual_size.lt=1T&virtual_size.le=1T",
-               "usage.file.gt=1&usage.file.ge=1&usage.file.lt=1T&usage.file.le=1T",
-               "depth.gt=0&depth.ge=0&depth.lt=9&depth.le=9&depth.ne=9"]
+               *(f"{number}=1&{number}.gt=0&{number}.ge=0&{number}.lt=1T&{number}.le=1T&{number}.ne=9"
+                 for number in ("depth", "virtual_size", "usage.file", "children_count"))]
     for path in ("/v1/images", "/v1/images/base/children", "/v1/images/base/snapshots"):
         tables(client, path, formats)
         for query in filters:
