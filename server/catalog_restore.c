@@ -111,14 +111,16 @@ static int salvage_labels(sqlite3 *db, struct catalog_image *image)
 	if (!image->labels)
 		return CATALOG_E_NOMEM;
 	(void)sqlite3_bind_blob(stmt, 1, image->id, IDS_SIZE, SQLITE_STATIC);
-	while (image->n_labels < CATALOG_LABELS_MAX &&
-	       (result = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct catalog_label *label = &image->labels[image->n_labels++];
+	/* A text that there was no memory for fails the next step. */
+	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct catalog_label *label = &image->labels[image->n_labels];
 
+		if (image->n_labels++ == CATALOG_LABELS_MAX)
+			return CATALOG_E_DAMAGED;
 		copy_text(stmt, 0, label->key, sizeof label->key);
 		copy_text(stmt, 1, label->value, sizeof label->value);
 	}
-	return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : unreadable(db);
+	return result == SQLITE_DONE ? 0 : unreadable(db);
 }
 
 static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, void *ctx)
@@ -128,7 +130,7 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 	int r;
 
 	if (!id || sqlite3_column_bytes(stmt, 0) != IDS_SIZE)
-		return CATALOG_E_DAMAGED;
+		return unreadable(db);
 	memcpy(image.id, id, IDS_SIZE);
 	copy_text(stmt, 1, image.name, sizeof image.name);
 	copy_text(stmt, 2, image.pool, sizeof image.pool);
@@ -157,12 +159,14 @@ static bool is_sound(sqlite3 *db)
 
 static int prepare_names(sqlite3 *db, sqlite3_stmt **ret_stmt)
 {
+	int r;
+
 	if (!is_sound(db))
 		return unreadable(db);
-	if (sqlite3_prepare_v2(db, names_sql, -1, ret_stmt, NULL) != SQLITE_OK &&
-	    sqlite3_prepare_v2(db, old_names_sql, -1, ret_stmt, NULL) != SQLITE_OK)
-		return unreadable(db);
-	return 0;
+	r = sqlite3_prepare_v2(db, names_sql, -1, ret_stmt, NULL);
+	if (r == SQLITE_ERROR) /* there is no such column */
+		r = sqlite3_prepare_v2(db, old_names_sql, -1, ret_stmt, NULL);
+	return r == SQLITE_OK ? 0 : unreadable(db);
 }
 
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err)
