@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "bench.h"
+#include "faultio.h"
 #include "image_builder.h"
 
 enum { DISK = 8 << 20, SMALL = 4096, BAD = 7, BLOCKS = 20, SECTOR = 512, OWN = BAD * 8 + 4 };
@@ -147,6 +148,67 @@ static void what_was_unreadable_once_is_not_remembered(void **state)
 	assert_int_equal(bench->buf[4 * SECTOR], 'c');
 }
 
+/* ---- a table of four pages, whose last one cannot be read ---- */
+
+enum { PAGE = 4096, PAGES = 4, BIG = 2 << 20, USED = PAGE + 5 };
+static const uint64_t whole = (uint64_t)PAGES * PAGE * BIG, readable = whole - (uint64_t)PAGE * BIG;
+
+static struct vhd *open_paged(struct bench *bench, struct faults *faults)
+{
+	struct builder builder;
+
+	builder_init(&builder, &(struct builder_args){.type = 3, .size = whole, .id = 1});
+	builder_add_block(&builder, USED, 0xff, 'u');
+	builder_store(&builder, bench->file);
+	builder_fini(&builder);
+	return open_io(bench, faultio_wrap(memio_io(bench->file), faults), 0);
+}
+
+/* `calls` reads in all, the last of which was that of the page. */
+static void check_refused(const struct bench *bench, int r, const struct faults *faults, long calls)
+{
+	assert_int_equal(r, VHD_E_IO);
+	assert_string_equal(bench->err.text,
+			    "block table: read 16384 bytes at 0xc600: Input/output error");
+	assert_int_equal(faults->last_off, 0xc600);
+	assert_int_equal(faults->calls, calls);
+}
+
+/* Who asks past what can be read is told so, and before that the table was read once, each page:
+ * not once more for each of the blocks that it does not name. */
+static void a_table_is_walked_once_up_to_an_unreadable_page(void **state)
+{
+	struct faults faults = {.ops = FAULT_READ, .sys = EIO, .fail_at = -1, .for_ever = true};
+	struct bench *bench = *state;
+	struct vhd_extent extents[8];
+	struct vhd_extent_list list = {.extents = extents, .max = 8};
+	struct vhd_run_list runs = {.runs = (struct vhd_run[8]){{0}}, .max = 8};
+	int r;
+
+	bench->disk = open_paged(bench, &faults);
+	faults.calls = 0;
+	/* Pages 0 and 1, the bitmap of the block that is used, and page 2 are read. */
+	faults.fail_at = 4;
+	r = vhd_extents(bench->disk, 0, whole, 0, &list, &bench->err);
+	check_refused(bench, r, &faults, 6); /* by the walk, and by a look at its first block */
+	r = vhd_get_sector_locations(bench->disk, 0, whole / SECTOR, 0, &runs, &bench->err);
+	check_refused(bench, r, &faults, 8);
+
+	must(bench, vhd_extents(bench->disk, 0, readable, 0, &list, &bench->err));
+	assert_int_equal(list.n, 3);
+	assert_int_equal(extents[1].where, VHD_DATA);
+	assert_int_equal(extents[1].start, (uint64_t)USED * BIG);
+	assert_int_equal(extents[1].length, BIG);
+	assert_int_equal(extents[2].where, VHD_ZERO);
+	assert_int_equal(extents[2].start + extents[2].length, readable);
+	assert_int_equal(faults.calls, 8);
+
+	faults.fail_at = -1;
+	must(bench, vhd_extents(bench->disk, 0, whole, 0, &list, &bench->err));
+	assert_int_equal(extents[2].start + extents[2].length, whole);
+	assert_int_equal(faults.calls, 9);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
@@ -154,6 +216,8 @@ int main(void)
 		CASE(a_bad_entry_hides_only_its_block),
 		CASE(an_unreadable_bitmap_hides_only_its_block),
 		CASE(what_was_unreadable_once_is_not_remembered),
+		cmocka_unit_test_setup_teardown(a_table_is_walked_once_up_to_an_unreadable_page,
+						bench_set_up, bench_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
