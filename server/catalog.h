@@ -154,6 +154,8 @@ bool catalog_keep_room(struct catalog *catalog);
 int catalog_backup(struct catalog *catalog, struct catalog_error *err);
 /* Whether the newest one is older than a day, or dated later than now. */
 bool catalog_backup_due(struct catalog *catalog);
+/* It has no image, though it had some when it was backed up. */
+bool catalog_looks_lost(struct catalog *catalog);
 
 /* ---- from memory ---- */
 

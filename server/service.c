@@ -65,6 +65,10 @@ static int open_parts(struct service *service, const char *state_dir, const stru
 	r = catalog_open(path, (uint32_t)config->depth_max, &service->catalog, &catalog_why);
 	if (r < 0)
 		return refuse(&catalog_why, path, ret_why);
+	if (catalog_looks_lost(service->catalog))
+		log_warning("%s has no images, though a backup of it is there: if it was lost, "
+			    "stop vhdd and run vhdd --rebuild-catalog, which knows their names",
+			    path);
 	service->reconcile.catalog = service->catalog;
 	service->reconcile.pools = &service->pools;
 	service->reconcile.findings = service->findings;

@@ -460,10 +460,23 @@ request '/v1/images?limit=1000' >/dev/null
 jq -S '[.items[] | {id, name, file, parent}]' "$body" >"$work/told"
 stop_vhdd
 cp -p "$state/catalog.db" "$work/catalog.db"
-"$VHDD" --state-dir "$state" --config "$work/conf" --rebuild-catalog >"$work/rebuilt" || fail "$(cat "$work/rebuilt")"
-start
-request '/v1/images?limit=1000' >/dev/null
-jq -S '[.items[] | {id, name, file, parent}]' "$body" >"$work/told-again"
-same "$work/told" "$work/told-again" "the rebuilt catalog"
+rebuilt_as_before() { # WHAT
+	"$VHDD" --state-dir "$state" --config "$work/conf" --rebuild-catalog >"$work/rebuilt" ||
+		fail "$(cat "$work/rebuilt")"
+	rm -f "$state"/catalog.db.*.bak
+	start
+	request '/v1/images?limit=1000' >/dev/null
+	jq -S '[.items[] | {id, name, file, parent}]' "$body" >"$work/told-again"
+	same "$work/told" "$work/told-again" "$1"
+	wait_until compgen -G "$state/catalog.db.*.bak" >/dev/null
+	stop_vhdd
+}
+rebuilt_as_before "the rebuilt catalog"
+rm "$state/catalog.db"
+rebuilt_as_before "from the backup"
+rm "$state/catalog.db"
+start # makes an empty one
+stop_vhdd
+rebuilt_as_before "from the backup of an empty one"
 
 finish

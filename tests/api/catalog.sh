@@ -44,6 +44,27 @@ same_as_before 'rebuilt from the backup'
 rm "$state/catalog.db"
 "$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
 same_as_before 'rebuilt without the old one'
+# ---- lost, and a daemon has made an empty one since
+rm "$state/catalog.db"
+start_vhdd
+expect 404 /v1/images/kid
+wait_until grep -q 'no images, though a backup of it is there.*--rebuild-catalog' "$work/log"
+expect 201 /v1/images -d name=base -d size=1M # its name is taken now
+stop_vhdd
+"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+says 'names and labels come from .*/catalog.db$'
+says 'names and labels that it lacks come from .*\.bak$'
+says '1 images got new names'
+start_vhdd
+expect 200 /v1/images/kid
+check '.labels.env == "prod" and .description == "as it was" and (.parent.name | startswith("img-"))' "kid"
+old_base=$(jq -r .parent.name "$body")
+expect 200 /v1/images/base
+check '.virtual_size == 1048576' "the new base"
+expect 204 /v1/images/base -X DELETE
+expect 200 "/v1/images/$old_base" -X PATCH -d name=base
+stop_vhdd
+same_as_before 'rebuilt from an empty one'
 # ---- sound
 "$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
 says 'names and labels come from .*/catalog.db$'
