@@ -18,16 +18,26 @@
 #include "service_main.h"
 
 enum { EXIT_CANNOT = 1, EXIT_WRONG_USE = 64 };
+/* The catalog, pools, listeners, and connections that are told 503. */
+enum { OTHER_FILES = 160 };
 
-/* Every image costs a descriptor, and every connection. */
-static void raise_limits(void)
+/* Every image costs a descriptor, and every connection. Without one for each, connections wait to
+ * be accepted and images cannot be opened, where 503 and closing others would have been possible.
+ */
+static void raise_limits(const struct config *config)
 {
+	uint64_t wanted = config->connections + config->images_open + OTHER_FILES;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < wanted)
+		log_warning("only %llu files may be open at once, and [limits] connections and "
+			    "images_open may need %llu: raise the hard limit (ulimit -Hn, "
+			    "LimitNOFILE=), or lower those two",
+			    (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
 /* Before the first thread, so that all of them leave the signals to the main one. */
@@ -106,7 +116,7 @@ static int run(struct options *options)
 	int status;
 
 	log_start((enum log_level)options->config.log_level);
-	raise_limits();
+	raise_limits(&options->config);
 	block_signals(&ends);
 	(void)umask(0077);
 	if (inherit(options, why) < 0) {

@@ -13,6 +13,17 @@ closes() {
 	timeout 60 cat <&"$1" >"$work/rest"
 }
 
+# ---- the system has fewer files than they need
+! grep -q 'files may be open' "$work/log" || fail "it warns of too few files: $(cat "$work/log")"
+stop_vhdd
+printf '#!/bin/sh\nulimit -n 173\nexec "%s" "$@"\n' "$VHDD" >"$work/few"
+chmod +x "$work/few"
+: >"$work/log"
+VHDD=$work/few start_vhdd --config "$work/conf" --listen 127.0.0.1:0
+grep -q 'only 173 files may be open at once, and .* may need 174: raise the hard limit' "$work/log" ||
+	fail "it does not warn of too few files"
+find_port
+
 # ---- clients find them
 expect 200 /v1
 check '.limits | [.connections, .header_seconds, .body_seconds] == [6, 1, 1]'
