@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "image.h"
+#include "labels.h"
 #include "number.h"
 #include "routes.h"
 
@@ -251,6 +252,17 @@ static bool parse_since(struct filter_term *term, const struct http_field *field
 	return true;
 }
 
+/* "!key=value" would say nothing of the value. */
+static void parse_label(const struct filter_term *term, struct problem *problem)
+{
+	const char *key = term->text + (term->text[0] == '!');
+	size_t len = strcspn(key, "=");
+
+	if (!labels_key(key, len) || (key != term->text && key[len] == '='))
+		problem_parameter(problem, "label", CODE_INVALID_VALUE,
+				  "'%.80s' is not KEY, KEY=VALUE or !KEY", term->text);
+}
+
 static bool parse_plain(struct filter_term *term, const struct http_field *field,
 			struct problem *problem)
 {
@@ -261,6 +273,8 @@ static bool parse_plain(struct filter_term *term, const struct http_field *field
 		if (plain[i].flag && !number_bool(field->value, &term->flag))
 			problem_parameter(problem, field->name, CODE_INVALID_VALUE,
 					  "'%s' is neither y nor n", field->value);
+		if (term->holds == label_is)
+			parse_label(term, problem);
 		return true;
 	}
 	return false;

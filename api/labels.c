@@ -5,14 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool label_ok(const char *key, const json_t *value)
+bool labels_key(const char *key, size_t len)
 {
 	static const char chars[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
-	size_t len = strlen(key);
 
-	return len > 0 && len < SERVICE_LABEL_KEY && strspn(key, chars) == len &&
-	       json_is_string(value) && json_string_length(value) < SERVICE_LABEL_VALUE;
+	return len > 0 && len < SERVICE_LABEL_KEY && strspn(key, chars) >= len;
+}
+
+static bool label_ok(const char *key, const json_t *value)
+{
+	return labels_key(key, strlen(key)) && json_is_string(value) &&
+	       json_string_length(value) < SERVICE_LABEL_VALUE;
 }
 
 bool labels_check(struct fields *fields, json_t *object, bool removals)

@@ -8,6 +8,9 @@
 #include "fields.h"
 #include "service.h"
 
+/* May a label have the key that the first `len` characters are? */
+bool labels_key(const char *key, size_t len);
+
 /* Is it an object of labels that an image may have, or, with `removals`, null for some? False: a
  * problem is set. */
 bool labels_check(struct fields *fields, json_t *object, bool removals);

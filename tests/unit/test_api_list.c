@@ -327,6 +327,13 @@ static void refuses_lists(void **state)
 		 "depth: '1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1' is not a number like 3, 64K or 10G, "
 		 "or up to 16 of them with commas"},
 		{"/v1/images?writable=2", "invalid-value", "writable: '2' is neither y nor n"},
+		{"/v1/images?label=", "invalid-value", "label: '' is not KEY, KEY=VALUE or !KEY"},
+		{"/v1/images?label=a+b", "invalid-value",
+		 "label: 'a b' is not KEY, KEY=VALUE or !KEY"},
+		{"/v1/images?label==x", "invalid-value",
+		 "label: '=x' is not KEY, KEY=VALUE or !KEY"},
+		{"/v1/images?label=!role=db", "invalid-value",
+		 "label: '!role=db' is not KEY, KEY=VALUE or !KEY"},
 		{"/v1/images?sort=colour", "invalid-value", "sort: 'colour' " SORTS},
 		{"/v1/images?sort=name,name,name,name,name", "invalid-value",
 		 "sort: 'name,name,name,name,name' " SORTS},
