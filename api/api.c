@@ -145,6 +145,9 @@ static bool parameters_ok(struct api_call *call)
 
 static enum api_step too_large(struct api_call *call)
 {
+	call->problem.advice =
+		"Send less; the limit is in GET /v1. Content of a disk goes to its data: "
+		"curl -T FILE .../v1/images/NAME/data";
 	return call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes",
 			 call_limits(call)->body);
 }

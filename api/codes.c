@@ -148,8 +148,8 @@ static const struct code_info codes[CODES] = {
 				"Leave 'size' out to take the parent's."},
 	[CODE_PRECONDITION_FAILED] =
 		{412, false, "precondition-failed", "The precondition does not hold",
-		 "The resource has another ETag than the request named: somebody has changed it.",
-		 "Read it again and repeat the request with the new ETag."},
+		 "The resource is in another state than the request asks for: somebody has changed or made it.",
+		 "Read it again, then repeat the request with the ETag that it has now, or without the condition."},
 	[CODE_PRECONDITION_REQUIRED] =
 		{428, false, "precondition-required", "The request must name an ETag",
 		 "The configuration says that nothing is changed unless the client tells which state it has seen.",

@@ -33,7 +33,9 @@ static void parse_size(struct fields *fields, struct service_create *spec)
 		fields_error(fields, "size", CODE_SIZE_TOO_LARGE,
 			     "%llu is more than 2040 GiB (%llu)", (unsigned long long)spec->size,
 			     (unsigned long long)size_max);
-	else if (given && (spec->size == 0 || spec->size % 512 != 0))
+	else if (given && spec->size == 0)
+		fields_error(fields, "size", CODE_INVALID_VALUE, "a disk has at least 512 bytes");
+	else if (given && spec->size % 512 != 0)
 		fields_error(fields, "size", CODE_INVALID_VALUE,
 			     "%llu is not a multiple of 512 bytes; the next one is %llu",
 			     (unsigned long long)spec->size,
@@ -124,8 +126,10 @@ static void parse_origin(struct fields *fields, struct service_create *spec)
 
 	fields_text(fields, "timestamp", SIZE_MAX, &time);
 	if (time && !number_vhd_time(time, &spec->vhd_timestamp))
-		fields_error(fields, "timestamp", CODE_INVALID_VALUE,
-			     "'%.40s' is not a time like 2026-11-22T06:00:00Z", time);
+		fields_error(
+			fields, "timestamp", CODE_INVALID_VALUE,
+			"'%.40s' is not a time of the years 2000 to 2136 like 2026-11-22T06:00:00Z",
+			time);
 	spec->has_timestamp = time != NULL;
 	fields_text(fields, "creator_application", sizeof spec->creator_application, &creator);
 	for (const char *c = creator; c && *c != '\0'; c++) {

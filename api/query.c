@@ -92,7 +92,12 @@ bool query_parse(struct query *query, const char *raw, size_t len, struct proble
 	if (!raw || len == 0)
 		return true;
 	if (memchr(raw, '\0', len)) {
-		problem_set(problem, CODE_INVALID_VALUE, "a NUL character");
+		/* The likeliest body of this kind is a disk that was sent to the image itself. */
+		problem->advice =
+			"Send fields with curl -d NAME=VALUE, or as JSON. Content of a disk goes "
+			"to its data: curl -T FILE .../v1/images/NAME/data";
+		problem_set(problem, CODE_INVALID_VALUE,
+			    "the body has a NUL character, which neither JSON nor a form has");
 		return false;
 	}
 	query->text = strndup(raw, len);

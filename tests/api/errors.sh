@@ -53,6 +53,15 @@ expect_problem 400 unknown-field /v1/images/disk/actions/freeze -d force=1
 advice 'Known here: no fields. '
 expect_problem 400 invalid-value /v1/images/disk/data --data-binary "@$work/bytes"
 advice 'Upload it with PUT: curl -T FILE URL'
+to_data='Content of a disk goes to its data: curl -T FILE .../v1/images/NAME/data'
+expect_problem 400 invalid-value /v1/images/disk -T <(head -c 512 /dev/zero)
+check '.detail == "the body has a NUL character, which neither JSON nor a form has"'
+advice "Send fields with curl -d NAME=VALUE, or as JSON. $to_data"
+expect_problem 413 body-too-large /v1/images/disk -T "$work/bytes"
+advice "Send less; the limit is in GET /v1. $to_data"
+expect_problem 412 precondition-failed /v1/images/disk -X PUT -d size=16M -H 'If-None-Match: *'
+check '.cause == "The resource is in another state than the request asks for: somebody has changed or made it."'
+advice 'Read it again, then repeat the request with the ETag that it has now, or without the condition.'
 expect_problem 400 invalid-value /v1/images/disk -X DELETE -d keep_file=1
 advice 'Leave the body out: parameters go into the URL.'
 expect_problem 400 invalid-value /v1/images -d name=x -d size=1M -d labels=env=prod

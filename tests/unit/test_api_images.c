@@ -112,8 +112,7 @@ static void refuses_bad_fields(void **state)
 		 "/size: must be a number of bytes below 2^64, or text like \"10G\""},
 		{"{\"size\":-512}", 400, "invalid-value",
 		 "/size: must be a number of bytes below 2^64, or text like \"10G\""},
-		{"{\"size\":0}", 400, "invalid-value",
-		 "/size: 0 is not a multiple of 512 bytes; the next one is 512"},
+		{"{\"size\":0}", 400, "invalid-value", "/size: a disk has at least 512 bytes"},
 		{"{\"size\":1000}", 400, "invalid-value",
 		 "/size: 1000 is not a multiple of 512 bytes; the next one is 1024"},
 		{"{\"size\":\"2041G\"}", 422, "size-too-large",
@@ -153,7 +152,11 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"full\"}", 501,
 		 "not-supported", "/preallocation: \"full\" is not supported yet"},
 		{"{\"size\":512,\"timestamp\":\"now\"}", 400, "invalid-value",
-		 "/timestamp: 'now' is not a time like 2026-11-22T06:00:00Z"},
+		 "/timestamp: 'now' is not a time of the years 2000 to 2136 like "
+		 "2026-11-22T06:00:00Z"},
+		{"{\"size\":512,\"timestamp\":\"1999-12-31T23:59:59Z\"}", 400, "invalid-value",
+		 "/timestamp: '1999-12-31T23:59:59Z' is not a time of the years 2000 to 2136 like "
+		 "2026-11-22T06:00:00Z"},
 		{"{\"size\":512,\"creator_application\":\"toolong\"}", 400, "invalid-value",
 		 "/creator_application: longer than 4 bytes"},
 		{"{\"size\":512,\"pool\":\"../x\"}", 400, "invalid-name",
