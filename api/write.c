@@ -65,8 +65,8 @@ static bool parse_aligned(struct api_call *call)
 	if (write->length == SERVICE_UNKNOWN_LENGTH)
 		(void)call_fail(call, CODE_UNALIGNED, "the length of the body is not known");
 	else if (write->offset % SECTOR != 0 || write->length % SECTOR != 0)
-		(void)call_fail(call, CODE_UNALIGNED, "%" PRIu64 " bytes at %" PRIu64,
-				write->length, write->offset);
+		(void)call_fail(call, CODE_UNALIGNED, "%" PRIu64 " byte%s at %" PRIu64,
+				write->length, write->length == 1 ? "" : "s", write->offset);
 	return call->problem.code == CODE_NONE;
 }
 

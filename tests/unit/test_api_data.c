@@ -373,6 +373,7 @@ static void refuses_writes_before_the_body(void **state)
 		bool chunked;
 		unsigned status;
 		const char *code, *detail;
+		const char *body; /* NULL: 8 bytes */
 	} rows[] = {
 		{DATA "?offset=65529", NULL, false, 416, "range-not-satisfiable",
 		 "8 bytes at 65529 pass the end of the disk at 65536"},
@@ -398,6 +399,7 @@ static void refuses_writes_before_the_body(void **state)
 		{DATA "?flush=maybe", NULL, false, 400, "invalid-value",
 		 "flush: 'maybe' is neither y nor n"},
 		{DATA "?aligned=1", NULL, false, 400, "unaligned", "8 bytes at 0"},
+		{DATA "?aligned=1&offset=5", NULL, false, 400, "unaligned", "1 byte at 5", "C"},
 		{DATA "?aligned=1", NULL, true, 400, "unaligned",
 		 "the length of the body is not known"},
 		{DATA "?detect_zeroes=2", NULL, false, 400, "invalid-value",
@@ -411,7 +413,8 @@ static void refuses_writes_before_the_body(void **state)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct exchange exchange = {"PUT", rows[i].target, rows[i].headers,
-					    .body = "CONTENTS", .chunked = rows[i].chunked};
+					    .body = rows[i].body ? rows[i].body : "CONTENTS",
+					    .chunked = rows[i].chunked};
 
 		exchange_send(service, &exchange);
 		assert_null(strstr(exchange.steps, "upload"));
