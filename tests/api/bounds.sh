@@ -182,7 +182,7 @@ for row in 'ranges = 65' 'list = 0' 'body = 4095' 'head = 33K' 'json_depth = man
 	status=0
 	"$VHDD" --config "$work/wrong" --print-config >"$work/printed" 2>&1 || status=$?
 	[ "$status" -eq 64 ] || fail "$row ends with status $status"
-	grep -q "line 2: \[limits\] ${row%% *}: \(not a number from\|no such key\)" "$work/printed" ||
+	grep -q "line 2: \[limits\] ${row%% *}: \('${row##* }' is not a number from\|no such key\)" "$work/printed" ||
 		fail "$row: $(cat "$work/printed")"
 done
 finish
