@@ -139,21 +139,38 @@ enum api_step write_begin(struct api_call *call)
 	return API_UPLOAD;
 }
 
+/* Who is refused on the way must know which bytes of his are part of the content. Answers false. */
+static bool refused(struct api_call *call)
+{
+	const struct call_write *write = &call->write;
+
+	call->problem.has_written = write->stored > 0;
+	call->problem.written_offset = write->offset;
+	call->problem.written_length = write->stored;
+	return false;
+}
+
+static bool piece_fits(struct api_call *call, size_t len)
+{
+	const struct call_write *write = &call->write;
+
+	if (!data_inside(call, write->offset + write->written, len))
+		return false;
+	if (write->length == SERVICE_UNKNOWN_LENGTH || len <= write->length - write->written)
+		return true;
+	(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
+			"the body is longer than the %" PRIu64 " bytes it was said to have",
+			write->length);
+	return false;
+}
+
 bool write_piece(struct api_call *call, const void *data, size_t len)
 {
 	struct call_write *write = &call->write;
 	enum service_code code;
 
-	if (!data_inside(call, write->offset + write->written, len))
-		return false;
-	if (write->length != SERVICE_UNKNOWN_LENGTH && len > write->length - write->written) {
-		(void)call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
-				"the body is longer than the %" PRIu64 " bytes it was said to have",
-				write->length);
-		return false;
-	}
-	if (write->collect && !api_call_collect(call, data, len))
-		return false;
+	if (!piece_fits(call, len) || (write->collect && !api_call_collect(call, data, len)))
+		return refused(call);
 	if (write->collect)
 		code = SERVICE_OK;
 	else if (write->detect_zeroes)
@@ -163,7 +180,7 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 					  &call->err);
 	if (code != SERVICE_OK) {
 		(void)call_refused(call, code);
-		return false;
+		return refused(call);
 	}
 	write->written += len;
 	if (!write->collect)
@@ -236,10 +253,12 @@ enum api_step write_end(struct api_call *call)
 
 	if (write->written == 0)
 		return call_fail(call, CODE_INVALID_VALUE, "the body is empty");
-	if (write->length != SERVICE_UNKNOWN_LENGTH && write->written != write->length)
+	if (write->length != SERVICE_UNKNOWN_LENGTH && write->written != write->length) {
+		(void)refused(call);
 		return call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
 				 "the body has %" PRIu64 " bytes instead of %" PRIu64,
 				 write->written, write->length);
+	}
 	if (!intact(call))
 		return API_REPLY;
 	code = write->collect ? write_collected(call) : SERVICE_OK;

@@ -455,6 +455,35 @@ static void reports_what_fails_on_the_way(void **state)
 	assert_int_equal(service->flushes, 0);
 }
 
+static void says_what_was_written_of_a_body_that_fails(void **state)
+{
+	static const struct {
+		const char *target, *headers, *body, *written;
+	} rows[] = {
+		{DATA "?offset=65530", NULL, "abcdefghi",
+		 "\"written\":{\"offset\":65530,\"length\":6}"},
+		{DATA, "Content-Range: bytes 0-3/*", "abcdefghi",
+		 "\"written\":{\"offset\":0,\"length\":3}"},
+		{DATA, "Content-Range: bytes 0-15/*", "abcdefghi",
+		 "\"written\":{\"offset\":0,\"length\":9}"},
+		{DATA "?offset=65534", NULL, "abc", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"PUT",           rows[i].target,
+					    rows[i].headers, .body = rows[i].body,
+					    .piece = 3,      .chunked = true};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status / 100, 4);
+		if (rows[i].written)
+			assert_non_null(strstr(exchange.text, rows[i].written));
+		else
+			assert_null(strstr(exchange.text, "\"written\""));
+		exchange_fini(&exchange);
+	}
+}
+
 static void refuses_an_empty_chunked_body(void **state)
 {
 	struct exchange exchange = {"PUT", DATA, .chunked = true};
@@ -669,6 +698,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_writes_before_the_body, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(says_what_was_written_of_a_body_that_fails, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_an_empty_chunked_body, setup,
 						fake_teardown),
