@@ -19,12 +19,15 @@ static int query(struct catalog *catalog, const char *sql, char *ret_text, size_
 		 struct catalog_error *err)
 {
 	sqlite3_stmt *stmt = NULL;
+	const unsigned char *text = NULL;
 	int r = 0;
 
 	if (sqlite3_prepare_v2(catalog->db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		return catalog_sql_error(catalog, "open", err);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
-		(void)snprintf(ret_text, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+		text = sqlite3_column_text(stmt, 0);
+	if (text)
+		(void)snprintf(ret_text, size, "%s", (const char *)text);
 	else
 		r = catalog_sql_error(catalog, "open", err);
 	(void)sqlite3_finalize(stmt);

@@ -10,7 +10,7 @@ vhd_unit_test(test_server_room test_server_room.c LIBS vhdd_server vhd_api)
 target_link_options(test_server_room PRIVATE -Wl,--wrap=pool_space -Wl,--wrap=clock_monotonic_ms)
 
 # What needs image files.
-foreach(name damage footer migrate orphan pool_place rebuild reconcile salvage scale turns)
+foreach(name damage footer migrate orphan pool_place rebuild reconcile scale scarce turns)
 	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
 		      PkgConfig::sqlite3)
 endforeach()
