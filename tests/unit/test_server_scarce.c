@@ -337,13 +337,14 @@ static void all_or_nothing(change_fn *change)
 	pool_world_free(world);
 }
 
-#define CHANGES(X)                                                                   \
-	X(inserts)                                                                   \
-	X(finishes)                                                                  \
-	X(adopts)                                                                    \
-	X(seals)                                                                     \
-	X(begins_a_deletion) X(forgets) X(forgets_a_child) X(updates) X(marks_dirty) \
-		X(marks_clean) X(restores) X(opens) X(backs_up)
+#define CHANGES(X)           \
+	X(inserts)           \
+	X(finishes)          \
+	X(adopts)            \
+	X(seals)             \
+	X(begins_a_deletion) \
+	X(forgets)           \
+	X(forgets_a_child) X(updates) X(marks_dirty) X(marks_clean) X(restores) X(opens) X(backs_up)
 #define TEST(change)                                      \
 	static void change##_all_or_nothing(void **state) \
 	{                                                 \
