@@ -24,7 +24,7 @@ const char options_help[] =
 	"                       info or debug (default: info)\n"
 	"  --print-config       print the configuration in force, as such a file\n"
 	"  --rebuild-catalog    make a lost or damaged catalog anew from the image files;\n"
-	"                       names come from the old one and its newest backup\n"
+	"                       names come from the old one and its backups\n"
 	"  --version            print the version\n"
 	"  --help               print this\n"
 	"\n"

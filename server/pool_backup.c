@@ -95,7 +95,9 @@ struct ends {
 	char oldest[NAME_MAX + 1], newest[NAME_MAX + 1];
 };
 
-static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct ends *ret_ends)
+/* `than`: the name that all are older than, or NULL. */
+static int look_older(const char *catalog_path, const char *than, char folder[POOL_BACKUP_PATH],
+		      struct ends *ret_ends)
 {
 	const char *of = split(catalog_path, folder);
 	CLEANUP(closedirp) DIR *listing = opendir(folder);
@@ -109,7 +111,8 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 		return -1;
 	/* The handle is this function's own. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	for (errno = 0; (entry = readdir(listing)) != NULL; errno = 0) {
-		if (!is_backup(entry->d_name, of))
+		if (!is_backup(entry->d_name, of) ||
+		    (than && compare_age(entry->d_name, than, now) >= 0))
 			continue;
 		if (!ret_ends->n || compare_age(entry->d_name, ret_ends->oldest, now) < 0)
 			memcpy(ret_ends->oldest, entry->d_name, strlen(entry->d_name) + 1);
@@ -117,6 +120,11 @@ static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct 
 			memcpy(ret_ends->newest, entry->d_name, strlen(entry->d_name) + 1);
 	}
 	return errno ? -1 : 0;
+}
+
+static int look(const char *catalog_path, char folder[POOL_BACKUP_PATH], struct ends *ret_ends)
+{
+	return look_older(catalog_path, NULL, folder, ret_ends);
 }
 
 static int remove_old(const char *catalog_path)
@@ -146,17 +154,30 @@ int pool_backup_keep(const char *catalog_path)
 	return remove_old(catalog_path);
 }
 
-int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
+static int newest(const char *catalog_path, const char *than, char ret_path[POOL_BACKUP_PATH])
 {
 	char folder[POOL_BACKUP_PATH];
 	struct ends ends;
 
-	if (look(catalog_path, folder, &ends) < 0)
+	if (look_older(catalog_path, than, folder, &ends) < 0)
 		return POOL_BACKUP_UNREADABLE;
 	if (!ends.n)
 		return -1;
 	(void)snprintf(ret_path, POOL_BACKUP_PATH, "%.1000s/%s", folder, ends.newest);
 	return 0;
+}
+
+int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
+{
+	return newest(catalog_path, NULL, ret_path);
+}
+
+int pool_backup_older(const char *catalog_path, char path[POOL_BACKUP_PATH])
+{
+	char folder[POOL_BACKUP_PATH], than[NAME_MAX + 1];
+
+	(void)snprintf(than, sizeof than, "%.255s", split(path, folder));
+	return newest(catalog_path, than, path);
 }
 
 int64_t pool_backup_time(const char *catalog_path)

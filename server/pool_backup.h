@@ -19,6 +19,8 @@ int pool_backup_keep(const char *catalog_path);
 enum { POOL_BACKUP_UNREADABLE = -2 };
 /* -1: there is none. POOL_BACKUP_UNREADABLE: nobody knows, for the folder cannot be read. */
 int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
+/* The next older one than that at `path`, which it becomes; answers as the call above. */
+int pool_backup_older(const char *catalog_path, char path[POOL_BACKUP_PATH]);
 /* What its name says, in milliseconds since 1970; 0 = there is none. Later than now when there are
  * only such. */
 int64_t pool_backup_time(const char *catalog_path);

@@ -1,6 +1,6 @@
 /* rebuild.h - makes a lost or damaged catalog anew. Ids, lineage and sizes are what the image files
- * say; names, descriptions and labels come from the catalog that was there, and from its newest
- * backup where that one has none. */
+ * say; names, descriptions and labels come from the catalog that was there, and from its
+ * backups, newest first, where that one has none. */
 #ifndef REBUILD_H
 #define REBUILD_H
 

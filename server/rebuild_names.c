@@ -1,5 +1,5 @@
-/* rebuild_names.c - what only a catalog knows of an image: from the old one, else from its newest
- * backup, else made up. */
+/* rebuild_names.c - what only a catalog knows of an image: from the old one, else from a backup,
+ * else made up. */
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@ struct naming {
 	struct rebuild *rebuild;
 	void *names; /* those that are taken, a tree; they lie in the rows */
 	bool more;   /* a catalog was read, and lacks some */
+	size_t n;    /* that the last one named */
 };
 
 static int compare(const void *a, const void *b)
@@ -32,19 +33,11 @@ static int claim(void **names, const char *name)
 	return slot ? *slot == name : -1;
 }
 
-static int take(void *ctx, const struct catalog_image *image)
+/* All but the name, of the newest that knows it. */
+static int describe(struct catalog_image *row, const struct catalog_image *image)
 {
-	struct naming *naming = ctx;
-	struct rebuild_file *file = rebuild_find(naming->rebuild, image->id);
-	struct catalog_image *row;
-	int r;
-
-	if (!file && !naming->more)
-		(void)fprintf(naming->rebuild->out, "left out image '%s': no file is that image\n",
-			      image->name);
-	if (!file || *file->row.name)
+	if (row->created_at)
 		return 0;
-	row = &file->row;
 	if (image->description) {
 		row->description = strdup(image->description);
 		if (!row->description)
@@ -59,43 +52,31 @@ static int take(void *ctx, const struct catalog_image *image)
 	}
 	row->frozen = image->frozen;
 	row->created_at = image->created_at;
-	memcpy(row->name, image->name, sizeof row->name);
-	r = claim(&naming->names, row->name);
-	if (r == 0)
-		*row->name = '\0';
-	return r < 0 ? CATALOG_E_NOMEM : 0;
+	return 0;
 }
 
-static int salvage(struct naming *naming, const char *path)
+static int take(void *ctx, const struct catalog_image *image)
 {
-	struct catalog_error why = {0};
-	int r = catalog_salvage(path, take, naming, &why);
+	struct naming *naming = ctx;
+	struct rebuild_file *file = rebuild_find(naming->rebuild, image->id);
+	char *name;
+	int r;
 
-	if (r == 0)
-		(void)fprintf(naming->rebuild->out, "names and labels%s come from %s\n",
-			      naming->more ? " that it lacks" : "", path);
-	else
-		(void)fprintf(naming->rebuild->out, "%s%s\n",
-			      r == CATALOG_E_DAMAGED ? "" : "failed: ", why.text);
-	return r;
-}
-
-/* From the newest backup. */
-static int salvage_backup(struct naming *naming, const char *catalog_path)
-{
-	char backup[POOL_BACKUP_PATH];
-	int r = pool_backup_newest(catalog_path, backup);
-
-	if (r == POOL_BACKUP_UNREADABLE) {
-		(void)fprintf(naming->rebuild->out, "failed: the folder of %s cannot be read\n",
-			      catalog_path);
+	if (!file && !naming->more)
+		(void)fprintf(naming->rebuild->out, "left out image '%s': no file is that image\n",
+			      image->name);
+	if (!file || *file->row.name)
+		return 0;
+	r = describe(&file->row, image);
+	if (r < 0)
 		return r;
-	}
-	r = r == 0 ? salvage(naming, backup) : CATALOG_E_DAMAGED;
-	if (r == CATALOG_E_DAMAGED)
-		(void)fprintf(naming->rebuild->out,
-			      "there is no backup of the catalog to take names from\n");
-	return r;
+	name = file->row.name;
+	memcpy(name, image->name, sizeof file->row.name);
+	r = claim(&naming->names, name);
+	if (r == 0)
+		*name = '\0';
+	naming->n += r > 0;
+	return r < 0 ? CATALOG_E_NOMEM : 0;
 }
 
 static bool all_named(const struct rebuild *rebuild)
@@ -105,6 +86,43 @@ static bool all_named(const struct rebuild *rebuild)
 			return false;
 	}
 	return true;
+}
+
+static int salvage(struct naming *naming, const char *path)
+{
+	struct catalog_error why = {0};
+	int r;
+
+	naming->n = 0;
+	r = catalog_salvage(path, take, naming, &why);
+	if (r < 0)
+		(void)fprintf(naming->rebuild->out, "%s%s\n",
+			      r == CATALOG_E_DAMAGED ? "" : "failed: ", why.text);
+	else if (!naming->more || naming->n > 0)
+		(void)fprintf(naming->rebuild->out, "names and labels%s come from %s\n",
+			      naming->more ? " that it lacks" : "", path);
+	naming->more |= r == 0;
+	return r == CATALOG_E_DAMAGED ? 0 : r;
+}
+
+/* From the newest one on: it may be one of a catalog that was lost already. */
+static int salvage_backups(struct naming *naming, const char *catalog_path)
+{
+	char backup[POOL_BACKUP_PATH];
+	int there = pool_backup_newest(catalog_path, backup), r = 0;
+
+	while (r == 0 && there == 0 && !(naming->more && all_named(naming->rebuild))) {
+		r = salvage(naming, backup);
+		if (r == 0)
+			there = pool_backup_older(catalog_path, backup);
+	}
+	if (there == POOL_BACKUP_UNREADABLE)
+		(void)fprintf(naming->rebuild->out, "failed: the folder of %s cannot be read\n",
+			      catalog_path);
+	else if (r == 0 && !naming->more)
+		(void)fprintf(naming->rebuild->out,
+			      "there is no backup of the catalog to take names from\n");
+	return there == POOL_BACKUP_UNREADABLE ? there : r;
 }
 
 static void make_up(struct catalog_image *row, size_t bytes)
@@ -146,17 +164,17 @@ static int make_up_names(struct naming *naming)
 	return 0;
 }
 
-/* A daemon that finds no catalog makes an empty one: what the catalog lacks, its backup may have.
+/* A daemon that finds no catalog makes an empty one: what the catalog lacks, its backups may have.
  */
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path)
 {
 	struct naming naming = {.rebuild = rebuild};
 	int r = salvage(&naming, catalog_path);
 
-	naming.more = r == 0;
-	if (r == CATALOG_E_DAMAGED || (r == 0 && !all_named(rebuild)))
-		r = salvage_backup(&naming, catalog_path);
-	r = r < 0 && r != CATALOG_E_DAMAGED ? -1 : make_up_names(&naming);
+	if (r == 0 && !(naming.more && all_named(rebuild)))
+		r = salvage_backups(&naming, catalog_path);
+	if (r == 0)
+		r = make_up_names(&naming);
 	tdestroy(naming.names, keep);
-	return r;
+	return r < 0 ? -1 : 0;
 }

@@ -13,6 +13,7 @@ says() {
 start_vhdd
 random 100000 "$work/bytes"
 image base 8M
+expect 200 /v1/images/base -X PATCH -d labels.tier=gold
 expect 200 /v1/images/base/data -T "$work/bytes"
 expect 201 /v1/images -d '{"name":"kid","parent":"base","labels":{"env":"prod"},"description":"as it was"}'
 stop_vhdd
@@ -51,9 +52,15 @@ expect 404 /v1/images/kid
 wait_until grep -q 'no images, though a backup of it is there.*--rebuild-catalog' "$work/log"
 expect 201 /v1/images -d name=base -d size=1M # its name is taken now
 stop_vhdd
+cp "$state/catalog.db" "$state/catalog.db.$(date -u +%Y%m%dT%H%M%SZ).bak" # a day later
+cp "$work/bytes" "$state/catalog.db.20200101T000000Z.bak"
+older=$(compgen -G "$state/catalog.db.*.bak" | head -n 2 | tail -n 1)
+cp "$older" "$state/catalog.db.20200102T000000Z.bak"
 "$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+rm "$state"/catalog.db.2020010?T000000Z.bak
 says 'names and labels come from .*/catalog.db$'
 says 'names and labels that it lacks come from .*\.bak$'
+[ "$(grep -c 'come from' "$work/said")" -eq 2 ] || fail "it takes names from elsewhere, too: $(cat "$work/said")"
 says '1 images got new names'
 start_vhdd
 expect 200 /v1/images/kid
@@ -62,6 +69,8 @@ old_base=$(jq -r .parent.name "$body")
 expect 200 /v1/images/base
 check '.virtual_size == 1048576' "the new base"
 expect 204 /v1/images/base -X DELETE
+expect 200 "/v1/images/$old_base"
+check '.labels == {"tier":"gold"}' "the labels of the old base"
 expect 200 "/v1/images/$old_base" -X PATCH -d name=base
 stop_vhdd
 same_as_before 'rebuilt from an empty one'
