@@ -159,6 +159,8 @@ int bat_lookup(struct image *image, uint32_t block, unsigned flags, uint64_t *re
 	}
 	if (r == 0 && entry != BAT_UNUSED)
 		r = bat_check_entry(image, block, entry, err);
+	if (r == VHD_E_CORRUPT)
+		bat_forget(image, &block, 1); /* somebody may put the file right */
 	if (r == 0)
 		*ret_start = entry == BAT_UNUSED ? 0 : entry;
 	return r;

@@ -178,8 +178,9 @@ static void give_up_part(struct builder *b, const struct part *part)
 }
 
 /* Only of blocks that somebody needs: others may be damaged. */
-static int level_bits(struct builder *b, struct image *image, struct vhd_error *err)
+static int level_bits(struct builder *b, unsigned level, struct vhd_error *err)
 {
+	struct image *image = b->leaf->levels[level];
 	struct part part = {0};
 	unsigned first, end;
 
@@ -190,8 +191,11 @@ static int level_bits(struct builder *b, struct image *image, struct vhd_error *
 
 		part = part_at(b, image, first);
 		r = part_bits(b, image, &part, &why);
-		if (r == VHD_E_NOMEM || (r < 0 && is_asked(b, &part)))
-			return vhd_pass(err, &why, r);
+		if (r == VHD_E_NOMEM || (r < 0 && is_asked(b, &part))) {
+			(void)vhd_pass(err, &why, r);
+			return vhd_place(err, r, level,
+					 (uint64_t)part.block * image->block_sectors);
+		}
 		if (r < 0)
 			give_up_part(b, &part);
 	}
@@ -207,10 +211,8 @@ static int add_level(struct builder *b, unsigned level, struct vhd_error *err)
 	if (image_flat(image))
 		memset(b->bits, 0xff, sizeof b->bits);
 	else
-		r = level_bits(b, image, err);
-	if (r < 0)
-		return level > 0 ? vhd_wrap(err, r, "level %u", level) : r;
-	return take(b, level, err);
+		r = level_bits(b, level, err);
+	return r < 0 ? r : take(b, level, err);
 }
 
 static int add_levels(struct builder *b, struct vhd_error *err)

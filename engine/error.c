@@ -69,6 +69,7 @@ int vhd_fail(struct vhd_error *err, enum vhd_code code, const char *format, ...)
 	va_end(args);
 	err->code = code;
 	err->sys = 0;
+	err->placed = false;
 	set_text(err, raw);
 	return code;
 }
@@ -118,6 +119,16 @@ int vhd_wrap(struct vhd_error *err, int code, const char *format, ...)
 	(void)snprintf(raw, sizeof raw, "%s: %s", prefix, err->text);
 	set_text(err, raw);
 	return code;
+}
+
+int vhd_place(struct vhd_error *err, int code, unsigned level, uint64_t sector)
+{
+	if (err && code == VHD_E_CORRUPT) {
+		err->placed = true;
+		err->level = level;
+		err->sector = sector;
+	}
+	return level > 0 ? vhd_wrap(err, code, "level %u", level) : code;
 }
 
 int vhd_pass(struct vhd_error *err, const struct vhd_error *why, int code)

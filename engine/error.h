@@ -17,6 +17,9 @@ int vhd_fail_sys(struct vhd_error *err, int sys, const char *format, ...) VHD_PR
 /* Puts "<prefix>: " before what `err` says and returns `code` unchanged. */
 int vhd_wrap(struct vhd_error *err, int code, const char *format, ...) VHD_PRINTF(3, 4);
 
+/* Adds where on the disk and in which level of the chain it failed. Returns `code`. */
+int vhd_place(struct vhd_error *err, int code, unsigned level, uint64_t sector);
+
 /* Of a call that may fail without harm: what it said, when it was a failure after all. Returns
  * `code`. */
 int vhd_pass(struct vhd_error *err, const struct vhd_error *why, int code);

@@ -263,8 +263,8 @@ int vhd_trace(struct vhd *disk, uint64_t sector, unsigned flags, struct vhd_step
 		struct vhd_step *step = &ret_list->steps[level];
 
 		r = trace_level(image->levels[level], sector, flags, step, err);
-		if (r < 0 && level > 0)
-			r = vhd_wrap(err, r, "level %u", level);
+		if (r < 0)
+			r = vhd_place(err, r, level, sector);
 		if (r == 0 && !goes_on(step->kind))
 			depth = level;
 	}

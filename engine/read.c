@@ -74,7 +74,8 @@ static int read_run(const struct target *to, const struct vhd_run *run, size_t l
 	io = &to->image->levels[run->level]->io;
 	r = to->flags & VHD_NOWAIT ? io_read_now(io, to->buf, len, at, err)
 				   : io_read(io, to->buf, len, at, err);
-	return r < 0 && run->level > 0 ? vhd_wrap(err, r, "level %u", run->level) : r;
+	/* Where the file ends too early, its last sector fails in any case. */
+	return r < 0 ? vhd_place(err, r, run->level, (to->off + len - 1) / VHD_SECTOR) : r;
 }
 
 static int read_runs(struct target *to, const struct vhd_run_list *list, struct vhd_error *err)

@@ -190,7 +190,7 @@ static int put(struct part *part, struct vhd_error *err)
 		return io_writev(&part->image->io, part->iov, part->n, start * VHD_SECTOR, err);
 	r = block_lookup(part->image, part_block(part), 0, &start, err);
 	if (r < 0)
-		return r;
+		return vhd_place(err, r, 0, part->sector);
 	return start ? write_block(part, start, err) : write_fresh(part, err);
 }
 
@@ -256,7 +256,9 @@ static int zero_sectors(struct image *image, uint64_t sector, uint64_t count, st
 		return io_zero(&image->io, count * VHD_SECTOR, sector * VHD_SECTOR, err);
 	z.block = (uint32_t)(sector / image->block_sectors);
 	r = block_lookup(image, z.block, 0, &z.start, err);
-	if (r == 0 && z.start == 0 && image->info.type == VHD_DYNAMIC)
+	if (r < 0)
+		return vhd_place(err, r, 0, sector);
+	if (z.start == 0 && image->info.type == VHD_DYNAMIC)
 		return 0; /* nobody has anything there */
 	while (r == 0 && count > 0) {
 		struct vhd_run run;

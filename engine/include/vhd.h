@@ -82,7 +82,10 @@ enum vhd_code {
 
 struct vhd_error {
 	enum vhd_code code;
-	int sys;        /* errno of the store, or 0 */
+	int sys;     /* errno of the store, or 0 */
+	bool placed; /* VHD_E_CORRUPT: at `sector` of the disk, in `level` of the chain */
+	uint32_t level;
+	uint64_t sector;
 	char text[512]; /* one line of printable UTF-8 without newline; what came from an image is
 			   escaped */
 };

@@ -98,6 +98,11 @@ static void check(struct bench *bench, int code, const char *text)
 	assert_string_equal(bench->err.text, text);
 	assert_int_equal(get(bench, SECTOR, (OWN + 1) * SECTOR), code);
 	assert_string_equal(bench->err.text, text);
+	assert_int_equal(bench->err.placed, code == VHD_E_CORRUPT);
+	if (bench->err.placed) {
+		assert_int_equal(bench->err.level, 1);
+		assert_int_equal(bench->err.sector, BAD * SMALL / SECTOR);
+	}
 }
 
 /* Who writes over the damage has it behind him. */
@@ -121,6 +126,22 @@ static void a_bad_entry_hides_only_its_block(void **state)
 	      "level 1: block table: entry 7 at 0x61c is sector 0x7fffffff: the block passes the "
 	      "end of the data (172032 bytes)");
 	write_over(bench);
+}
+
+/* While both files are open. */
+static void an_entry_that_is_put_right_is_read_again(void **state)
+{
+	struct bench *bench = *state;
+	uint8_t entry[4];
+
+	memio_peek(bench->parent_file, entry, sizeof entry, 1536 + 4 * BAD);
+	memio_poke(bench->parent_file, "\x7f\xff\xff\xff", 4, 1536 + 4 * BAD);
+	bench->parent = open_io(bench, memio_io(bench->parent_file), 0);
+	bench->disk = open_io(bench, memio_io(bench->file), VHD_WRITE);
+	assert_int_equal(get(bench, SMALL, BAD * SMALL), VHD_E_CORRUPT);
+	memio_poke(bench->parent_file, entry, sizeof entry, 1536 + 4 * BAD);
+	assert_int_equal(get(bench, SMALL, BAD * SMALL), 0);
+	assert_int_equal(bench->buf[SMALL - 1], 'p');
 }
 
 static void an_unreadable_bitmap_hides_only_its_block(void **state)
@@ -214,6 +235,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, bench_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(a_bad_entry_hides_only_its_block),
+		CASE(an_entry_that_is_put_right_is_read_again),
 		CASE(an_unreadable_bitmap_hides_only_its_block),
 		CASE(what_was_unreadable_once_is_not_remembered),
 		cmocka_unit_test_setup_teardown(a_table_is_walked_once_up_to_an_unreadable_page,
