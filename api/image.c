@@ -69,13 +69,14 @@ static void href_member(struct put *put, const char id[SERVICE_ID])
 
 void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG])
 {
+	const char *problem = image_problem(image);
 	char *end;
 
 	ret_etag[0] = 'm';
 	end = number_text(image->meta_version, ret_etag + 1);
 	/* The row does not know of a file that is gone, or has failed. */
-	if (!image_healthy(image))
-		(void)snprintf(end, IMAGE_STATE, ".%s", image_state_name(image->state));
+	if (problem)
+		(void)snprintf(end, IMAGE_STATE, ".%s", problem);
 }
 
 void image_list_etag(uint64_t revision, const char *health, char ret_etag[IMAGE_LIST_ETAG])
@@ -187,13 +188,13 @@ static void labels_member(struct put *put, const struct service_image *image)
 
 static void health_member(struct put *put, const struct service_image *image)
 {
-	bool ok = image_healthy(image);
+	const char *problem = image_problem(image);
 
 	put_open(put, "health", '{');
-	put_string(put, "status", ok ? "ok" : "unhealthy");
+	put_string(put, "status", problem ? "unhealthy" : "ok");
 	put_open(put, "problems", '[');
-	if (!ok)
-		put_string(put, NULL, image_state_name(image->state));
+	if (problem)
+		put_string(put, NULL, problem);
 	put_close(put, ']');
 	if (image->checked_at > 0)
 		time_member(put, "checked_at", image->checked_at);
@@ -202,10 +203,12 @@ static void health_member(struct put *put, const struct service_image *image)
 	put_close(put, '}');
 }
 
-bool image_healthy(const struct service_image *image)
+const char *image_problem(const struct service_image *image)
 {
-	return image->state != SERVICE_MISSING && image->state != SERVICE_CORRUPT &&
-	       image->state != SERVICE_FAILED && image->state != SERVICE_ORPHAN;
+	if (image->state == SERVICE_MISSING || image->state == SERVICE_CORRUPT ||
+	    image->state == SERVICE_FAILED || image->state == SERVICE_ORPHAN)
+		return image_state_name(image->state);
+	return image->damaged ? "damaged-block" : NULL;
 }
 
 bool image_writable(const struct service_image *image)

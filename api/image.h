@@ -16,8 +16,8 @@ void image_put_all(struct put *put, const struct service_images *images);
 /* The same as trees. NULL: no memory. */
 json_t *image_json(const struct service_image *image);
 json_t *image_array(const struct service_images *images);
-/* Can it be read? */
-bool image_healthy(const struct service_image *image);
+/* What is wrong with its file: "missing", "damaged-block", ...; NULL: it is healthy. */
+const char *image_problem(const struct service_image *image);
 bool image_writable(const struct service_image *image);
 enum { IMAGE_STATE = 16 };
 enum {

@@ -148,10 +148,10 @@ static json_t *chain_problems(const struct service_images *images)
 
 	for (size_t i = 0; i < images->n; i++) {
 		const struct service_image *image = &images->items[i];
+		const char *problem = image_problem(image);
 
-		if (!image_healthy(image))
-			out_add(&list, json_sprintf("%s: %s", image->name,
-						    image_state_name(image->state)));
+		if (problem)
+			out_add(&list, json_sprintf("%s: %s", image->name, problem));
 	}
 	if (last->parent.id[0] && last->state != SERVICE_ORPHAN)
 		out_add(&list, json_sprintf("%s: parent-missing", last->name));

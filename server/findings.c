@@ -30,6 +30,7 @@ static const struct {
 	[FINDING_WRONG_SIZE] = {"wrong-size", FINDING_CORRUPT},
 	[FINDING_WRONG_BLOCK_SIZE] = {"wrong-block-size", FINDING_CORRUPT},
 	[FINDING_PARENT_CHANGED] = {"parent-changed", FINDING_CORRUPT},
+	[FINDING_DAMAGED_BLOCK] = {"damaged-block", FINDING_MET},
 	[FINDING_PARENT_TOUCHED] = {"parent-touched", FINDING_NOTE},
 	[FINDING_WRONG_OWNER] = {"wrong-owner", FINDING_NOTE},
 	[FINDING_DUPLICATE_ID] = {"duplicate-id", FINDING_NOTE},
@@ -44,8 +45,8 @@ struct item {
 };
 
 struct findings {
-	atomic_size_t serious;
-	pthread_mutex_t lock; /* guards what follows, and changes of `serious` */
+	atomic_size_t serious, met;
+	pthread_mutex_t lock; /* guards what follows, and changes of what is before */
 	size_t all;
 	size_t files, files_kept; /* how many there are, and are in the table */
 	size_t lost;              /* serious ones that found no memory */
@@ -122,20 +123,47 @@ void findings_free(struct findings *findings)
 	free(findings);
 }
 
+/* ---- one finding: of which sort ---- */
+
+typedef bool sort_fn(const struct finding *finding);
+
 static bool is_serious(const struct finding *finding)
 {
-	return findings_effect(finding->kind) != FINDING_NOTE;
+	return findings_effect(finding->kind) > FINDING_MET;
 }
 
-/* What is known of the image leaves the table, and is answered as a list. */
-static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
+static bool is_met(const struct finding *finding)
+{
+	return findings_effect(finding->kind) == FINDING_MET;
+}
+
+static bool is_note(const struct finding *finding)
+{
+	return findings_effect(finding->kind) == FINDING_NOTE;
+}
+
+static bool is_looked_for(const struct finding *finding)
+{
+	return !is_met(finding);
+}
+
+static bool is_any(const struct finding *finding)
+{
+	(void)finding;
+	return true;
+}
+
+/* ---- the table ---- */
+
+/* What is known of the image, of one sort, leaves the table, and is answered as a list. */
+static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE], sort_fn *is_sort)
 {
 	struct item **at = bucket(findings, id), *list = NULL;
 
 	while (*at) {
 		struct item *item = *at;
 
-		if (!ids_equal(item->finding.id, id)) {
+		if (!ids_equal(item->finding.id, id) || !is_sort(&item->finding)) {
 			at = &item->next;
 			continue;
 		}
@@ -143,10 +171,20 @@ static struct item *take(struct findings *findings, const uint8_t id[IDS_SIZE])
 		item->next = list;
 		list = item;
 		findings->all--;
-		if (is_serious(&item->finding))
-			findings->serious--;
+		findings->serious -= is_serious(&item->finding);
+		findings->met -= is_met(&item->finding);
 	}
 	return list;
+}
+
+static const struct item *find(struct findings *findings, const uint8_t id[IDS_SIZE],
+			       sort_fn *is_sort)
+{
+	const struct item *item = *bucket(findings, id);
+
+	while (item && !(ids_equal(item->finding.id, id) && is_sort(&item->finding)))
+		item = item->next;
+	return item;
 }
 
 static struct item *new_item(struct findings *findings, const struct finding *finding)
@@ -175,8 +213,8 @@ static bool put(struct findings *findings, const struct finding *finding)
 	item->next = *at;
 	*at = item;
 	findings->all++;
-	if (is_serious(finding))
-		findings->serious++;
+	findings->serious += is_serious(finding);
+	findings->met += is_met(finding);
 	return true;
 }
 
@@ -213,10 +251,18 @@ static bool says(const struct item *list, const struct finding *items, size_t n)
 
 static void tell(const struct finding *finding)
 {
-	if (is_serious(finding))
-		log_error("%s: %s", findings_name(finding->kind), finding->text);
-	else
+	if (is_note(finding))
 		log_warning("%s: %s", findings_name(finding->kind), finding->text);
+	else
+		log_error("%s: %s", findings_name(finding->kind), finding->text);
+}
+
+/* Without the lock. */
+static void let_go(struct findings *findings, struct item *list)
+{
+	(void)pthread_mutex_lock(&findings->lock);
+	give_back_all(findings, list);
+	(void)pthread_mutex_unlock(&findings->lock);
 }
 
 void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
@@ -227,7 +273,7 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 	(void)pthread_mutex_lock(&findings->lock);
 	if (ids_is_zero(id))
 		forget_files(findings);
-	old = take(findings, id);
+	old = take(findings, id, is_looked_for);
 	findings->changes += !says(old, items, n);
 	for (size_t i = n; i > 0; i--)
 		(void)put(findings, &items[i - 1]); /* the first ends up first */
@@ -238,7 +284,47 @@ void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
 	}
 	if (old && n == 0)
 		log_info("healthy again: %s", old->finding.text);
+	let_go(findings, old);
+}
+
+/* Without memory it is in the log, and found again by the next one who meets it. */
+void findings_meet(struct findings *findings, const struct finding *finding)
+{
+	bool news;
+
 	(void)pthread_mutex_lock(&findings->lock);
+	news = !find(findings, finding->id, is_met);
+	if (news && put(findings, finding))
+		findings->changes++;
+	(void)pthread_mutex_unlock(&findings->lock);
+	if (news)
+		tell(finding);
+}
+
+void findings_heal(struct findings *findings, const struct finding *finding)
+{
+	struct item *old = NULL;
+	const struct item *now;
+
+	(void)pthread_mutex_lock(&findings->lock);
+	now = find(findings, finding->id, is_met);
+	if (now && now->finding.sector == finding->sector) {
+		old = take(findings, finding->id, is_met);
+		findings->changes++;
+	}
+	(void)pthread_mutex_unlock(&findings->lock);
+	if (old)
+		log_info("healthy again: %s", old->finding.text);
+	let_go(findings, old);
+}
+
+void findings_forget(struct findings *findings, const uint8_t id[IDS_SIZE])
+{
+	struct item *old;
+
+	(void)pthread_mutex_lock(&findings->lock);
+	old = take(findings, id, is_any);
+	findings->changes += old != NULL;
 	give_back_all(findings, old);
 	(void)pthread_mutex_unlock(&findings->lock);
 }
@@ -260,24 +346,38 @@ bool findings_any_serious(struct findings *findings)
 	return findings->serious > 0;
 }
 
-bool findings_serious(struct findings *findings, const uint8_t id[IDS_SIZE],
-		      struct finding *ret_finding)
+bool findings_any_met(struct findings *findings)
+{
+	return findings->met > 0;
+}
+
+static bool copy_one(struct findings *findings, const uint8_t id[IDS_SIZE], sort_fn *is_sort,
+		     struct finding *ret_finding)
 {
 	const struct item *item;
 
-	if (!findings_any_serious(findings))
-		return false;
 	(void)pthread_mutex_lock(&findings->lock);
-	item = *bucket(findings, id);
-	while (item && !(ids_equal(item->finding.id, id) && is_serious(&item->finding)))
-		item = item->next;
+	item = find(findings, id, is_sort);
 	if (item)
 		*ret_finding = item->finding;
 	(void)pthread_mutex_unlock(&findings->lock);
 	return item != NULL;
 }
 
-static size_t copy(const struct findings *findings, bool serious, struct finding *items, size_t max)
+bool findings_serious(struct findings *findings, const uint8_t id[IDS_SIZE],
+		      struct finding *ret_finding)
+{
+	return findings_any_serious(findings) && copy_one(findings, id, is_serious, ret_finding);
+}
+
+bool findings_met(struct findings *findings, const uint8_t id[IDS_SIZE],
+		  struct finding *ret_finding)
+{
+	return findings_any_met(findings) && copy_one(findings, id, is_met, ret_finding);
+}
+
+static size_t copy(const struct findings *findings, sort_fn *is_sort, struct finding *items,
+		   size_t max)
 {
 	size_t n = 0;
 
@@ -285,7 +385,7 @@ static size_t copy(const struct findings *findings, bool serious, struct finding
 		const struct item *item = findings->buckets[i];
 
 		for (; item && n < max; item = item->next) {
-			if (is_serious(&item->finding) == serious)
+			if (is_sort(&item->finding))
 				items[n++] = item->finding;
 		}
 	}
@@ -298,10 +398,12 @@ size_t findings_list(struct findings *findings, struct finding *ret_items, size_
 	size_t n;
 
 	(void)pthread_mutex_lock(&findings->lock);
-	n = copy(findings, true, ret_items, max);
-	n += copy(findings, false, ret_items + n, max - n);
+	n = copy(findings, is_serious, ret_items, max);
+	n += copy(findings, is_met, ret_items + n, max - n);
+	n += copy(findings, is_note, ret_items + n, max - n);
 	*ret_count = (struct findings_count){.all = findings->all + findings->lost,
 					     .serious = findings->serious + findings->lost,
+					     .met = findings->met,
 					     .lost = findings->lost,
 					     .changes = findings->changes};
 	(void)pthread_mutex_unlock(&findings->lock);

@@ -25,6 +25,7 @@ enum finding_kind {
 	FINDING_WRONG_SIZE,
 	FINDING_WRONG_BLOCK_SIZE,
 	FINDING_PARENT_CHANGED,
+	FINDING_DAMAGED_BLOCK,
 	FINDING_PARENT_TOUCHED,
 	FINDING_WRONG_OWNER,
 	FINDING_DUPLICATE_ID,
@@ -37,6 +38,7 @@ enum finding_kind {
 /* What it means for the image. */
 enum finding_effect {
 	FINDING_NOTE,    /* worth a look; the image is served */
+	FINDING_MET,     /* somebody who used it has met damage; what is sound is served */
 	FINDING_MISSING, /* there is no file to serve */
 	FINDING_CORRUPT, /* there is one, and it must not be served as this image */
 };
@@ -45,10 +47,12 @@ const char *findings_name(enum finding_kind kind); /* "missing-file" */
 enum finding_effect findings_effect(enum finding_kind kind);
 
 enum { FINDINGS_TEXT = 320, FINDINGS_OF_IMAGE = 4 };
+#define FINDING_EVERYWHERE UINT64_MAX /* the image cannot be opened */
 
 struct finding {
 	enum finding_kind kind;
 	uint8_t id[IDS_SIZE];     /* of an image of the catalog; all zero: of a file that is none */
+	uint64_t sector;          /* FINDING_DAMAGED_BLOCK: of the disk, or FINDING_EVERYWHERE */
 	char text[FINDINGS_TEXT]; /* a line for a person */
 };
 
@@ -57,7 +61,8 @@ struct findings;
 struct findings *findings_new(void); /* NULL: out of memory */
 void findings_free(struct findings *findings);
 
-/* All that there is to say of an image now; nothing is what a healthy one has. What is serious
+/* All that a look at the image has to say of it now; nothing is what a healthy one has. What others
+ * have met stays, for a look does not read the whole table of blocks. What is serious
  * finds memory that was set aside; when that is used up, too, it is in the log, and counted as
  * lost. */
 void findings_set(struct findings *findings, const uint8_t id[IDS_SIZE],
@@ -70,12 +75,22 @@ bool findings_serious(struct findings *findings, const uint8_t id[IDS_SIZE],
 		      struct finding *ret_finding);
 bool findings_any_serious(struct findings *findings);
 
+/* FINDING_MET: damage that somebody has met, the first one of an image, until it is well there. */
+void findings_meet(struct findings *findings, const struct finding *finding);
+void findings_heal(struct findings *findings, const struct finding *finding);
+bool findings_met(struct findings *findings, const uint8_t id[IDS_SIZE],
+		  struct finding *ret_finding);
+bool findings_any_met(struct findings *findings);
+
+/* The image is gone. */
+void findings_forget(struct findings *findings, const uint8_t id[IDS_SIZE]);
+
 struct findings_count {
-	size_t all, serious;
+	size_t all, serious, met;
 	size_t changes; /* since the start: another number, and something else is known */
 	size_t lost;    /* of the serious ones: those of the next start will be found again */
 };
-/* Copies up to `max` of them, the serious ones first; returns how many. */
+/* Copies up to `max` of them, the serious ones first, then what was met; returns how many. */
 size_t findings_list(struct findings *findings, struct finding *ret_items, size_t max,
 		     struct findings_count *ret_count);
 

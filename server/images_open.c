@@ -47,13 +47,21 @@ static bool is_gone(struct images *images, const uint8_t id[IDS_SIZE])
 	       findings_effect(finding.kind) == FINDING_MISSING;
 }
 
+/* A chain that is being opened, and the file of it that was opened last. */
+struct opening {
+	struct images *images;
+	uint8_t at[IDS_SIZE];
+};
+
 static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *ret_io,
 		   struct vhd_error *err)
 {
-	int r = open_store(ctx, ref->id, false, ret_io, err);
+	struct opening *opening = ctx;
+	int r = open_store(opening->images, ref->id, false, ret_io, err);
 
+	memcpy(opening->at, ref->id, IDS_SIZE);
 	if ((r == VHD_E_NOT_FOUND || r == VHD_E_FORBIDDEN) &&
-	    (is_gone(ctx, ref->id) || r == VHD_E_NOT_FOUND)) {
+	    (is_gone(opening->images, ref->id) || r == VHD_E_NOT_FOUND)) {
 		r = VHD_E_PARENT_MISSING;
 		if (err)
 			err->code = VHD_E_PARENT_MISSING;
@@ -61,10 +69,28 @@ static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *r
 	return r;
 }
 
+/* Puts on record what is wrong with the file; what a look at it does not see is said by the engine,
+ * who wanted to repair it. */
+static void look_why(const struct opening *opening, const struct vhd_error *why)
+{
+	struct reconcile *reconcile = opening->images->reconcile;
+	struct finding finding;
+
+	if (why->code != VHD_E_CORRUPT && why->code != VHD_E_NOT_VHD &&
+	    why->code != VHD_E_UNSUPPORTED && why->code != VHD_E_UNCLEAN)
+		return;
+	(void)reconcile_image(reconcile, opening->at);
+	if (why->code == VHD_E_CORRUPT &&
+	    !findings_serious(reconcile->findings, opening->at, &finding))
+		reconcile_met(reconcile, opening->at, why);
+}
+
 static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
 		     struct vhd_error *err)
 {
-	const struct vhd_resolver resolver = {.open = resolve, .ctx = image->images};
+	struct opening opening = {.images = image->images};
+	const struct vhd_resolver resolver = {.open = resolve, .ctx = &opening};
+	struct vhd_error why = {0};
 	struct vhd_io io;
 	int r = open_store(image->images, image->id, (flags & VHD_WRITE) != 0, &io, err);
 
@@ -72,9 +98,14 @@ static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
 		(void)is_gone(image->images, image->id);
 	if (r < 0)
 		return r;
-	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, err);
-	if (r < 0)
-		vhd_io_close(&io);
+	memcpy(opening.at, image->id, IDS_SIZE);
+	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, &why);
+	if (r == 0)
+		return 0;
+	vhd_io_close(&io);
+	look_why(&opening, &why);
+	if (err)
+		*err = why;
 	return r;
 }
 

@@ -29,6 +29,12 @@ struct report {
 	uint64_t bytes; /* length of the file */
 };
 
+static void word(struct finding *finding, const char *name, const char *where, const char *what)
+{
+	(void)snprintf(finding->text, sizeof finding->text, "'%.60s': %.120s %.100s", name, where,
+		       what);
+}
+
 static void find(struct report *report, enum finding_kind kind, const char *format, ...)
 	VHD_PRINTF(3, 4);
 
@@ -47,8 +53,7 @@ static void find(struct report *report, enum finding_kind kind, const char *form
 	va_end(args);
 	*finding = (struct finding){.kind = kind};
 	memcpy(finding->id, report->row->id, IDS_SIZE);
-	(void)snprintf(finding->text, sizeof finding->text, "'%.60s': %.120s %.100s",
-		       report->row->name, report->where, text);
+	word(finding, report->row->name, report->where, text);
 }
 
 /* ---- the name ---- */
@@ -293,6 +298,34 @@ bool reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
 	reconcile_with(reconcile, engine, id);
 	vhd_engine_free(engine);
 	return true;
+}
+
+/* What the engine says of a level of a chain, as it would say it of the file alone. */
+static const char *alone(const struct vhd_error *why)
+{
+	char prefix[32];
+	int len = snprintf(prefix, sizeof prefix, "level %u: ", why->level);
+
+	return why->placed && strncmp(why->text, prefix, (size_t)len) == 0 ? why->text + len
+									   : why->text;
+}
+
+void reconcile_met(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
+		   const struct vhd_error *why)
+{
+	struct finding finding = {.kind = FINDING_DAMAGED_BLOCK,
+				  .sector = why->placed ? why->sector : FINDING_EVERYWHERE};
+	struct catalog_brief brief;
+	struct catalog_place at;
+	char where[PLACE_TEXT];
+
+	if (!catalog_brief(reconcile->catalog, id, &brief) || brief.state != CATALOG_READY ||
+	    !catalog_place(reconcile->catalog, id, &at))
+		return;
+	memcpy(finding.id, id, IDS_SIZE);
+	place_text(&at, where);
+	word(&finding, brief.name, where, alone(why));
+	findings_meet(reconcile->findings, &finding);
 }
 
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],

@@ -32,6 +32,11 @@ bool reconcile_image(struct reconcile *reconcile, const uint8_t id[IDS_SIZE]);
 /* All images, then all files of all pools. -1 when the catalog cannot be read. */
 int reconcile_all(struct reconcile *reconcile);
 
+/* Somebody could not use the image, for its file is damaged: puts it on record. `why` says where;
+ * nowhere is everywhere. Reads no file. */
+void reconcile_met(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
+		   const struct vhd_error *why);
+
 /* A file that was just opened as this image, with what the catalog says of it: a parent that was
  * changed is VHD_E_PARENT_MISMATCH, a file that is to be repaired and is another image's is
  * VHD_E_NOT_FOUND; both have a finding then. Cheap as long as nobody has touched it. */

@@ -174,6 +174,9 @@ enum service_code service_data_failed(const struct service_data *data, const str
 
 	if (why->code == VHD_E_AGAIN)
 		return SERVICE_AGAIN;
+	if (why->code == VHD_E_CORRUPT && why->placed)
+		reconcile_met(&data->service->reconcile,
+			      vhd_level_info(images_disk(data->image), why->level)->id, why);
 	code = service_codes_image(data->service, data->id, why, err);
 	err->size = data->info.size;
 	return code;

@@ -142,6 +142,8 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 			       : remove_file(service, id, how->version, err);
 	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING)
 		service_unfinished_add(service->unfinished, id);
+	if (!catalog_brief(service->catalog, id, &brief))
+		findings_forget(service->findings, id);
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

@@ -33,6 +33,24 @@ static enum service_code tell(struct service *service, const struct finding *fin
 	return code;
 }
 
+/* Asks for what somebody could not have. */
+static void try_again(struct service *service, const struct finding *met)
+{
+	struct vhd_error why = {0};
+	uint8_t sector[VHD_SECTOR];
+	struct image *image;
+	int r = 0;
+
+	if (images_pin(service->images, met->id, IMAGES_READ, 0, &image, &why) < 0)
+		return;
+	if (met->sector != FINDING_EVERYWHERE)
+		r = vhd_read(images_disk(image), sector, sizeof sector, met->sector * VHD_SECTOR, 0,
+			     &why);
+	images_unpin(image, IMAGES_READ);
+	if (r == 0 || r == VHD_E_PARENT_MISSING)
+		findings_heal(service->findings, met);
+}
+
 enum service_code service_health_chain(struct service *service, const uint8_t id[IDS_SIZE],
 				       unsigned flags, struct service_error *err)
 {
@@ -40,7 +58,7 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 	struct finding finding;
 	uint8_t at[IDS_SIZE];
 
-	if (!findings_any_serious(service->findings))
+	if (!findings_any_serious(service->findings) && !findings_any_met(service->findings))
 		return SERVICE_OK;
 	memcpy(at, id, IDS_SIZE);
 	for (unsigned i = 0; i < SERVICE_DEPTH_MAX && !ids_is_zero(at); i++) {
@@ -51,6 +69,11 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 			(void)reconcile_image(&service->reconcile, at);
 			if (findings_serious(service->findings, at, &finding))
 				return tell(service, &finding, i > 0, err);
+		}
+		if (findings_met(service->findings, at, &finding)) {
+			if (flags & SERVICE_NOWAIT)
+				return SERVICE_AGAIN;
+			try_again(service, &finding);
 		}
 		if (!catalog_brief(service->catalog, at, &brief))
 			break;
@@ -78,14 +101,17 @@ enum service_code service_health_file(struct service *service, const uint8_t id[
 }
 
 void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
-			  enum service_state *state)
+			  struct service_image *image)
 {
 	struct finding finding;
 
+	image->damaged = findings_met(service->findings, id, &finding);
+	if (image->damaged && finding.sector == FINDING_EVERYWHERE)
+		image->state = SERVICE_CORRUPT;
 	if (!findings_serious(service->findings, id, &finding))
 		return;
-	*state = findings_effect(finding.kind) == FINDING_MISSING ? SERVICE_MISSING
-								  : SERVICE_CORRUPT;
+	image->state = findings_effect(finding.kind) == FINDING_MISSING ? SERVICE_MISSING
+									: SERVICE_CORRUPT;
 }
 
 void service_health_check(struct service *service, struct service_check *ret_check)
@@ -94,7 +120,7 @@ void service_health_check(struct service *service, struct service_check *ret_che
 	struct findings_count count;
 	size_t n = findings_list(service->findings, &worst, 1, &count);
 
-	*ret_check = (struct service_check){.name = "images", .ok = count.serious == 0};
+	*ret_check = (struct service_check){.name = "images", .ok = count.serious + count.met == 0};
 	if (n > 0)
 		(void)snprintf(ret_check->text, sizeof ret_check->text, "%zu findings, %s: %.110s",
 			       count.all, findings_name(worst.kind), worst.text);

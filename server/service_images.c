@@ -147,7 +147,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	image.kind = kind_of(row->kind);
 	image.state = state_of(row, &view);
 	if (image.state == SERVICE_READY)
-		service_health_state(service, row->id, &image.state);
+		service_health_state(service, row->id, &image);
 	if (image.state == SERVICE_READY && row->parent_missing)
 		image.state = SERVICE_ORPHAN;
 	image.frozen = frozen_of(row);
@@ -229,12 +229,17 @@ enum service_code service_images_tell(struct service *service, const struct cata
 {
 	unsigned nowait = flags & SERVICE_NOWAIT ? VHD_NOWAIT : 0;
 	enum service_code code = service_images_fill(service, row, ret_image, err);
+	int r = 0;
 
-	if (code == SERVICE_OK &&
-	    fill_locators(service, row->id, nowait, ret_image) == VHD_E_AGAIN) {
+	if (code == SERVICE_OK)
+		r = fill_locators(service, row->id, nowait, ret_image);
+	if (r == VHD_E_AGAIN) {
 		service_image_fini(ret_image);
-		code = SERVICE_AGAIN;
+		return SERVICE_AGAIN;
 	}
+	/* The open may have found something. */
+	if (r < 0 && ret_image->state == SERVICE_READY)
+		service_health_state(service, row->id, ret_image);
 	return code;
 }
 

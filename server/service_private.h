@@ -80,9 +80,10 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 /* Whether the file is that of the image, or not there, so that it may be removed. */
 enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
 				      struct service_error *err);
-/* Changed when there is a reason. */
+/* Of one that is ready: changes its state when there is a reason, and says whether it is damaged.
+ */
 void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
-			  enum service_state *state);
+			  struct service_image *image);
 void service_health_check(struct service *service, struct service_check *ret_check);
 /* service_orphan.c: of an image whose chain misses a parent, which one, and where it is said to be.
  * Adds that to the text; both do nothing when the chain is whole. May open a file. */

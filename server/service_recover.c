@@ -19,9 +19,10 @@ static int forget(struct service *service, const struct catalog_image *image, st
 {
 	struct catalog_error why;
 
-	if (catalog_forget(service->catalog, image->id, 0, &why) == 0)
-		return 0;
-	return failure(err, VHD_E_IO, "%s", why.text);
+	if (catalog_forget(service->catalog, image->id, 0, &why) < 0)
+		return failure(err, VHD_E_IO, "%s", why.text);
+	findings_forget(service->findings, image->id);
+	return 0;
 }
 
 /* With a pool that is not there now the row waits for the next start, here and below. */

@@ -170,6 +170,7 @@ struct service_image {
 	char name[SERVICE_NAME];
 	enum service_kind kind;
 	enum service_state state;
+	bool damaged; /* somebody has met a place in its file that cannot be read */
 	enum service_frozen frozen;
 	uint64_t virtual_size;
 	uint32_t block_size; /* 0 for fixed */

@@ -158,6 +158,7 @@ static void describe(const struct service *service, const struct fake_image *fro
 
 	*ret_image = (struct service_image){.kind = from->kind,
 					    .state = from->state,
+					    .damaged = from->damaged,
 					    .virtual_size = from->size,
 					    .block_size = FAKE_BLOCK,
 					    .children_count = from->children,

@@ -16,6 +16,7 @@ struct fake_image {
 	char name[SERVICE_NAME];
 	enum service_kind kind;
 	enum service_state state;
+	bool damaged;
 	uint64_t size;
 	int parent; /* index, -1 = none */
 	unsigned children;

@@ -415,6 +415,24 @@ static void names_every_state(void **state)
 	}
 }
 
+static void tells_of_damage_in_what_is_served(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/web-1", "If-None-Match: \"m17\""};
+	struct exchange chain = {"GET", "/v1/images/web-1/chain"};
+
+	service->images[1].damaged = true;
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "state"), "ready");
+	assert_string_equal(exchange_text(&exchange, "etag"), "m17.damaged-block");
+	assert_string_equal(exchange_text(&exchange, "health.status"), "unhealthy");
+	assert_string_equal(exchange_text(&exchange, "health.problems.0"), "damaged-block");
+	exchange_fini(&exchange);
+	(void)exchange_json(service, &chain, 200);
+	assert_string_equal(exchange_text(&chain, "health.problems.0"), "web-1: damaged-block");
+	exchange_fini(&chain);
+}
+
 static void says_when_somebody_looked_at_the_file(void **state)
 {
 	struct service *service = *state;
@@ -601,6 +619,8 @@ int main(void)
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(shows_what_the_file_says, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(names_every_state, fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(tells_of_damage_in_what_is_served, fake_pair,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(says_when_somebody_looked_at_the_file, fake_pair,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(shows_a_frozen_image, fake_pair, fake_teardown),

@@ -137,6 +137,70 @@ static void every_change_makes_another_number(void **state)
 	expect_count(findings, 1, 1);
 }
 
+static struct finding met_at(uint64_t sector)
+{
+	return (struct finding){.kind = FINDING_DAMAGED_BLOCK,
+				.id = {1},
+				.sector = sector,
+				.text = "cannot be read there"};
+}
+
+static size_t expect_met(struct findings *findings, size_t all, uint64_t sector)
+{
+	struct findings_count count;
+	struct finding found;
+
+	(void)findings_list(findings, NULL, 0, &count);
+	assert_int_equal(count.all, all);
+	assert_int_equal(count.met, 1);
+	assert_true(findings_met(findings, image, &found));
+	assert_int_equal(found.sector, sector);
+	return count.changes;
+}
+
+static void the_first_damage_that_is_met_is_kept_until_it_is_well(void **state)
+{
+	const struct finding first = met_at(8), second = met_at(16);
+	const struct finding wrong = {.kind = FINDING_WRONG_ID, .id = {1}, .text = "is another"};
+	struct findings *findings = *state;
+	struct finding found;
+	size_t news;
+
+	findings_meet(findings, &first);
+	news = expect_met(findings, 1, 8);
+	findings_meet(findings, &second);
+	assert_int_equal(expect_met(findings, 1, 8), news);
+	assert_false(findings_serious(findings, image, &found));
+	findings_set(findings, image, &wrong, 1);
+	(void)expect_met(findings, 2, 8);
+	findings_set(findings, image, NULL, 0);
+	news = expect_met(findings, 1, 8);
+	findings_heal(findings, &second);
+	assert_int_equal(expect_met(findings, 1, 8), news);
+	findings_heal(findings, &first);
+	assert_false(findings_any_met(findings));
+	findings_meet(findings, &second);
+	assert_int_equal(expect_met(findings, 1, 16), news + 2);
+	findings_forget(findings, image);
+	expect_count(findings, 0, 0);
+	assert_false(findings_any_met(findings));
+}
+
+static void damage_that_finds_no_memory_is_found_again(void **state)
+{
+	const struct finding met = met_at(8);
+	struct findings *findings = *state;
+	struct findings_count count;
+
+	alloc_fault_arm(0, true);
+	findings_meet(findings, &met);
+	alloc_fault_disarm();
+	(void)findings_list(findings, NULL, 0, &count);
+	assert_int_equal(count.all + count.lost + count.changes, 0);
+	findings_meet(findings, &met);
+	(void)expect_met(findings, 1, 8);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -147,6 +211,8 @@ int main(void)
 		CASE(without_memory_images_have_their_serious_findings),
 		CASE(what_finds_no_memory_at_all_is_counted),
 		CASE(every_change_makes_another_number),
+		CASE(the_first_damage_that_is_met_is_kept_until_it_is_well),
+		CASE(damage_that_finds_no_memory_is_found_again),
 	};
 
 	log_start(LOG_LEVEL_ERROR);
