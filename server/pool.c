@@ -77,8 +77,6 @@ int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *er
 
 	if (!pool)
 		return failure(err, VHD_E_NOMEM, "pool: out of memory");
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return pool_fail_sys(err, "cannot make the folder", path);
 	real = realpath(path, NULL);
 	if (!real)
 		return pool_fail_sys(err, "cannot find the folder", path);

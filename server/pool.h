@@ -14,7 +14,7 @@ enum { POOL_NAME = 64, POOL_PATH = 1200 };
 
 struct pool_dir; /* many threads may use one at once */
 
-/* Opens the folder `path`, which is made (mode 0700) when it is not there. */
+/* VHD_E_NOT_FOUND: there is no such folder. */
 int pool_open(const char *path, struct pool_dir **ret_pool, struct vhd_error *err);
 void pool_close(struct pool_dir *pool);
 const char *pool_path(const struct pool_dir *pool); /* absolute, without symbolic links */

@@ -1,8 +1,10 @@
 /* pool_set.c - opens the pools of the configuration. */
 #include "pool_set.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "failure.h"
 
@@ -24,6 +26,12 @@ static int add(struct pool_set *set, const char *name, const char *path, struct 
 {
 	int r = pool_open(path, &set->items[set->n].pool, err);
 
+	/* In a folder that is made where a disk is not mounted, images would go to another one. */
+	if (r == VHD_E_NOT_FOUND)
+		return failure(err, r,
+			       "the pool '%s' has no folder %.300s: mount its disk, or make the "
+			       "folder when the pool is new",
+			       name, path);
 	if (r < 0)
 		return r;
 	set->items[set->n++].name = name;
@@ -50,9 +58,13 @@ static int add_root(struct pool_set *set, const char *path, struct vhd_error *er
 int pool_set_open(struct pool_set *ret_set, const char *images, const struct config *config,
 		  struct vhd_error *err)
 {
+	char text[128];
 	int r;
 
 	memset(ret_set, 0, sizeof *ret_set);
+	if (mkdir(images, 0700) < 0 && errno != EEXIST)
+		return failure_sys(err, VHD_E_IO, errno, "cannot make the folder %.300s: %s",
+				   images, strerror_r(errno, text, sizeof text));
 	r = add(ret_set, "default", images, err);
 	for (size_t i = 0; r == 0 && i < config->n_pools; i++)
 		r = add(ret_set, config->pools[i].name, config->pools[i].path, err);

@@ -58,4 +58,16 @@ check '[.items[].name] == ["kid"]'
 expect 200 /v1/images/base/actions/recover -X POST
 check '.state == "ready"'
 
+# ---- a pool whose disk is not mounted is not made anew somewhere else
+stop_vhdd
+mv "$work/fast" "$work/aside"
+"$VHDD" --state-dir "$state" --listen "unix:$socket" --config "$work/vhdd.conf" 2>"$work/refusal" && fail 'it runs without a pool'
+grep -q "the pool 'fast' has no folder $work/fast: mount its disk" "$work/refusal" || fail "it does not say why: $(cat "$work/refusal")"
+[ ! -e "$work/fast" ] || fail 'it has made the folder'
+"$VHDD" --state-dir "$state" --rebuild-catalog --config "$work/vhdd.conf" >"$work/refusal" 2>&1 && fail 'it rebuilds without a pool'
+grep -q "the pool 'fast' has no folder" "$work/refusal" || fail "it does not say why: $(cat "$work/refusal")"
+mv "$work/aside" "$work/fast"
+start_vhdd --config "$work/vhdd.conf"
+expect 206 /v1/images/kid/data -r 0-0
+
 finish

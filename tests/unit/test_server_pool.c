@@ -247,6 +247,29 @@ static void pools_do_not_share_a_folder(void **state)
 	assert_string_equal(world->err.text, text);
 }
 
+static void only_the_default_pool_gets_a_folder_made(void **state)
+{
+	struct world *world = *state;
+	struct config config = {.n_pools = 1, .pools = {{.name = "fast"}}};
+	char images[64], text[256];
+	struct pool_set set;
+
+	(void)snprintf(images, sizeof images, "%s/images", world->folder);
+	(void)snprintf(config.pools[0].path, CONFIG_PATH, "%s/fast", world->folder);
+	assert_int_equal(pool_set_open(&set, images, &config, &world->err), VHD_E_NOT_FOUND);
+	(void)snprintf(text, sizeof text,
+		       "the pool 'fast' has no folder %s/fast: mount its disk, or make the folder "
+		       "when the pool is new",
+		       world->folder);
+	assert_string_equal(world->err.text, text);
+	assert_false(exists(world, "fast"));
+	assert_int_equal(mkdir(config.pools[0].path, 0700), 0);
+	assert_int_equal(pool_set_open(&set, images, &config, &world->err), 0);
+	pool_set_close(&set);
+	assert_int_equal(rmdir(config.pools[0].path), 0);
+	assert_int_equal(rmdir(images), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -258,6 +281,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_what_was_left, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(is_held_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pools_do_not_share_a_folder, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(only_the_default_pool_gets_a_folder_made, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests_name("server/pool", tests, NULL, NULL);
