@@ -30,7 +30,7 @@ free_port() {
 
 # serve PROBE FUNCTION: runs the function, which becomes a server on $port, and returns when that answers the probe.
 serve() {
-	local tries=0 server=''
+	local tries=0 server='' end=$((SECONDS + 60))
 	until [ -n "$server" ] && curl -sf -o /dev/null "http://127.0.0.1:$port$1"; do
 		if [ -z "$server" ] || ! kill -0 "$server" 2>/dev/null; then # somebody took the port
 			tries=$((tries + 1))
@@ -38,6 +38,10 @@ serve() {
 			port=$(free_port)
 			"$2" >>"$work/server.log" 2>&1 &
 			server=$!
+		fi
+		if [ "$SECONDS" -ge "$end" ]; then
+			kill "$server" 2>/dev/null || :
+			die "$2 does not answer: $(cat "$work/server.log")"
 		fi
 		sleep 0.02
 	done

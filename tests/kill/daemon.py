@@ -12,6 +12,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 from unix_http import UnixConnection  # noqa: E402
 
+STOP = 60  # seconds, as TimeoutStopSec of the systemd unit
 CRASHED = 86  # exit status at a crash point
 # Files are closed and opened all the time, and flushed when nobody asked for it.
 BUSY = "[limits]\nimages_open = 8\nworkers = 3\n[flush]\nms = 50\nblocks = 3\n[cache]\nsize = 1M\n"
@@ -147,11 +148,11 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(sign)
         try:
-            return self.process.wait(30)
+            return self.process.wait(STOP)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise Wrong("still there 30 s after a signal") from None
+            raise Wrong(f"still there {STOP} s after a signal") from None
 
     def kill(self):
         if self.process and self.process.poll() is None:
