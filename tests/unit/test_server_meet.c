@@ -23,16 +23,22 @@ struct meeting {
 	enum service_code code; /* of what it did */
 };
 
+static pthread_mutex_t hook = PTHREAD_MUTEX_INITIALIZER; /* guards `point` and `other` */
 static struct meeting *now; /* the one that goes on; tests run one after the other */
 
+/* By any thread of the service. */
 static void at_point(const char *name)
 {
-	void (*other)(struct meeting * meeting) = now->other;
+	void (*other)(struct meeting * meeting) = NULL;
 
-	if (!other || strcmp(name, now->point) != 0)
-		return;
-	now->other = NULL;
-	other(now);
+	(void)pthread_mutex_lock(&hook);
+	if (now->other && strcmp(name, now->point) == 0) {
+		other = now->other;
+		now->other = NULL;
+	}
+	(void)pthread_mutex_unlock(&hook);
+	if (other)
+		other(now);
 }
 
 static int set_up(void **state)
@@ -45,11 +51,11 @@ static int set_up(void **state)
 								    : "/tmp/vhdd-meet-XXXXXX");
 	assert_non_null(mkdtemp(meeting->folder));
 	config_init(&meeting->config);
+	now = meeting;
+	vhd_at_crash_point = at_point; /* before there are threads, as long as there are any */
 	assert_int_equal(
 		service_main_open(meeting->folder, &meeting->config, NULL, &meeting->service, why),
 		0);
-	now = meeting;
-	vhd_at_crash_point = at_point;
 	*state = meeting;
 	return 0;
 }
@@ -59,8 +65,8 @@ static int tear_down(void **state)
 	struct meeting *meeting = *state;
 	char command[128];
 
-	vhd_at_crash_point = NULL;
 	service_main_close(meeting->service);
+	vhd_at_crash_point = NULL;
 	(void)snprintf(command, sizeof command, "rm -rf '%s'", meeting->folder);
 	assert_int_equal(system(command), 0);
 	free(meeting);
@@ -69,8 +75,10 @@ static int tear_down(void **state)
 
 static void meet(struct meeting *meeting, const char *point, void (*other)(struct meeting *))
 {
+	(void)pthread_mutex_lock(&hook);
 	meeting->point = point;
 	meeting->other = other;
+	(void)pthread_mutex_unlock(&hook);
 }
 
 static enum service_code create(struct meeting *meeting, const char *name, const char *parent,
