@@ -161,6 +161,7 @@ enum api_step adopt_file(struct api_call *call)
 		return call_refused(call, code);
 	if (adopted.images.n == 0)
 		return call_fail(call, CODE_INTERNAL, "nothing was adopted");
+	call_done(call, adopted.images.items);
 	step = call_json(call, 201, adopted_json(&adopted));
 	image_locate(call, adopted.images.items);
 	service_adopted_fini(&adopted);

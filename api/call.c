@@ -28,6 +28,15 @@ enum api_step call_refused(struct api_call *call, enum service_code code)
 	return API_REPLY;
 }
 
+void call_done(struct api_call *call, const struct service_image *image)
+{
+	struct service_error *about = &call->problem.service;
+
+	about->done = true;
+	memcpy(about->image.id, image->id, sizeof image->id);
+	memcpy(about->image.name, image->name, sizeof image->name);
+}
+
 enum api_step call_no_memory(struct api_call *call)
 {
 	return call_fail(call, CODE_INTERNAL, "no memory");

@@ -72,6 +72,8 @@ struct api_call {
 /* These are what handlers return. */
 enum api_step call_fail(struct api_call *call, enum code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The image was made or changed: when the answer finds no memory, that is what it says. */
+void call_done(struct api_call *call, const struct service_image *image);
 enum api_step call_no_memory(struct api_call *call);
 /* The daemon answered `code`, and call->err says why. Asks for a worker when it would have blocked.
  */

@@ -72,6 +72,7 @@ static enum api_step finish(struct api_call *call, enum service_code code,
 		return call_fail(call, CODE_PRECONDITION_FAILED, "%s", call->err.text);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	call_done(call, &created->image);
 	step = answer(call, 201, created);
 	service_image_fini(&created->image);
 	return step;

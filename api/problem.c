@@ -127,8 +127,11 @@ bool problem_wants_text(const char *accept)
 static char *correction(const struct problem *problem)
 {
 	static const char mark[] = "{image}";
-	const char *text =
-		problem->advice ? problem->advice : codes_info(problem->code)->correction;
+	const char *advice = problem->service.done
+				     ? "It was done, and only the answer could not be made. Ask "
+				       "for it: GET /v1/images/{image}"
+				     : problem->advice;
+	const char *text = advice ? advice : codes_info(problem->code)->correction;
 	const char *name = problem->service.image.name[0] ? problem->service.image.name : "NAME";
 	struct buf buf = {0};
 

@@ -59,8 +59,10 @@ static void parse_frozen(struct fields *fields, struct service_update *update)
 
 static enum api_step answer(struct api_call *call, struct service_image *image)
 {
-	enum api_step step = call_json(call, 200, image_json(image));
+	enum api_step step;
 
+	call_done(call, image);
+	step = call_json(call, 200, image_json(image));
 	image_tag(call, image);
 	service_image_fini(image);
 	return step;

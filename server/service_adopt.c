@@ -213,8 +213,8 @@ enum service_code service_image_adopt(struct service *service, const struct serv
 	if (adoption.parent.image)
 		images_unseal(adoption.parent.image);
 	CRASH_POINT("adopt.answering");
-	if (code == SERVICE_OK)
-		code = answer_chain(&adoption, &chain, n);
+	if (code == SERVICE_OK && answer_chain(&adoption, &chain, n) != SERVICE_OK)
+		code = service_codes_done(chain.items[0].id, chain.items[0].name, err);
 	if (code != SERVICE_OK) {
 		service_adopted_fini(&answer);
 		return code;

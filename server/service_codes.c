@@ -119,6 +119,15 @@ void service_codes_named(struct service *service, const char *name, struct servi
 		service_codes_name(service, id, err);
 }
 
+enum service_code service_codes_done(const uint8_t id[IDS_SIZE], const char *name,
+				     struct service_error *err)
+{
+	err->done = true;
+	ids_format(id, err->image.id);
+	(void)snprintf(err->image.name, sizeof err->image.name, "%s", name);
+	return err->code;
+}
+
 void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 			    struct service_error *err)
 {

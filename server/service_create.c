@@ -328,7 +328,8 @@ enum service_code service_image_create(struct service *service, const struct ser
 {
 	struct creation creation = {.service = service, .spec = spec};
 	struct service_created created = {.warnings = 0};
-	char id[IDS_TEXT];
+	char text[IDS_TEXT], name[SERVICE_NAME];
+	uint8_t id[IDS_SIZE];
 	enum service_code code = plan(&creation, err);
 
 	if (code == SERVICE_OK)
@@ -339,11 +340,14 @@ enum service_code service_image_create(struct service *service, const struct ser
 		code = build(&creation, err);
 	if (code == SERVICE_OK)
 		code = publish(&creation, err);
-	ids_format(creation.row.id, id);
+	memcpy(id, creation.row.id, IDS_SIZE);
+	ids_format(id, text);
+	memcpy(name, creation.row.name, sizeof name);
 	end(&creation);
 	CRASH_POINT("create.answering");
-	if (code == SERVICE_OK)
-		code = service_image_get(service, id, 0, &created.image, err);
+	if (code == SERVICE_OK &&
+	    service_image_get(service, text, 0, &created.image, err) != SERVICE_OK)
+		code = service_codes_done(id, name, err);
 	if (creation.published)
 		images_unpin(creation.held, IMAGES_READ);
 	if (code != SERVICE_OK)

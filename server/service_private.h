@@ -47,6 +47,9 @@ enum service_code service_codes_change(struct service *service, const uint8_t id
 /* It is not there for others yet. */
 enum service_code service_codes_creating(struct service *service, const uint8_t id[IDS_SIZE],
 					 struct service_error *err);
+/* What failed was to tell of it, after it was done to the image: adds that. */
+enum service_code service_codes_done(const uint8_t id[IDS_SIZE], const char *name,
+				     struct service_error *err);
 void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 			    struct service_error *err);
 

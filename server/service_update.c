@@ -355,8 +355,9 @@ enum service_code service_image_update(struct service *service, const char *ref,
 	if (code == SERVICE_OK)
 		code = update_image(&change, err);
 	CRASH_POINT("update.answering");
-	if (code == SERVICE_OK)
-		code = service_images_tell(service, &change.row, 0, ret_image, err);
+	if (code == SERVICE_OK &&
+	    service_images_tell(service, &change.row, 0, ret_image, err) != SERVICE_OK)
+		code = service_codes_done(id, change.row.name, err);
 	catalog_image_fini(&change.row);
 	return code;
 }

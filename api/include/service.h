@@ -95,6 +95,7 @@ struct service_error {
 	size_t n_related;                            /* names above */
 	size_t related_total;                        /* how many there really are */
 	char holder[SERVICE_HOLDER]; /* SERVICE_IMAGE_BUSY: who has it; "" when not known */
+	bool done; /* SERVICE_INTERNAL: it was done to `image`, and only the answer is missing */
 };
 
 enum service_flags {

@@ -19,6 +19,7 @@ target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine)
 target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
 # Operations that meet at crash points.
 vhd_unit_test(test_server_meet test_server_meet.c LIBS vhdd_server vhd_api vhdd_server vhd)
+target_link_libraries(test_server_meet PRIVATE test_alloc_fault)
 set_tests_properties(unit.test_server_meet PROPERTIES LABELS "unit;tsan")
 # A disk that does not take what is flushed, and others who are quicker.
 vhd_unit_test(test_server_images test_server_images.c LIBS vhdd_server vhd_api vhdd_server vhd)

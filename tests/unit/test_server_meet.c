@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "alloc_fault.h"
 #include "config.h"
 #include "crash_point.h"
 #include "service_main.h"
@@ -268,13 +269,11 @@ static void a_change_is_told_as_it_was_when_the_image_has_gone(void **state)
 	assert_int_equal(meeting->code, SERVICE_OK);
 }
 
-static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
+/* The file of a child of "root", which is no image any more. */
+static const char *leave_file(struct meeting *meeting)
 {
-	struct meeting *meeting = *state;
-	struct service_adopt spec = {.chain = true, .name = "disk"};
-	struct service_adopted adopted = {.n_warnings = 0};
+	static char path[128];
 	struct service_image image;
-	char path[128];
 
 	assert_int_equal(create(meeting, "root", NULL, &meeting->err), SERVICE_OK);
 	assert_int_equal(create(meeting, "child", "root", &meeting->err), SERVICE_OK);
@@ -285,7 +284,16 @@ static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
 					      &(struct service_delete){.keep_file = true},
 					      &meeting->err),
 			 SERVICE_OK);
-	spec.path = path;
+	return path;
+}
+
+static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
+{
+	struct meeting *meeting = *state;
+	const struct service_adopt spec = {
+		.chain = true, .name = "disk", .path = leave_file(meeting)};
+	struct service_adopted adopted = {.n_warnings = 0};
+
 	meet(meeting, "adopt.answering", deleted);
 	assert_int_equal(service_image_adopt(meeting->service, &spec, &adopted, &meeting->err),
 			 SERVICE_OK);
@@ -296,6 +304,69 @@ static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
 	assert_int_equal(adopted.known.n, 1);
 	assert_int_equal(adopted.known.items[0].children_count, 1);
 	service_adopted_fini(&adopted);
+}
+
+/* ---- no memory to tell what was done ---- */
+
+static void without_memory(struct meeting *meeting)
+{
+	(void)meeting;
+	alloc_fault_arm(0, true);
+}
+
+/* The image has what was asked for, and whoever asked is told of the image. */
+static void expect_untold(struct meeting *meeting, enum service_code code, const char *name)
+{
+	struct service_image image;
+
+	alloc_fault_disarm();
+	assert_int_equal(code, SERVICE_INTERNAL);
+	assert_true(meeting->err.done);
+	assert_string_equal(meeting->err.image.name, name);
+	assert_int_equal(service_image_get(meeting->service, meeting->err.image.id, 0, &image,
+					   &(struct service_error){.done = false}),
+			 SERVICE_OK);
+	assert_string_equal(image.name, name);
+	assert_string_equal(image.description, "mine");
+	service_image_fini(&image);
+}
+
+static void what_was_done_is_not_denied_for_want_of_memory(void **state)
+{
+	struct meeting *meeting = *state;
+	const struct service_create create = {
+		.name = "disk", .kind = SERVICE_DYNAMIC, .size = 1 << 20, .description = "mine"};
+	const struct service_update update = {.name = "other"};
+	const struct service_adopt adopt = {
+		.chain = true, .name = "kid", .description = "mine", .path = leave_file(meeting)};
+	struct service_created created;
+	struct service_adopted adopted;
+	struct service_image image;
+
+	meet(meeting, "create.answering", without_memory);
+	expect_untold(meeting,
+		      service_image_create(meeting->service, &create, &created, &meeting->err),
+		      "disk");
+	meet(meeting, "update.answering", without_memory);
+	expect_untold(
+		meeting,
+		service_image_update(meeting->service, "disk", &update, &image, &meeting->err),
+		"other");
+	meet(meeting, "adopt.answering", without_memory);
+	expect_untold(meeting,
+		      service_image_adopt(meeting->service, &adopt, &adopted, &meeting->err),
+		      "kid");
+	/* What was not done is not said to be. */
+	meet(meeting, "create.sealed", without_memory);
+	assert_int_equal(
+		service_image_create(meeting->service,
+				     &(struct service_create){.name = "no",
+							      .parent = "kid",
+							      .kind = SERVICE_DIFFERENCING},
+				     &created, &meeting->err),
+		SERVICE_INTERNAL);
+	alloc_fault_disarm();
+	assert_false(meeting->err.done);
 }
 
 static void renamed(struct meeting *meeting)
@@ -413,6 +484,7 @@ int main(void)
 		CASE(who_comes_too_early_is_told_who_makes_the_image),
 		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
+		CASE(what_was_done_is_not_denied_for_want_of_memory),
 		CASE(an_image_that_changed_is_not_forgotten),
 		CASE(a_parent_does_not_change_once_it_is_sealed),
 	};
