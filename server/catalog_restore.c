@@ -100,6 +100,14 @@ static int unreadable(sqlite3 *db)
 	return CATALOG_E_DAMAGED;
 }
 
+static const char *verdict(sqlite3 *db, int code)
+{
+	if (code == CATALOG_E_IO)
+		return "cannot be read: its disk failed";
+	return code == CATALOG_E_DAMAGED && catalog_sql_disk(db) == ENOENT ? "is not there"
+									   : "cannot be read";
+}
+
 static int salvage_labels(sqlite3 *db, struct catalog_image *image)
 {
 	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
@@ -184,7 +192,7 @@ int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct c
 		r = salvage_row(db, stmt, each, ctx);
 	if (r == 0 && result != SQLITE_DONE)
 		r = unreadable(db);
-	return r < 0 ? catalog_sql_fail(err, (enum catalog_code)r, "%.200s cannot be read%s", path,
-					r == CATALOG_E_IO ? ": its disk failed" : "")
+	return r < 0 ? catalog_sql_fail(err, (enum catalog_code)r, "%.200s %s", path,
+					verdict(db, r))
 		     : 0;
 }

@@ -146,6 +146,7 @@ static void makes_up_names_without_a_backup(void **state)
 	pool_world_close(world);
 	assert_int_equal(unlink(world->path), 0);
 	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, " is not there\n"));
 	assert_non_null(strstr(said, "there is no backup"));
 	assert_non_null(strstr(said, "60 images got new names"));
 	assert_null(strstr(said, "the old catalog is "));
