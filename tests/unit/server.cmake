@@ -16,7 +16,10 @@ foreach(name damage footer migrate orphan pool_place rebuild reconcile scale sca
 endforeach()
 # Looks that find no memory.
 target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine)
-target_compile_definitions(test_server_migrate PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
+foreach(name migrate scarce)
+	target_compile_definitions(test_server_${name}
+				   PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")
+endforeach()
 # Operations that meet at crash points.
 vhd_unit_test(test_server_meet test_server_meet.c LIBS vhdd_server vhd_api vhdd_server vhd)
 target_link_libraries(test_server_meet PRIVATE test_alloc_fault)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "pool_world.h"
@@ -355,6 +356,68 @@ static void all_or_nothing(change_fn *change)
 
 CHANGES(TEST)
 
+/* ---- older ones ---- */
+
+static void make_older(const char *path, const char *name)
+{
+	char from[512];
+	struct bytes sql;
+	sqlite3 *db = NULL;
+
+	(void)snprintf(from, sizeof from, "%s/%s", CATALOGS, name);
+	keep(from, &sql);
+	sql.at[sql.n] = '\0';
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql.at, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	(void)sqlite3_close(db);
+	free(sql.at);
+}
+
+/* It is brought up to date at the next start where it was not at this one. */
+static void brings_up_to_date(const char *name)
+{
+	struct pool_world *world = pool_world_new();
+	struct picture wanted;
+	struct bytes bytes;
+	long n, left = -1;
+
+	pool_world_close(world);
+	make_older(world->path, name);
+	keep(world->path, &bytes);
+	pool_world_open(world);
+	look(world, &wanted);
+	assert_in_range(wanted.n, 1, LINES);
+	for (n = 0; left < 0 && n < MOST; n += 61) {
+		int r;
+
+		pool_world_close(world);
+		put_back(world->path, &bytes);
+		countdown = n;
+		r = catalog_open(world->path, 1024, &world->catalog, &world->err);
+		left = countdown;
+		countdown = -1;
+		if (r < 0 && r != CATALOG_E_NOMEM)
+			fail_msg("%s", world->err.text);
+		if (r < 0)
+			pool_world_open(world);
+		expect(world, &wanted);
+	}
+	print_message("%s: %ld allocations\n", name, n);
+	assert_in_range(n, 1000, MOST - 1);
+	free(bytes.at);
+	pool_world_free(world);
+}
+
+static void older_catalogs_are_brought_up_to_date_or_stay_as_they_are(void **state)
+{
+	(void)state;
+	brings_up_to_date("schema-1.sql");
+	brings_up_to_date("schema-2.sql");
+	brings_up_to_date("schema-3.sql");
+}
+
 /* ---- what a catalog says that cannot be opened ---- */
 
 static void without_memory_it_is_neither_damaged_nor_older(void **state)
@@ -394,7 +457,9 @@ static void without_memory_it_is_neither_damaged_nor_older(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		CHANGES(LISTED) cmocka_unit_test(without_memory_it_is_neither_damaged_nor_older),
+		CHANGES(LISTED)
+			cmocka_unit_test(older_catalogs_are_brought_up_to_date_or_stay_as_they_are),
+		cmocka_unit_test(without_memory_it_is_neither_damaged_nor_older),
 	};
 
 	make_memory_scarce();
