@@ -34,4 +34,14 @@ for kind in dynamic fixed; do
 		done
 	done
 done
+
+# Those that it makes of a raw disk, with holes.
+"$VHDTOOL" create "$work/ours.vhd" $((9 << 20))
+"$VHDTOOL" fill "$work/ours.vhd" "$RANDOM" 40 512
+"$VHDTOOL" cat "$work/ours.vhd" >"$work/disk.raw"
+for kind in dynamic fixed; do
+	qemu-img convert -f raw -O vpc -o subformat=$kind,force_size=on "$work/disk.raw" "$work/$kind.vhd"
+	same "converted to $kind" "$(ours "$work/$kind.vhd")" "$(sum <"$work/disk.raw")"
+	count=$((count + 1))
+done
 told "$count"
