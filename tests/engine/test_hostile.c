@@ -208,6 +208,18 @@ static void huge_table(struct builder *builder, struct memio *file)
 	memio_poke(file, builder->tail, 512, end);
 }
 
+/* A disk of 2040 GiB in a file of 4 MiB: that is what a dynamic disk is for. */
+static void large_disk(struct builder *builder, struct memio *file)
+{
+	struct builder large;
+
+	(void)builder;
+	builder_init(&large, &(struct builder_args){.type = 3, .size = VHD_SIZE_MAX, .id = 0x11});
+	builder_store(&large, file);
+	builder_fini(&large);
+	memset(content, 0, DISK);
+}
+
 /* ---- rows ---- */
 
 #define OPEN_W VHD_WRITE
@@ -329,6 +341,10 @@ static const struct row rows[] = {
 	 .code = VHD_E_CORRUPT, .text = "block table: entry 0"},
 	{"table of 2 GiB, all zero, recovered", .spoil = huge_table, .flags = OPEN_R,
 	 .code = VHD_E_CORRUPT, .text = "block table: entry 0"},
+
+	{"2040 GiB in a small file", .spoil = large_disk, .footers = GOOD},
+	{"2040 GiB in a small file, to write", .spoil = large_disk, .flags = OPEN_W, .footers = GOOD},
+	{"2040 GiB in a small file, recovered", .spoil = large_disk, .flags = OPEN_R, .footers = GOOD},
 
 	{"entry 0", TABLE, 4, 4, 0,
 	 .code = VHD_E_CORRUPT, .text = "block table: entry 1 at 0x604 is sector 0x0"},
