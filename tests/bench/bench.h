@@ -42,6 +42,7 @@ uint64_t bench_offset(struct rng *rng, uint64_t size);
 /* Seconds that `qemu-img bench` reports; `args` are its last ones, %s stands for the folder. */
 double bench_qemu(const char *args);
 double bench_process(const char *command); /* seconds that the whole process takes */
+double bench_number(const char *command);  /* what it prints, negative when it fails */
 
 /* jobs_disk.c, jobs_chain.c */
 extern struct job bench_disk_jobs[], bench_chain_jobs[];

@@ -59,6 +59,14 @@ static double read_500(void)
 	return read_chain(deeper);
 }
 
+static double read_qcow2(void)
+{
+	enum { OPS = 500 };
+	double seconds = bench_qemu("-f qcow2 -s 4096 -S 7798784 -c 500 q500.qcow2");
+
+	return seconds < 0 ? seconds : seconds / OPS * 1e6;
+}
+
 static double locate_1(void)
 {
 	return locate_chain(one);
@@ -108,6 +116,13 @@ static double open_500(void)
 static double open_500_known(void)
 {
 	return open_chain("c500", 500, true);
+}
+
+static double open_qcow2(void)
+{
+	double seconds = bench_process("qemu-io -r -f qcow2 -c quit q500.qcow2");
+
+	return seconds < 0 ? seconds : seconds * 1e6;
 }
 
 /* ---- G13 ---- */
@@ -203,9 +218,24 @@ static double memory_large_10(void)
 	return bench_rss_of("large10", 10, LARGE_SIZE);
 }
 
+static double memory_level(void)
+{
+	return (memory_large_10() - memory_large()) / 9;
+}
+
 static double memory_500(void)
 {
 	return bench_rss_of(names[2], 500, CHAIN_SIZE);
+}
+
+/* At its most, once it has looked at 256 places. */
+static double memory_qcow2(void)
+{
+	return bench_number(
+		"seq -f 'read -q %.0f 512' 0 1048576 $((255 << 20)) >q.in && "
+		"{ qemu-io -r -f qcow2 q500.qcow2 <q.in >q.out & "
+		"while most=$(awk '/^VmHWM/ { print $2 / 1024 }' /proc/$!/status) && [ \"$most\" ]; "
+		"do last=$most; sleep 0.02; done; echo $last; }");
 }
 
 static void make_empty_chain(const char *prefix, unsigned depth)
@@ -236,11 +266,25 @@ static void make_empty_chain(const char *prefix, unsigned depth)
 	vhd_engine_free(own);
 }
 
+/* The same layers; those that are written do not look at the ones below. */
+static void make_qcow2_chain(void)
+{
+	(void)bench_process(
+		"qemu-img create -q -f qcow2 q1.qcow2 256M && qemu-io -f qcow2 -c 'write -q 0 256M' q1.qcow2 && "
+		"for n in $(seq 2 500); do"
+		" qemu-img create -q -f qcow2 -u -b q$((n - 1)).qcow2 -F qcow2 q$n.qcow2 256M &&"
+		" awk -v n=$n 'BEGIN { srand(n); for (i = 0; i < 64; i++)"
+		" print \"write -q \" int(rand() * 65536) * 4096 \" 4096\" }' |"
+		" qemu-io \"json:{'driver': 'qcow2', 'backing': null,"
+		" 'file': {'driver': 'file', 'filename': 'q$n.qcow2'}}\" || exit; done");
+}
+
 void bench_prepare_chains(void)
 {
 	bench_make_chain(names[0], 1, CHAIN_SIZE);
 	bench_make_chain(names[1], 100, CHAIN_SIZE);
 	bench_make_chain(names[2], 500, CHAIN_SIZE);
+	make_qcow2_chain();
 	make_empty_chain("large", 1);
 	make_empty_chain("large10", 10);
 	engine = bench_engine(0);
@@ -256,6 +300,7 @@ struct job bench_chain_jobs[] = {
 	{.goal = "G6", .name = "4 KiB random read, depth 1", .run = read_1, .unit = "us"},
 	{.goal = "G6", .name = "  depth 100", .run = read_100, .unit = "us"},
 	{.goal = "G6", .name = "  depth 500", .run = read_500, .unit = "us"},
+	{.goal = "G6", .name = "  qcow2, depth 500", .run = read_qcow2, .unit = "us"},
 	{.goal = "G7", .name = "sector location, depth 1", .run = locate_1, .unit = "us"},
 	{.goal = "G7", .name = "  depth 100", .run = locate_100, .unit = "us"},
 	{.goal = "G7", .name = "  depth 500", .run = locate_500, .unit = "us"},
@@ -263,6 +308,7 @@ struct job bench_chain_jobs[] = {
 	{.goal = "G9", .name = "  depth 100", .run = open_100, .unit = "us"},
 	{.goal = "G9", .name = "  depth 500", .run = open_500, .unit = "us"},
 	{.goal = "G9", .name = "  depth 500, known", .run = open_500_known, .unit = "us"},
+	{.goal = "G9", .name = "  qcow2, depth 500, process", .run = open_qcow2, .unit = "us"},
 	{.goal = "G13", .name = "create 64 GiB, synced", .run = create_synced, .unit = "us"},
 	{.goal = "G13", .name = "  without syncs", .run = create_unsynced, .unit = "us"},
 	{.goal = "G13", .name = "  qemu-img create, process", .run = create_qemu, .unit = "us"},
@@ -275,6 +321,8 @@ struct job bench_chain_jobs[] = {
 	{.goal = "G13", .name = "  without syncs", .run = snapshot_large_unsynced, .unit = "us"},
 	{.goal = "G14", .name = "memory, 2040 GiB", .run = memory_large, .unit = "MiB"},
 	{.goal = "G14", .name = "  depth 10", .run = memory_large_10, .unit = "MiB"},
+	{.goal = "G14", .name = "  each more level", .run = memory_level, .unit = "MiB"},
 	{.goal = "G14", .name = "  256 MiB, depth 500", .run = memory_500, .unit = "MiB"},
+	{.goal = "G14", .name = "  qcow2, depth 500, process", .run = memory_qcow2, .unit = "MiB"},
 };
 const int bench_n_chain_jobs = sizeof bench_chain_jobs / sizeof bench_chain_jobs[0];

@@ -243,21 +243,32 @@ double bench_rss(void)
 	return (double)pages * 4096 / (1 << 20);
 }
 
+double bench_number(const char *command)
+{
+	char line[8192];
+	double number = -1;
+	int n = snprintf(line, sizeof line, "cd '%s' && { %s; } 2>/dev/null", bench_folder,
+			 command);
+	FILE *pipe;
+
+	if (n < 0 || (size_t)n >= sizeof line)
+		return -1;
+	pipe = popen(line, "r"); /* NOLINT(cert-env33-c): our own command line */
+	if (!pipe || fscanf(pipe, "%lf", &number) != 1) /* NOLINT(cert-err34-c) */
+		number = -1;
+	return pipe && pclose(pipe) == 0 ? number : -1;
+}
+
 /* In a program that starts anew: a fork would use memory that its parent has given back. */
 double bench_rss_of(const char *chain, unsigned depth, uint64_t size)
 {
-	char self[1024], command[2200];
+	char self[1024], command[1200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	double mib = -1;
-	FILE *pipe;
 
 	if (n < 0)
 		return -1;
 	self[n] = '\0';
-	(void)snprintf(command, sizeof command, "'%s' '%s' --memory %s %u %llu", self, bench_folder,
-		       chain, depth, (unsigned long long)size);
-	pipe = popen(command, "r"); /* NOLINT(cert-env33-c): our own command line */
-	if (!pipe || fscanf(pipe, "%lf", &mib) != 1) /* NOLINT(cert-err34-c) */
-		mib = -1;
-	return pipe && pclose(pipe) == 0 ? mib : -1;
+	(void)snprintf(command, sizeof command, "'%s' . --memory %s %u %llu", self, chain, depth,
+		       (unsigned long long)size);
+	return bench_number(command);
 }
