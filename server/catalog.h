@@ -43,6 +43,7 @@ enum catalog_code {
 	CATALOG_E_NEWER = -15, /* written by a newer vhdd */
 	CATALOG_E_PLACE = -16, /* the file is that of another image */
 	CATALOG_E_IO = -17,    /* the disk failed: whether the catalog is sound is not known */
+	CATALOG_E_LOST = -18,  /* nothing is there but a backup */
 };
 
 struct catalog_error {
@@ -137,7 +138,8 @@ void catalog_images_fini(struct catalog_images *images);
 struct catalog;
 
 /* `depth_max`: images of one chain. All that is in the database is looked through first. An older
- * one is brought up to date, after a backup. */
+ * one is brought up to date, after a backup. Where there is none, it begins empty, but not beside a
+ * backup (CATALOG_E_LOST). */
 int catalog_open(const char *path, uint32_t depth_max, struct catalog **ret_catalog,
 		 struct catalog_error *err);
 void catalog_close(struct catalog *catalog);
@@ -154,8 +156,6 @@ bool catalog_keep_room(struct catalog *catalog);
 int catalog_backup(struct catalog *catalog, struct catalog_error *err);
 /* Whether the newest one is older than a day, or dated later than now. */
 bool catalog_backup_due(struct catalog *catalog);
-/* It has no image, though it had some when it was backed up. */
-bool catalog_looks_lost(struct catalog *catalog);
 
 /* ---- from memory ---- */
 

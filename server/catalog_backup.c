@@ -57,27 +57,15 @@ int catalog_backup(struct catalog *catalog, struct catalog_error *err)
 	return r;
 }
 
-static bool is_empty(struct catalog *catalog)
+bool catalog_backup_due(struct catalog *catalog)
 {
+	int64_t age = catalog_sql_now() - pool_backup_time(catalog->path);
 	bool empty;
 
 	(void)pthread_mutex_lock(&catalog->memory);
 	empty = catalog->index.n == 0;
 	(void)pthread_mutex_unlock(&catalog->memory);
-	return empty;
-}
-
-bool catalog_backup_due(struct catalog *catalog)
-{
-	int64_t age = catalog_sql_now() - pool_backup_time(catalog->path);
-
-	/* Of a time to come: the clock was set back. */
-	return !is_empty(catalog) && (age >= DAY_MS || age < 0);
-}
-
-bool catalog_looks_lost(struct catalog *catalog)
-{
-	return is_empty(catalog) && pool_backup_time(catalog->path) != 0;
+	return !empty && (age >= DAY_MS || age < 0); /* of a time to come: the clock was set back */
 }
 
 bool catalog_keep_room(struct catalog *catalog)

@@ -243,6 +243,24 @@ static int open_file(struct catalog *catalog, const char *path, struct catalog_e
 	return 0;
 }
 
+/* An empty one in its place would be backed up in turn, until no backup knows the names. A first
+ * start that was cut off leaves no backup, for there was nothing to back up. */
+static int refuse_lost(const char *path, struct catalog_error *err)
+{
+	char backup[POOL_BACKUP_PATH];
+	int there = pool_backup_of_lost(path, backup);
+
+	if (there == POOL_BACKUP_UNREADABLE)
+		return catalog_sql_fail(err, CATALOG_E_FAILED,
+					"catalog: nobody knows whether %.160s is lost: its folder "
+					"cannot be read",
+					path);
+	if (there < 0)
+		return 0;
+	return catalog_sql_fail(err, CATALOG_E_LOST,
+				"catalog: lost: there is none, but a backup of it, %.160s", backup);
+}
+
 int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog_error *err)
 {
 	char text[128];
@@ -252,7 +270,9 @@ int catalog_setup_open(struct catalog *catalog, const char *path, struct catalog
 		return catalog_sql_fail(err, CATALOG_E_FAILED,
 					"%.120s: a rebuild of it cannot be undone: %s", path,
 					strerror_r(errno, text, sizeof text));
-	r = open_file(catalog, path, err);
+	r = refuse_lost(path, err);
+	if (r == 0)
+		r = open_file(catalog, path, err);
 	if (r == 0)
 		r = set_pragmas(catalog, err);
 	if (r == 0)

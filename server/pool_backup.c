@@ -180,6 +180,24 @@ int pool_backup_older(const char *catalog_path, char path[POOL_BACKUP_PATH])
 	return newest(catalog_path, than, path);
 }
 
+static bool holds_nothing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 ? errno == ENOENT : st.st_size == 0;
+}
+
+int pool_backup_of_lost(const char *catalog_path, char ret_path[POOL_BACKUP_PATH])
+{
+	int there = -1;
+
+	if (holds_nothing(catalog_path))
+		there = pool_backup_newest(catalog_path, ret_path);
+	while (there == 0 && holds_nothing(ret_path))
+		there = pool_backup_older(catalog_path, ret_path);
+	return there;
+}
+
 int64_t pool_backup_time(const char *catalog_path)
 {
 	char folder[POOL_BACKUP_PATH];

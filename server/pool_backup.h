@@ -21,6 +21,9 @@ enum { POOL_BACKUP_UNREADABLE = -2 };
 int pool_backup_newest(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
 /* The next older one than that at `path`, which it becomes; answers as the call above. */
 int pool_backup_older(const char *catalog_path, char path[POOL_BACKUP_PATH]);
+/* The newest one with content, of a catalog that is not there or holds nothing; -1 when the catalog
+ * is there, too. Answers as the calls above. */
+int pool_backup_of_lost(const char *catalog_path, char ret_path[POOL_BACKUP_PATH]);
 /* What its name says, in milliseconds since 1970; 0 = there is none. Later than now when there are
  * only such. */
 int64_t pool_backup_time(const char *catalog_path);

@@ -164,8 +164,7 @@ static int make_up_names(struct naming *naming)
 	return 0;
 }
 
-/* A daemon that finds no catalog makes an empty one: what the catalog lacks, its backups may have.
- */
+/* What the catalog lacks, its backups may have: it may have been begun anew without them. */
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path)
 {
 	struct naming naming = {.rebuild = rebuild};

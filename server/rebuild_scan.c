@@ -249,7 +249,7 @@ static int scan_adopted(struct scan *scan, const char *catalog_path)
 	struct catalog_error why = {0};
 	int r = catalog_salvage(catalog_path, take, scan, &why);
 
-	/* An empty one is what a daemon has made that found none. */
+	/* An empty one may have been begun in the place of a lost one. */
 	if (((r == CATALOG_E_DAMAGED && scan->rebuild->n == 0) || (r == 0 && scan->n_known == 0)) &&
 	    pool_backup_newest(catalog_path, backup) == 0)
 		r = catalog_salvage(backup, take, scan, &why);

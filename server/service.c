@@ -37,6 +37,13 @@ static int refuse(const struct catalog_error *why, const char *path, char ret_wh
 			       why->text, path);
 		return SERVICE_MAIN_DAMAGED;
 	}
+	if (why->code == CATALOG_E_LOST) {
+		(void)snprintf(ret_why, SERVICE_WHY,
+			       "%s (%.400s); vhdd --rebuild-catalog makes a new one from the image "
+			       "files and the backups; to begin an empty one, move these away",
+			       why->text, path);
+		return SERVICE_MAIN_DAMAGED;
+	}
 	if (why->code == CATALOG_E_IO) {
 		(void)snprintf(ret_why, SERVICE_WHY,
 			       "%s (%.400s); its disk failed, and the catalog may be sound",
@@ -65,10 +72,6 @@ static int open_parts(struct service *service, const char *state_dir, const stru
 	r = catalog_open(path, (uint32_t)config->depth_max, &service->catalog, &catalog_why);
 	if (r < 0)
 		return refuse(&catalog_why, path, ret_why);
-	if (catalog_looks_lost(service->catalog))
-		log_warning("%s has no images, though a backup of it is there: if it was lost, "
-			    "stop vhdd and run vhdd --rebuild-catalog, which knows their names",
-			    path);
 	service->reconcile.catalog = service->catalog;
 	service->reconcile.pools = &service->pools;
 	service->reconcile.findings = service->findings;

@@ -71,6 +71,7 @@ static enum service_code code_of_catalog(enum catalog_code code)
 	case CATALOG_E_FAILED:
 	case CATALOG_E_DAMAGED:
 	case CATALOG_E_IO:
+	case CATALOG_E_LOST:
 	case CATALOG_E_NEWER: return SERVICE_INTERNAL;
 	case CATALOG_E_CHANGED: return SERVICE_CHANGED;
 	case CATALOG_E_PLACE: return SERVICE_CHAIN_UNHEALTHY;

@@ -475,8 +475,11 @@ rebuilt_as_before "the rebuilt catalog"
 rm "$state/catalog.db"
 rebuilt_as_before "from the backup"
 rm "$state/catalog.db"
+mkdir "$work/away"
+mv "$state"/catalog.db.*.bak "$work/away"
 start # makes an empty one
 stop_vhdd
+mv "$work/away"/* "$state"
 rebuilt_as_before "from the backup of an empty one"
 
 finish

@@ -45,13 +45,29 @@ same_as_before 'rebuilt from the backup'
 rm "$state/catalog.db"
 "$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
 same_as_before 'rebuilt without the old one'
-# ---- lost, and a daemon has made an empty one since
+# ---- lost, with a backup beside it
+newest=$(compgen -G "$state/catalog.db.*.bak" | tail -n 1)
+touch "$state/catalog.db.20900101T000000Z.bak" # holds nothing
+for lost in 'rm' 'truncate -s 0'; do
+	$lost "$state/catalog.db"
+	status_of
+	[ "$status" -eq 65 ] || fail "a lost catalog, $lost: status $status"
+	says "lost: there is none, but a backup of it, $newest ($state/catalog.db)"
+	says 'vhdd --rebuild-catalog makes a new one from the image files and the backups; to begin an empty one, move these away'
+	"$VHDD" --state-dir "$state" --rebuild-catalog >"$work/said" 2>&1 || fail "rebuild fails: $(cat "$work/said")"
+	same_as_before "rebuilt after $lost"
+done
+# ---- lost, and its backups were moved away while an empty one was begun
 rm "$state/catalog.db"
+mkdir "$work/away"
+mv "$state"/catalog.db.*.bak "$work/away"
+touch "$state/catalog.db.20200101T000000Z.bak"
 start_vhdd
 expect 404 /v1/images/kid
-wait_until grep -q 'no images, though a backup of it is there.*--rebuild-catalog' "$work/log"
 expect 201 /v1/images -d name=base -d size=1M # its name is taken now
 stop_vhdd
+rm "$state/catalog.db.20200101T000000Z.bak" "$work/away/catalog.db.20900101T000000Z.bak"
+mv "$work/away"/* "$state"
 cp "$state/catalog.db" "$state/catalog.db.$(date -u +%Y%m%dT%H%M%SZ).bak" # a day later
 cp "$work/bytes" "$state/catalog.db.20200101T000000Z.bak"
 older=$(compgen -G "$state/catalog.db.*.bak" | head -n 2 | tail -n 1)

@@ -299,6 +299,43 @@ static void backups_of_a_time_to_come_count_as_old(void **state)
 	pool_world_free(world);
 }
 
+/* The first rows without a backup are what a first start that was cut off leaves. */
+static void a_catalog_begins_empty_unless_a_backup_has_content(void **state)
+{
+	static const struct {
+		const char *catalog, *older, *newer;
+		int want;
+	} cases[] = {
+		{NULL, NULL, NULL, 0},
+		{"", NULL, NULL, 0},
+		{NULL, "", "", 0},
+		{"", "", NULL, 0},
+		{NULL, NULL, "content", CATALOG_E_LOST},
+		{NULL, "content", "", CATALOG_E_LOST},
+		{"", "content", NULL, CATALOG_E_LOST},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct pool_world *world = pool_world_new();
+		char older[POOL_BACKUP_PATH], newer[POOL_BACKUP_PATH];
+
+		(void)snprintf(older, sizeof older, "%s.20200101T000000Z.bak", world->path);
+		(void)snprintf(newer, sizeof newer, "%s.20200102T000000Z.bak", world->path);
+		pool_world_close(world);
+		assert_int_equal(unlink(world->path), 0);
+		if (cases[i].catalog)
+			write_file(world->path, cases[i].catalog);
+		if (cases[i].older)
+			write_file(older, cases[i].older);
+		if (cases[i].newer)
+			write_file(newer, cases[i].newer);
+		assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err),
+				 cases[i].want);
+		pool_world_free(world);
+	}
+}
+
 static void expect_text(const char *path, const char *text)
 {
 	char line[64] = "";
@@ -361,6 +398,7 @@ int main(void)
 		cmocka_unit_test(keeps_labels_and_seven_backups),
 		cmocka_unit_test(removes_the_oldest_backups),
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
+		cmocka_unit_test(a_catalog_begins_empty_unless_a_backup_has_content),
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
 	};
 
