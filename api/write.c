@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "range.h"
 #include "writes.h"
@@ -70,11 +71,28 @@ static bool parse_aligned(struct api_call *call)
 	return call->problem.code == CODE_NONE;
 }
 
+/* Operations that were meant for PATCH are no content. */
+static bool is_content(struct api_call *call)
+{
+	static const char json[] = "json"; /* at the end of all such types */
+	const char *type = http_header(call->request, "Content-Type");
+	size_t len = type ? strcspn(type, "; \t") : 0, n = sizeof json - 1;
+
+	if (len < n || strncasecmp(type + len - n, json, n) != 0)
+		return true;
+	call->problem.advice = "Send operations with PATCH, and content as "
+			       "application/octet-stream or without a Content-Type.";
+	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%.100s'", type);
+	return false;
+}
+
 bool write_prepare(struct api_call *call)
 {
 	struct content_range range = {.first = 0};
 	bool ranged = false;
 
+	if (!is_content(call))
+		return false;
 	call->write.flush = true;
 	query_bool(&call->query, "flush", &call->write.flush, &call->problem);
 	query_bool(&call->query, "detect_zeroes", &call->write.detect_zeroes, &call->problem);
