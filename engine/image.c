@@ -235,11 +235,15 @@ static int require_clean(const struct footers *footers, struct vhd_error *err)
 
 	if ((footers->found & wanted) != wanted)
 		return vhd_fail(err, VHD_E_UNCLEAN,
-				"the footer at the %s of the file is missing or damaged",
-				footers->found & VHD_FOOTER_EOF ? "start" : "end");
+				"footer: the copy at the %s of a file of %" PRIu64
+				" bytes is missing, damaged or short, and the other one is good",
+				footers->found & VHD_FOOTER_EOF ? "start" : "end",
+				footers->file_size);
 	if (footers->found & VHD_FOOTER_DIFFER)
 		return vhd_fail(err, VHD_E_UNCLEAN,
-				"the footers at the start and the end of the file differ");
+				"footer: the copies at the start and the end of a file of %" PRIu64
+				" bytes differ",
+				footers->file_size);
 	return 0;
 }
 
