@@ -128,6 +128,16 @@ static void refuse_parameter(struct api_call *call, const char *name)
 	tell_known(call);
 }
 
+/* Without a value: y, where y or n is asked for. */
+static void complete(struct api_call *call, struct http_field *item)
+{
+	if (routes_listed(call->route->flags, item->name))
+		item->value = "y";
+	else
+		problem_parameter(&call->problem, item->name, CODE_INVALID_VALUE,
+				  "has no value; write %.60s=VALUE", item->name);
+}
+
 static bool parameters_ok(struct api_call *call)
 {
 	const char *raw = call->request->query;
@@ -135,10 +145,12 @@ static bool parameters_ok(struct api_call *call)
 	if (!query_parse(&call->query, raw, raw ? strlen(raw) : 0, &call->problem))
 		return false;
 	for (size_t i = 0; i < call->query.n; i++) {
-		const char *name = call->query.items[i].name;
+		struct http_field *item = &call->query.items[i];
 
-		if (!routes_listed(call->route->parameters, name))
-			refuse_parameter(call, name);
+		if (!routes_listed(call->route->parameters, item->name))
+			refuse_parameter(call, item->name);
+		else if (item->value == query_bare)
+			complete(call, item);
 	}
 	return call->problem.code == CODE_NONE;
 }

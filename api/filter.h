@@ -16,6 +16,7 @@
 	FILTER_WORDS FILTER_BY("depth") FILTER_BY("virtual_size") FILTER_BY("usage.file") \
 		FILTER_BY("children_count")
 #define FILTER_WORDS    "kind state parent root label name path pool writable frozen q since"
+#define FILTER_FLAGS    "writable frozen"
 #define FILTER_BY(name) " " name " " name ".gt " name ".ge " name ".lt " name ".le " name ".ne"
 
 enum { FILTER_TERMS = 64, FILTER_NUMBERS = 16 };

@@ -9,6 +9,8 @@
 
 #include "number.h"
 
+const char query_bare[] = "";
+
 static int hex(char c)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
@@ -70,7 +72,7 @@ static bool add_pair(struct query *query, char *pair, struct problem *problem)
 		*value++ = '\0';
 	if (!decode(pair) || !decode(value ? value : empty))
 		return wrong(query, pair, problem, "has a bad escape or a control character");
-	if (!value)
+	if (!value && query->form)
 		return wrong(query, pair, problem, "has no value; write %.60s=VALUE", pair);
 	if (*pair == '\0')
 		return wrong(query, pair, problem, "'=%.60s' has no name", value);
@@ -81,7 +83,8 @@ static bool add_pair(struct query *query, char *pair, struct problem *problem)
 		problem_set(problem, CODE_INVALID_VALUE, "more than %d values", QUERY_MAX);
 		return false;
 	}
-	query->items[query->n++] = (struct http_field){.name = pair, .value = value};
+	query->items[query->n++] =
+		(struct http_field){.name = pair, .value = value ? value : query_bare};
 	return true;
 }
 

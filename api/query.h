@@ -18,8 +18,11 @@ struct query {
 	bool form;  /* of a body: what is wrong is a field */
 };
 
-/* `raw` NULL is empty. False: problem set (a bad escape, a NUL, a name without '=', one that comes
- * twice, but for "label"). */
+/* The value, by its address, of a parameter of a URL that came without '='. */
+extern const char query_bare[];
+
+/* `raw` NULL is empty. False: problem set (a bad escape, a NUL, a field without '=', a name that
+ * comes twice, but for "label"). */
 bool query_parse(struct query *query, const char *raw, size_t len, struct problem *problem);
 void query_fini(struct query *query);
 

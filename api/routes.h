@@ -25,6 +25,7 @@ struct route {
 	enum route_kind kind;
 	enum route_body body;
 	const char *parameters; /* of the query, with a blank between */
+	const char *flags;      /* those of them that are y or n */
 	const char *later;      /* those of later stages: 501, not 400 */
 	/* Looks at parameters and headers before anything else; false: it has set the problem. May
 	 * be NULL. */

@@ -45,6 +45,12 @@ advice() { # TEXT: the correction begins so
 }
 expect_problem 400 unknown-parameter '/v1/images/disk/data?ofset=5' -X PUT -T "$work/bytes"
 advice 'Known here: offset, flush, aligned, detect_zeroes. '
+expect 200 '/readyz?verbose'
+expect 200 '/v1/images?count&frozen=n'
+check '.total == (.items | length)'
+expect 204 '/v1/images/nobody?missing_ok' -X DELETE
+expect_problem 400 unaligned '/v1/images/disk/data?aligned&flush' -X PUT -d x
+expect 200 '/v1/images/disk/data?flush' -X PATCH -d op=flush
 expect_problem 400 unknown-parameter '/v1?x=1'
 advice 'Known here: no parameters. '
 expect_problem 400 unknown-field /v1/images/disk -X PATCH -d size=1G
