@@ -273,7 +273,8 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 		    struct catalog_error *err);
 /* What a catalog or a backup says of images that no file says: id, name, pool, place, kind,
  * description, labels and whether it was frozen. Read without a change to it; a damaged one is
- * refused (CATALOG_E_DAMAGED), as is one that is not there; CATALOG_E_IO when it may be sound. */
+ * refused (CATALOG_E_DAMAGED), as is one that is not there; CATALOG_E_IO and CATALOG_E_BUSY when it
+ * may be sound. */
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

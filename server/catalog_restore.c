@@ -92,16 +92,21 @@ static int unreadable(sqlite3 *db)
 {
 	int sys = catalog_sql_disk(db);
 
-	if ((sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM ||
-	    sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
-		return CATALOG_E_NOMEM;
-	if ((sqlite3_errcode(db) & 0xff) == SQLITE_IOERR || (sys && sys != ENOENT))
-		return CATALOG_E_IO;
-	return CATALOG_E_DAMAGED;
+	switch (sqlite3_errcode(db) & 0xff) {
+	case SQLITE_NOMEM: return CATALOG_E_NOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return CATALOG_E_BUSY;
+	case SQLITE_IOERR:
+		return sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM ? CATALOG_E_NOMEM
+									  : CATALOG_E_IO;
+	default: return sys && sys != ENOENT ? CATALOG_E_IO : CATALOG_E_DAMAGED;
+	}
 }
 
 static const char *verdict(sqlite3 *db, int code)
 {
+	if (code == CATALOG_E_BUSY)
+		return "cannot be read: another process has locked it";
 	if (code == CATALOG_E_IO)
 		return "cannot be read: its disk failed";
 	return code == CATALOG_E_DAMAGED && catalog_sql_disk(db) == ENOENT ? "is not there"

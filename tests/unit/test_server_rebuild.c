@@ -2,6 +2,7 @@
 #include "rebuild.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,28 @@ static void keeps_labels_and_seven_backups(void **state)
 	pool_world_free(world);
 }
 
+/* As somebody does who looks at it with the shell of SQLite. */
+static void a_catalog_that_is_locked_keeps_its_names(void **state)
+{
+	struct pool_world *world = pool_world_new();
+	struct pool_image image = {.number = 1, .type = VHD_DYNAMIC};
+	uint8_t id[IDS_SIZE];
+	sqlite3 *other = NULL;
+
+	(void)state;
+	pool_world_write(world, &image);
+	pool_world_rows(world, &image, 1);
+	pool_world_close(world);
+	assert_int_equal(sqlite3_open(world->path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(rebuild(world), 1);
+	assert_non_null(strstr(said, "cannot be read: another process has locked it\n"));
+	(void)sqlite3_close(other);
+	pool_world_open(world);
+	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err), 0);
+	pool_world_free(world);
+}
+
 static void write_file(const char *path, const char *text)
 {
 	FILE *out = fopen(path, "w");
@@ -395,6 +418,7 @@ int main(void)
 		cmocka_unit_test(finds_the_lineage_of_random_forests),
 		cmocka_unit_test(makes_up_names_without_a_backup),
 		cmocka_unit_test(leaves_out_what_it_cannot_place),
+		cmocka_unit_test(a_catalog_that_is_locked_keeps_its_names),
 		cmocka_unit_test(keeps_labels_and_seven_backups),
 		cmocka_unit_test(removes_the_oldest_backups),
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
