@@ -50,12 +50,11 @@ static void parse_search(struct fields *fields, struct adoption *adoption)
 
 static void parse_mode(struct fields *fields, struct service_adopt *spec)
 {
-	static const char *const modes[] = {"adopt", "link", "copy"};
+	static const char *const modes[] = {"adopt", "link"};
 	unsigned mode = SERVICE_ADOPT;
 
-	fields_choice(fields, "mode", modes, 3, &mode);
-	if (mode > SERVICE_LINK)
-		fields_error(fields, "mode", CODE_NOT_SUPPORTED, "\"copy\" is not supported yet");
+	if (!fields_later_choice(fields, "mode", "copy"))
+		fields_choice(fields, "mode", modes, 2, &mode);
 	spec->mode = (enum service_adopt_mode)mode;
 }
 
@@ -73,7 +72,7 @@ static void parse_kind(struct fields *fields, struct service_adopt *spec)
 
 static void parse_source(struct fields *fields, struct adoption *adoption)
 {
-	static const char *const checks[] = {"quick", "full", "deep"};
+	static const char *const checks[] = {"quick"};
 	struct service_adopt *spec = &adoption->spec;
 	unsigned check = 0;
 	bool write = true;
@@ -90,10 +89,9 @@ static void parse_source(struct fields *fields, struct adoption *adoption)
 	spec->read_only = !write;
 	parse_mode(fields, spec);
 	parse_kind(fields, spec);
-	fields_choice(fields, "check", checks, 3, &check);
-	if (check > 0)
-		fields_error(fields, "check", CODE_NOT_SUPPORTED, "\"%s\" is not supported yet",
-			     checks[check]);
+	if (!fields_later_choice(fields, "check", "full") &&
+	    !fields_later_choice(fields, "check", "deep"))
+		fields_choice(fields, "check", checks, 1, &check);
 	fields_finish(fields);
 }
 

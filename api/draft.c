@@ -47,12 +47,11 @@ static void parse_size(struct fields *fields, struct service_create *spec)
 
 static void parse_kind(struct fields *fields, struct service_create *spec)
 {
-	static const char *const kinds[] = {"dynamic", "fixed", "differencing", "raw"};
+	static const char *const kinds[] = {"dynamic", "fixed", "differencing"};
 	unsigned kind = spec->parent ? SERVICE_DIFFERENCING : SERVICE_DYNAMIC;
 
-	fields_choice(fields, "kind", kinds, 4, &kind);
-	if (kind == 3)
-		fields_error(fields, "kind", CODE_NOT_SUPPORTED, "\"raw\" is not supported yet");
+	if (!fields_later_choice(fields, "kind", "raw"))
+		fields_choice(fields, "kind", kinds, 3, &kind);
 	spec->kind = (enum service_kind)kind;
 	if (spec->kind == SERVICE_DIFFERENCING && !spec->parent)
 		fields_error(fields, "parent", CODE_INVALID_VALUE,
@@ -107,14 +106,12 @@ static void parse_layout(struct fields *fields, struct service_create *spec)
 
 static void parse_preallocation(struct fields *fields, struct service_create *spec)
 {
-	static const char *const words[] = {"sparse", "falloc", "full"};
+	static const char *const words[] = {"sparse", "falloc"};
 	unsigned choice = SERVICE_SPARSE;
 
-	fields_choice(fields, "preallocation", words, 3, &choice);
-	if (choice > SERVICE_FALLOC)
-		fields_error(fields, "preallocation", CODE_NOT_SUPPORTED,
-			     "\"full\" is not supported yet");
-	else if (choice != SERVICE_SPARSE && spec->kind != SERVICE_FIXED)
+	if (!fields_later_choice(fields, "preallocation", "full"))
+		fields_choice(fields, "preallocation", words, 2, &choice);
+	if (choice != SERVICE_SPARSE && spec->kind != SERVICE_FIXED)
 		fields_error(fields, "preallocation", CODE_INVALID_VALUE, "is for fixed images");
 	spec->preallocation = (enum service_preallocation)choice;
 }

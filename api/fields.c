@@ -109,6 +109,17 @@ void fields_choice(struct fields *fields, const char *name, const char *const *w
 	fields_error(fields, name, CODE_INVALID_VALUE, "must be one of: %s", list);
 }
 
+bool fields_later_choice(struct fields *fields, const char *name, const char *word)
+{
+	const char *text = json_string_value(json_object_get(fields->object, name));
+
+	if (!text || strcmp(text, word) != 0)
+		return false;
+	(void)fields_get(fields, name);
+	fields_error(fields, name, CODE_NOT_SUPPORTED, "\"%s\" is not supported yet", word);
+	return true;
+}
+
 void fields_later(struct fields *fields, const char *name)
 {
 	if (!json_object_get(fields->object, name))

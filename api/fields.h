@@ -38,6 +38,9 @@ bool fields_size(struct fields *fields, const char *name, uint64_t *value);
 /* One of `words` (n of them): its index. */
 void fields_choice(struct fields *fields, const char *name, const char *const *words, size_t n,
 		   unsigned *value);
+/* Before it: a choice of a later version, which is no choice yet. True: it was that, and is
+ * refused. */
+bool fields_later_choice(struct fields *fields, const char *name, const char *word);
 
 /* A member of a later version: refused when it is there, as it would be ignored. */
 void fields_later(struct fields *fields, const char *name);

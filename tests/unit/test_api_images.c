@@ -127,7 +127,7 @@ static void refuses_bad_fields(void **state)
 		{"{\"size\":512,\"kind\":\"raw\"}", 501, "not-supported",
 		 "/kind: \"raw\" is not supported yet"},
 		{"{\"size\":512,\"kind\":\"qcow2\"}", 400, "invalid-value",
-		 "/kind: must be one of: dynamic, fixed, differencing, raw"},
+		 "/kind: must be one of: dynamic, fixed, differencing"},
 		{"{\"size\":512,\"kind\":\"differencing\"}", 400, "invalid-value",
 		 "/parent: is required for a differencing image"},
 		{"{\"kind\":\"fixed\",\"parent\":\"base\"}", 400, "invalid-value",
@@ -151,6 +151,8 @@ static void refuses_bad_fields(void **state)
 		 "/preallocation: is for fixed images"},
 		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"full\"}", 501,
 		 "not-supported", "/preallocation: \"full\" is not supported yet"},
+		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"some\"}", 400,
+		 "invalid-value", "/preallocation: must be one of: sparse, falloc"},
 		{"{\"size\":512,\"timestamp\":\"now\"}", 400, "invalid-value",
 		 "/timestamp: 'now' is not a time of the years 2000 to 2136 like "
 		 "2026-11-22T06:00:00Z"},
