@@ -248,6 +248,18 @@ def all_refusals(client):
     yield from refusals(client, "/v1/images/web-2/data", "PATCH", {"op": "zero", "offset": 0, "length": 1}, whole)
     yield from refusals(client, "/v1/images/web-2/data", "PATCH", {"ops": [{"op": "zero", "sector": 0, "count": 1}]},
                         lambda body: body["ops"][0])
+    yield from bodies(client)
+
+
+def bodies(client):
+    """A body is required where a request without one is refused, also for an image that is there."""
+    for method, path in (("POST", "/v1/images"), ("PUT", "/v1/images/web-2"), ("PATCH", "/v1/images/web-2"),
+                         ("PUT", "/v1/images/web-2/data"), ("PATCH", "/v1/images/web-2/data"),
+                         ("POST", "/v1/images/web-2/sectors"), ("POST", "/v1/images/web-2/snapshots")):
+        operation = client.document.paths[client.document.template(path)][method.lower()]
+        status = client.ask(method, path).status
+        if operation["requestBody"]["required"] != (status in (400, 411)):
+            yield f"{method} {path} without a body is {status}, and the document says another thing"
 
 
 # ---- changes of the document, each of which is a lie
