@@ -1,9 +1,11 @@
 /* httpd.c - start and stop of the HTTP side. */
 #include "httpd.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "httpd_serve.h"
@@ -13,6 +15,7 @@
 static int start_listener(struct httpd *httpd, struct address *address, char ret_why[HTTPD_WHY])
 {
 	struct httpd_listener *listener = &httpd->listeners[httpd->n_listeners];
+	char text[128];
 
 	*listener = (struct httpd_listener){.httpd = httpd, .address = address};
 	listener->fd = httpd_listen(address, ret_why);
@@ -21,7 +24,8 @@ static int start_listener(struct httpd *httpd, struct address *address, char ret
 	httpd->n_listeners++;
 	if (httpd_serve_start(listener) == 0)
 		return 0;
-	(void)snprintf(ret_why, HTTPD_WHY, "cannot serve %s", address->text);
+	(void)snprintf(ret_why, HTTPD_WHY, "cannot serve %.120s: %s", address->text,
+		       strerror_r(errno, text, sizeof text));
 	(void)close(listener->fd);
 	httpd_listen_end(address);
 	return -1;

@@ -2,6 +2,7 @@
  * ends. */
 #include "httpd_serve.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,12 +279,14 @@ static void on_message(void *ctx, const char *format, va_list args)
 
 static void on_message(void *ctx, const char *format, va_list args)
 {
+	int sys = errno;
 	char text[256];
 
 	(void)ctx;
 	(void)vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = '\0';
 	log_debug("http: %s", text);
+	errno = sys; /* why it does not start */
 }
 
 int httpd_serve_start(struct httpd_listener *listener)

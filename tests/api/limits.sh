@@ -24,6 +24,20 @@ grep -q 'only 173 files may be open at once, and .* may need 174: raise the hard
 	fail "it does not warn of too few files"
 find_port
 
+# ---- with hardly any it does not start, and says why
+unserved=0 files=8 status=1
+while [ "$status" -eq 1 ]; do
+	status=0
+	(ulimit -n $files && exec timeout 1 "$VHDD" --state-dir "$work/other" --listen 127.0.0.1:0) >"$work/said" 2>&1 ||
+		status=$?
+	if grep -q 'cannot serve' "$work/said"; then
+		grep -q 'cannot serve 127.0.0.1:[0-9]*: Too many open files' "$work/said" || fail "$files files: $(cat "$work/said")"
+		unserved=$((unserved + 1))
+	fi
+	files=$((files + 1))
+done
+[ $unserved -gt 0 ] || fail "its library never was without files"
+
 # ---- clients find them
 expect 200 /v1
 check '.limits | [.connections, .header_seconds, .body_seconds] == [6, 1, 1]'
