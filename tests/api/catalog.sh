@@ -68,7 +68,12 @@ expect 201 /v1/images -d name=base -d size=1M # its name is taken now
 stop_vhdd
 rm "$state/catalog.db.20200101T000000Z.bak" "$work/away/catalog.db.20900101T000000Z.bak"
 mv "$work/away"/* "$state"
-cp "$state/catalog.db" "$state/catalog.db.$(date -u +%Y%m%dT%H%M%SZ).bak" # a day later
+is_later() { # than the second of the other backup
+	next=$state/catalog.db.$(date -u +%Y%m%dT%H%M%SZ).bak
+	[ ! -e "$next" ]
+}
+wait_until is_later
+cp "$state/catalog.db" "$next"
 cp "$work/bytes" "$state/catalog.db.20200101T000000Z.bak"
 older=$(compgen -G "$state/catalog.db.*.bak" | head -n 2 | tail -n 1)
 cp "$older" "$state/catalog.db.20200102T000000Z.bak"
