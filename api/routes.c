@@ -51,7 +51,7 @@ static const struct route routes[] = {
 	 .parameters = "format"},
 	{HTTP_GET, "/v1/images/{ref}/layout", file_layout, .kind = ROUTE_WORK,
 	 .parameters = "start limit format"},
-	{HTTP_GET, "/v1/images/{ref}/chain", images_chain, .kind = ROUTE_TRY,
+	{HTTP_GET, "/v1/images/{ref}/chain", images_chain, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = "fields format"},
 	{HTTP_GET, "/v1/images/{ref}/children", list_children, .tagged = true, .kind = ROUTE_TRY,
 	 .parameters = LIST_PARAMETERS, .flags = "count " FILTER_FLAGS},
