@@ -158,24 +158,28 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 	return r < 0 ? r : each(ctx, &image);
 }
 
-static bool is_sound(sqlite3 *db)
+static int check(sqlite3 *db)
 {
 	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
-	const unsigned char *text;
+	const unsigned char *text = NULL;
+	unsigned lacks = catalog_vfs_lacks();
 
-	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK ||
-	    sqlite3_step(stmt) != SQLITE_ROW)
-		return false;
-	text = sqlite3_column_text(stmt, 0);
-	return text && strcmp((const char *)text, "ok") == 0;
+	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		text = sqlite3_column_text(stmt, 0);
+	if (!text)
+		return unreadable(db);
+	if (strcmp((const char *)text, "ok") == 0)
+		return 0;
+	return catalog_vfs_lacks() != lacks ? CATALOG_E_NOMEM : unreadable(db);
 }
 
 static int prepare_names(sqlite3 *db, sqlite3_stmt **ret_stmt)
 {
-	int r;
+	int r = check(db);
 
-	if (!is_sound(db))
-		return unreadable(db);
+	if (r < 0)
+		return r;
 	r = sqlite3_prepare_v2(db, names_sql, -1, ret_stmt, NULL);
 	if (r == SQLITE_ERROR) /* there is no such column */
 		r = sqlite3_prepare_v2(db, old_names_sql, -1, ret_stmt, NULL);

@@ -212,6 +212,7 @@ static int check(struct catalog *catalog, struct catalog_error *err)
 {
 	char text[160] = "";
 	const char *why;
+	unsigned lacks = catalog_vfs_lacks();
 	int sys, r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
 
 	if (r < 0)
@@ -221,6 +222,8 @@ static int check(struct catalog *catalog, struct catalog_error *err)
 	sys = catalog_sql_disk(catalog->db);
 	if (sys)
 		return catalog_sql_fail_disk("check", sys, err);
+	if (catalog_vfs_lacks() != lacks)
+		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: check: out of memory");
 	why = strncmp(text, "***", 3) == 0 ? strchr(text, '\n') : NULL; /* a title */
 	why = why ? why + 1 : text;
 	return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %.*s",

@@ -3,11 +3,13 @@
  * It takes EIO for a damaged page, because some file systems say so of a wrong checksum. Whoever
  * believed it would make a new catalog out of backups, although the old one may be sound. And it
  * makes do with a journal that can only be read, in which every change fails from then on, and with
- * one whose name may not be on the disk. */
+ * one whose name may not be on the disk. A page that it had no memory for is damaged to its check
+ * of all pages. */
 #include "catalog_vfs.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "pool_backup.h"
@@ -25,6 +27,7 @@ static struct methods kinds[KINDS];
 static int n_kinds;
 static sqlite3_vfs vfs, *real_vfs; /* set once */
 static bool registered;
+static atomic_uint lacks; /* allocations that have failed */
 
 static int read_page(sqlite3_file *file, void *buf, int len, sqlite3_int64 off)
 {
@@ -85,8 +88,15 @@ static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
 	return result;
 }
 
+static void on_log(void *ctx, int code, const char *text)
+{
+	(void)ctx, (void)text; /* what matters is answered, too */
+	lacks += code == SQLITE_NOMEM;
+}
+
 static void set_up(void)
 {
+	(void)sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
 	real_vfs = sqlite3_vfs_find(NULL);
 	if (!real_vfs)
 		return;
@@ -100,4 +110,9 @@ const char *catalog_vfs(void)
 {
 	(void)pthread_once(&once, set_up);
 	return registered ? vfs.zName : NULL;
+}
+
+unsigned catalog_vfs_lacks(void)
+{
+	return lacks;
 }

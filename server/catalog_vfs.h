@@ -7,4 +7,8 @@
  * disk, or it is not open. NULL (the default one) when it cannot be had. */
 const char *catalog_vfs(void);
 
+/* How many allocations of SQLite have failed: when some do while PRAGMA integrity_check runs, the
+ * damage that it tells of may be none. */
+unsigned catalog_vfs_lacks(void);
+
 #endif

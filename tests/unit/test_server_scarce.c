@@ -1,6 +1,6 @@
 /* test_server_scarce.c - the catalog, while SQLite lacks memory: each of its allocations fails once
- * in each change (of the first 200; of the thousands of a start and of a backup each eleventh);
- * then all of it is done or nothing, in memory as on the disk. */
+ * in each change and in a start (of a backup and of older catalogs some); then all of it is done or
+ * nothing, in memory as on the disk. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +11,28 @@
 #include "pool_world.h"
 #include "test.h"
 
-enum { FIRST = 1, ADOPTED, COMING, LONE, GOING, NEW, MOST = 100000, LINES = 12, LINE = 192 };
+enum {
+	FIRST = 1,
+	ADOPTED,
+	COMING,
+	LONE,
+	GOING,
+	NEW,
+	MOST = 100000,
+	LINES = 12,
+	LINE = 192,
+	LARGE = 256 << 10
+};
 
 static sqlite3_mem_methods memory;
 static long countdown = -1; /* calls until one fails; below 0: none does */
 
 static bool fails(void)
 {
-	return countdown >= 0 && countdown-- == 0;
+	if (countdown < 0 || countdown-- > 0)
+		return false;
+	sqlite3_log(SQLITE_NOMEM, "as its own allocator does");
+	return true;
 }
 
 static void *scarce_malloc(int n)
@@ -95,6 +109,18 @@ static void add_images(struct pool_world *world)
 	rows[4].state = CATALOG_CREATING;
 	assert_int_equal(
 		catalog_restore(world->catalog, rows, sizeof rows / sizeof *rows, &world->err), 0);
+}
+
+/* More pages than SQLite has memory set aside for. */
+static void add_pages(struct pool_world *world)
+{
+	char text[LARGE];
+	struct catalog_image image = image_of(NEW, "large");
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	image.description = text;
+	assert_int_equal(catalog_restore(world->catalog, &image, 1, &world->err), 0);
 }
 
 struct picture {
@@ -240,12 +266,6 @@ static int restores(struct pool_world *world, struct catalog_error *err)
 	return catalog_restore(world->catalog, rows, 2, err);
 }
 
-static int opens(struct pool_world *world, struct catalog_error *err)
-{
-	pool_world_close(world);
-	return catalog_open(world->path, 1024, &world->catalog, err);
-}
-
 static int backs_up(struct pool_world *world, struct catalog_error *err)
 {
 	return catalog_backup(world->catalog, err);
@@ -345,7 +365,7 @@ static void all_or_nothing(change_fn *change)
 	X(seals)             \
 	X(begins_a_deletion) \
 	X(forgets)           \
-	X(forgets_a_child) X(updates) X(marks_dirty) X(marks_clean) X(restores) X(opens) X(backs_up)
+	X(forgets_a_child) X(updates) X(marks_dirty) X(marks_clean) X(restores) X(backs_up)
 #define TEST(change)                                      \
 	static void change##_all_or_nothing(void **state) \
 	{                                                 \
@@ -418,6 +438,34 @@ static void older_catalogs_are_brought_up_to_date_or_stay_as_they_are(void **sta
 	brings_up_to_date("schema-3.sql");
 }
 
+static void without_memory_a_start_says_so(void **state)
+{
+	struct pool_world *world = pool_world_new();
+	struct picture wanted;
+	long n, left = -1;
+
+	(void)state;
+	add_images(world);
+	add_pages(world);
+	look(world, &wanted);
+	for (n = 0; left < 0 && n < MOST; n++) {
+		int r;
+
+		pool_world_close(world);
+		countdown = n;
+		r = catalog_open(world->path, 1024, &world->catalog, &world->err);
+		left = countdown;
+		countdown = -1;
+		if (r < 0 && r != CATALOG_E_NOMEM)
+			fail_msg("%s", world->err.text);
+		if (r == 0)
+			expect(world, &wanted);
+	}
+	print_message("%ld allocations\n", n);
+	assert_in_range(n, 1000, MOST - 1);
+	pool_world_free(world);
+}
+
 /* ---- what a catalog says that cannot be opened ---- */
 
 static void without_memory_it_is_neither_damaged_nor_older(void **state)
@@ -430,10 +478,11 @@ static void without_memory_it_is_neither_damaged_nor_older(void **state)
 
 	(void)state;
 	add_images(world);
+	add_pages(world);
 	pool_world_close(world);
 	memset(&wanted, 0, sizeof wanted);
 	assert_int_equal(catalog_salvage(world->path, draw, &wanted, &err), 0);
-	assert_int_equal(wanted.n, 3);
+	assert_int_equal(wanted.n, 4);
 	assert_non_null(strstr(wanted.lines[0], "before upgrade  env=prod role=web"));
 	for (n = 0; n < MOST; n++) {
 		memset(&told, 0, sizeof told);
@@ -457,8 +506,8 @@ static void without_memory_it_is_neither_damaged_nor_older(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		CHANGES(LISTED)
-			cmocka_unit_test(older_catalogs_are_brought_up_to_date_or_stay_as_they_are),
+		CHANGES(LISTED) cmocka_unit_test(without_memory_a_start_says_so),
+		cmocka_unit_test(older_catalogs_are_brought_up_to_date_or_stay_as_they_are),
 		cmocka_unit_test(without_memory_it_is_neither_damaged_nor_older),
 	};
 
