@@ -90,17 +90,12 @@ static void finalizep(sqlite3_stmt *const *stmt)
 /* What could not be read this time may be read the next. */
 static int unreadable(sqlite3 *db)
 {
+	enum catalog_code code = catalog_sql_code(db);
 	int sys = catalog_sql_disk(db);
 
-	switch (sqlite3_errcode(db) & 0xff) {
-	case SQLITE_NOMEM: return CATALOG_E_NOMEM;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return CATALOG_E_BUSY;
-	case SQLITE_IOERR:
-		return sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM ? CATALOG_E_NOMEM
-									  : CATALOG_E_IO;
-	default: return sys && sys != ENOENT ? CATALOG_E_IO : CATALOG_E_DAMAGED;
-	}
+	if (code == CATALOG_E_NOMEM || code == CATALOG_E_BUSY || code == CATALOG_E_IO)
+		return code;
+	return sys && sys != ENOENT ? CATALOG_E_IO : CATALOG_E_DAMAGED;
 }
 
 static const char *verdict(sqlite3 *db, int code)
@@ -158,28 +153,13 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 	return r < 0 ? r : each(ctx, &image);
 }
 
-static int check(sqlite3 *db)
-{
-	CLEANUP(finalizep) sqlite3_stmt *stmt = NULL;
-	const unsigned char *text = NULL;
-	unsigned lacks = catalog_vfs_lacks();
-
-	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW)
-		text = sqlite3_column_text(stmt, 0);
-	if (!text)
-		return unreadable(db);
-	if (strcmp((const char *)text, "ok") == 0)
-		return 0;
-	return catalog_vfs_lacks() != lacks ? CATALOG_E_NOMEM : unreadable(db);
-}
-
 static int prepare_names(sqlite3 *db, sqlite3_stmt **ret_stmt)
 {
-	int r = check(db);
+	char text[CATALOG_WHY];
+	int r = catalog_sql_check(db, text);
 
 	if (r < 0)
-		return r;
+		return r == CATALOG_E_FAILED ? unreadable(db) : r;
 	r = sqlite3_prepare_v2(db, names_sql, -1, ret_stmt, NULL);
 	if (r == SQLITE_ERROR) /* there is no such column */
 		r = sqlite3_prepare_v2(db, old_names_sql, -1, ret_stmt, NULL);

@@ -210,24 +210,21 @@ static int prepare(struct catalog *catalog, struct catalog_error *err)
  * wrong parent out of a right one, or a deletion out of an image, is in one place only. */
 static int check(struct catalog *catalog, struct catalog_error *err)
 {
-	char text[160] = "";
+	char text[CATALOG_WHY];
 	const char *why;
-	unsigned lacks = catalog_vfs_lacks();
-	int sys, r = query(catalog, "PRAGMA integrity_check(1)", text, sizeof text, err);
+	enum catalog_code code = catalog_sql_check(catalog->db, text);
 
-	if (r < 0)
-		return r;
-	if (strcmp(text, "ok") == 0)
+	if (code == CATALOG_OK)
 		return 0;
-	sys = catalog_sql_disk(catalog->db);
-	if (sys)
-		return catalog_sql_fail_disk("check", sys, err);
-	if (catalog_vfs_lacks() != lacks)
-		return catalog_sql_fail(err, CATALOG_E_NOMEM, "catalog: check: out of memory");
+	if (code == CATALOG_E_FAILED)
+		return catalog_sql_error(catalog, "check", err);
+	if (code == CATALOG_E_IO)
+		return catalog_sql_fail_disk("check", catalog_sql_disk(catalog->db), err);
+	if (code == CATALOG_E_NOMEM)
+		return catalog_sql_fail(err, code, "catalog: check: out of memory");
 	why = strncmp(text, "***", 3) == 0 ? strchr(text, '\n') : NULL; /* a title */
 	why = why ? why + 1 : text;
-	return catalog_sql_fail(err, CATALOG_E_DAMAGED, "catalog: damaged: %.*s",
-				(int)strcspn(why, "\n"), why);
+	return catalog_sql_fail(err, code, "catalog: damaged: %.*s", (int)strcspn(why, "\n"), why);
 }
 
 /* SQLite is content with a file that it may only read. */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "catalog_vfs.h"
+
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 {
 	va_list args;
@@ -63,6 +65,41 @@ int catalog_sql_disk(sqlite3 *db)
 	return sys || !is_of_disk(sqlite3_errcode(db)) ? sys : sqlite3_system_errno(db);
 }
 
+enum catalog_code catalog_sql_code(sqlite3 *db)
+{
+	return code_of(sqlite3_extended_errcode(db), sqlite3_errmsg(db));
+}
+
+/* A page that it could not have is damaged to SQLite. */
+static enum catalog_code judge(sqlite3 *db, const char *text, bool lacked_memory)
+{
+	int sys = catalog_sql_disk(db);
+
+	if (strcmp(text, "ok") == 0)
+		return CATALOG_OK;
+	if (lacked_memory)
+		return CATALOG_E_NOMEM;
+	return sys && sys != ENOENT ? CATALOG_E_IO : CATALOG_E_DAMAGED;
+}
+
+enum catalog_code catalog_sql_check(sqlite3 *db, char ret_text[CATALOG_WHY])
+{
+	sqlite3_stmt *stmt = NULL;
+	const unsigned char *text = NULL;
+	unsigned lacks = catalog_vfs_lacks();
+	enum catalog_code code = CATALOG_E_FAILED;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		text = sqlite3_column_text(stmt, 0);
+	if (text) {
+		(void)snprintf(ret_text, CATALOG_WHY, "%s", (const char *)text);
+		code = judge(db, ret_text, catalog_vfs_lacks() != lacks);
+	}
+	(void)sqlite3_finalize(stmt);
+	return code;
+}
+
 int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err)
 {
 	char text[128];
@@ -74,7 +111,7 @@ int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err)
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err)
 {
 	const char *message = sqlite3_errmsg(catalog->db);
-	enum catalog_code code = code_of(sqlite3_extended_errcode(catalog->db), message);
+	enum catalog_code code = catalog_sql_code(catalog->db);
 	int sys = catalog_sql_disk(catalog->db);
 
 	if (sys && (code == CATALOG_E_IO || (code == CATALOG_E_FAILED && sys == EIO)))

@@ -63,6 +63,12 @@ int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const ch
 	__attribute__((format(printf, 3, 4)));
 /* The errno of the file system that made the last call on `db` fail; 0: none did. */
 int catalog_sql_disk(struct sqlite3 *db);
+/* What the last call on it means. */
+enum catalog_code catalog_sql_code(struct sqlite3 *db);
+/* Looks at every page, row and index. CATALOG_E_DAMAGED: `ret_text` is what is wrong.
+ * CATALOG_E_NOMEM, CATALOG_E_IO: nobody knows, for a page could not be had. CATALOG_E_FAILED: it
+ * could not be done, and the database says why. */
+enum catalog_code catalog_sql_check(struct sqlite3 *db, char ret_text[CATALOG_WHY]);
 int catalog_sql_fail_disk(const char *what, int sys, struct catalog_error *err);
 /* What the database said last. */
 int catalog_sql_error(struct catalog *catalog, const char *what, struct catalog_error *err);

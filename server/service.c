@@ -30,18 +30,14 @@ int64_t service_now(const struct service *service)
 /* What a person can do about it. */
 static int refuse(const struct catalog_error *why, const char *path, char ret_why[SERVICE_WHY])
 {
-	if (why->code == CATALOG_E_DAMAGED) {
+	if (why->code == CATALOG_E_DAMAGED || why->code == CATALOG_E_LOST) {
 		(void)snprintf(ret_why, SERVICE_WHY,
 			       "%s (%.400s); vhdd --rebuild-catalog makes a new one from the image "
-			       "files and the newest backup, and keeps the old one",
-			       why->text, path);
-		return SERVICE_MAIN_DAMAGED;
-	}
-	if (why->code == CATALOG_E_LOST) {
-		(void)snprintf(ret_why, SERVICE_WHY,
-			       "%s (%.400s); vhdd --rebuild-catalog makes a new one from the image "
-			       "files and the backups; to begin an empty one, move these away",
-			       why->text, path);
+			       "files and the backups%s",
+			       why->text, path,
+			       why->code == CATALOG_E_LOST
+				       ? "; to begin an empty one, move these away"
+				       : ", and keeps the old one");
 		return SERVICE_MAIN_DAMAGED;
 	}
 	if (why->code == CATALOG_E_IO) {
