@@ -395,6 +395,20 @@ static void make_older(const char *path, const char *name)
 	free(sql.at);
 }
 
+/* `ret_left`: below 0 when an allocation has failed. */
+static int open_scarce(struct pool_world *world, long n, long *ret_left)
+{
+	int r;
+
+	countdown = n;
+	r = catalog_open(world->path, 1024, &world->catalog, &world->err);
+	*ret_left = countdown;
+	countdown = -1;
+	if (r < 0 && r != CATALOG_E_NOMEM)
+		fail_msg("%s", world->err.text);
+	return r;
+}
+
 /* It is brought up to date at the next start where it was not at this one. */
 static void brings_up_to_date(const char *name)
 {
@@ -414,12 +428,7 @@ static void brings_up_to_date(const char *name)
 
 		pool_world_close(world);
 		put_back(world->path, &bytes);
-		countdown = n;
-		r = catalog_open(world->path, 1024, &world->catalog, &world->err);
-		left = countdown;
-		countdown = -1;
-		if (r < 0 && r != CATALOG_E_NOMEM)
-			fail_msg("%s", world->err.text);
+		r = open_scarce(world, n, &left);
 		if (r < 0)
 			pool_world_open(world);
 		expect(world, &wanted);
@@ -452,12 +461,7 @@ static void without_memory_a_start_says_so(void **state)
 		int r;
 
 		pool_world_close(world);
-		countdown = n;
-		r = catalog_open(world->path, 1024, &world->catalog, &world->err);
-		left = countdown;
-		countdown = -1;
-		if (r < 0 && r != CATALOG_E_NOMEM)
-			fail_msg("%s", world->err.text);
+		r = open_scarce(world, n, &left);
 		if (r == 0)
 			expect(world, &wanted);
 	}
