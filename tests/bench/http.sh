@@ -128,17 +128,11 @@ syncs_for() {
 	add "$1" "$(awk "BEGIN { print ($(syncs) - $before) / ${made:-$(asked)} }")"
 }
 
-# peak_for JOB COMMAND...: MiB that the daemon holds while the command runs, at most.
+# peak_for JOB COMMAND...: MiB that the daemon holds while the command runs, at most; the kernel keeps count.
 peak_for() {
-	local now peak=0
-	"${@:2}" &
-	while kill -0 $! 2>/dev/null; do
-		now=$(ps -o rss= -p "$pid")
-		if [ "$now" -gt "$peak" ]; then peak=$now; fi
-		sleep 0.1
-	done
-	wait $! || fail "$1"
-	add "$1" "$((peak / 1024))"
+	echo 5 >"/proc/$pid/clear_refs"
+	"${@:2}" || fail "$1"
+	add "$1" "$(awk '/^VmHWM:/ { print int($2 / 1024) }' "/proc/$pid/status")"
 }
 
 # ---- durable writes, before there is anything else to be written back

@@ -232,10 +232,11 @@ static double memory_500(void)
 static double memory_qcow2(void)
 {
 	return bench_number(
-		"seq -f 'read -q %.0f 512' 0 1048576 $((255 << 20)) >q.in && "
-		"{ qemu-io -r -f qcow2 q500.qcow2 <q.in >q.out & "
-		"while most=$(awk '/^VmHWM/ { print $2 / 1024 }' /proc/$!/status) && [ \"$most\" ]; "
-		"do last=$most; sleep 0.02; done; echo $last; }");
+		"seq -f 'read -q %.0f 512' 0 1048576 $((255 << 20)) >q.in && python3 -c '"
+		"import resource, subprocess\n"
+		"subprocess.run([\"qemu-io\", \"-r\", \"-f\", \"qcow2\", \"q500.qcow2\"],"
+		" stdin=open(\"q.in\"), stdout=open(\"q.out\", \"w\"), check=True)\n"
+		"print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)'");
 }
 
 static void make_empty_chain(const char *prefix, unsigned depth)
