@@ -80,7 +80,7 @@ static const struct code_info codes[CODES] = {
 				 "Leave the Accept header out, or add */* to it."},
 	[CODE_UNSUPPORTED_MEDIA_TYPE] =
 		{415, false, "unsupported-media-type", "The body is of a kind that is not taken",
-		 "Bodies are taken as they are: Content-Encoding is not undone, PATCH of content takes a few types, PUT of it no JSON.",
+		 "Bodies are taken as they are: Content-Encoding is not undone, PATCH of content takes a few types, PUT of it none that is JSON or has parts.",
 		 "Send the body without Content-Encoding, and with a type that Accept-Patch names."},
 	[CODE_EXPECTATION_FAILED] = {417, false, "expectation-failed",
 				     "The expectation cannot be met",

@@ -71,17 +71,24 @@ static bool parse_aligned(struct api_call *call)
 	return call->problem.code == CODE_NONE;
 }
 
-/* Operations that were meant for PATCH are no content. */
-static bool is_content(struct api_call *call)
+/* JSON is operations, and the others put something around the content. */
+static bool is_content_type(const char *type)
 {
 	static const char json[] = "json"; /* at the end of all such types */
-	const char *type = http_header(call->request, "Content-Type");
-	size_t len = type ? strcspn(type, "; \t") : 0, n = sizeof json - 1;
+	size_t len = strcspn(type, "; \t"), n = sizeof json - 1;
 
-	if (len < n || strncasecmp(type + len - n, json, n) != 0)
+	return (len < n || strncasecmp(type + len - n, json, n) != 0) &&
+	       strncasecmp(type, "message/", 8) != 0 && strncasecmp(type, "multipart/", 10) != 0;
+}
+
+static bool is_content(struct api_call *call)
+{
+	const char *type = http_header(call->request, "Content-Type");
+
+	if (!type || is_content_type(type))
 		return true;
-	call->problem.advice = "Send operations with PATCH, and content as "
-			       "application/octet-stream or without a Content-Type.";
+	call->problem.advice = "Send operations with PATCH, and content as it is (curl -T FILE): "
+			       "application/octet-stream, or without a Content-Type.";
 	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%.100s'", type);
 	return false;
 }

@@ -132,7 +132,8 @@ expect_problem 416 range-not-satisfiable "$data?offset=67108000" -T "$work/large
 expect_problem 400 content-range-mismatch $data -T "$work/sector" -H 'Content-Range: bytes 0-99/*'
 expect_problem 404 image-not-found /v1/images/nobody/data -T "$work/large"
 expect_problem 415 unsupported-media-type $data -X PUT -H 'Content-Type: application/json' -d '{"op":"flush"}'
-check '.correction == "Send operations with PATCH, and content as application/octet-stream or without a Content-Type."'
+check '.correction == "Send operations with PATCH, and content as it is (curl -T FILE): application/octet-stream, or without a Content-Type."'
+expect_problem 415 unsupported-media-type $data -X PUT -F "file=@$0"
 printf 'a\0b\r\nc' >"$work/as-it-is"
 for type in application/x-www-form-urlencoded application/octet-stream json/text ''; do
 	expect 200 "$data?offset=1M" -X PUT -H "Content-Type: $type" --data-binary "@$work/as-it-is"
