@@ -145,6 +145,16 @@ static int bits_set(struct image *image, const struct bits_at *at, uint32_t firs
 	return 0;
 }
 
+/* So that the next write there need not ask the bitmap. In a chain that would take bitmaps of
+ * parents, which a write can do without. */
+static void know_place(const struct part *part)
+{
+	struct vhd_run run;
+
+	if (part->image->info.depth == 1)
+		(void)index_find_one(part->image, part->sector, 1, 0, &run, NULL);
+}
+
 /* Sectors that the block holds already are overwritten; others get their bits once the data is in
  * the file. */
 static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
@@ -156,8 +166,10 @@ static int write_block(struct part *part, uint64_t start, struct vhd_error *err)
 	int r = bits_set(image, &(struct bits_at){.block = part_block(part), .start = start},
 			 part_in_block(part), part->count, &own, err);
 
-	if (r == 0 && own)
+	if (r == 0 && own) {
+		know_place(part);
 		return io_writev(&image->io, part->iov, part->n, at, err);
+	}
 	if (r == 0)
 		r = dirty_get(image, part_block(part), start, &dirty, err);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "bench.h"
+#include "faultio.h"
 #include "image_builder.h"
 #include "writer.h"
 
@@ -44,6 +45,25 @@ static void scattered_writes_stay_within_the_budget(void **state)
 	for (uint64_t off = 0; off < (uint64_t)UNITS * BLOCK; off += 2UL * SECTOR)
 		must(bench, put(bench, off));
 	assert_in_range(vhd_engine_cached(bench->engine), 1, BUDGET);
+}
+
+/* The table, the bits of the first write and those of the whole block: then they are known. */
+static void overwriting_a_block_reads_its_bitmap_once(void **state)
+{
+	struct faults reads = {.ops = FAULT_READ, .fail_at = -1};
+	struct bench *bench = *state;
+	struct vhd_io io = faultio_wrap(memio_io(bench->file), &reads);
+	struct builder builder;
+
+	builder_init(&builder, &(struct builder_args){.type = 3, .size = 2UL * BLOCK, .id = 1});
+	builder_add_block(&builder, 0, 0xff, 'u');
+	builder_store(&builder, bench->file);
+	builder_fini(&builder);
+	must(bench, vhd_open(bench->engine, &io, VHD_WRITE, NULL, &bench->disk, &bench->err));
+	reads.calls = 0;
+	for (uint64_t off = 0; off < BLOCK; off += 3UL * SECTOR)
+		must(bench, put(bench, off));
+	assert_int_equal(reads.calls, 3);
 }
 
 /* A store with room for so many bytes. */
@@ -142,6 +162,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bench_set_up, bench_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(scattered_writes_stay_within_the_budget),
+		CASE(overwriting_a_block_reads_its_bitmap_once),
 		CASE(a_full_store_takes_what_has_its_place),
 		CASE(zeroing_part_of_a_sector_of_zeroes_takes_no_block),
 	};
