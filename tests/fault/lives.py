@@ -320,6 +320,9 @@ def rebuild_all(world):
     if world.daemon.alive():
         world.restart()
         world.stop()
+    # Or each rebuild has more of them to look through, and there is always one more call that can fail.
+    for path in world.daemon.state.glob("catalog.db.*.old*"):
+        path.unlink()
     catalog = world.daemon.state / "catalog.db"
     before = catalog.read_bytes() if catalog.exists() else None
     world.daemon.forget_log()
