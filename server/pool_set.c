@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "failure.h"
+#include "log.h"
 
 /* With two names for one folder, each would take the files of the other for strangers. */
 static int check_apart(const struct pool_set *set, struct vhd_error *err)
@@ -41,11 +42,15 @@ static int add(struct pool_set *set, const char *name, const char *path, struct 
 /* One that is not there yet, such as a disk that is not mounted, counts by its name. */
 static int add_root(struct pool_set *set, const char *path, struct vhd_error *err)
 {
-	char *root = realpath(path, NULL);
+	char *root = realpath(path, NULL), text[128];
 	size_t len;
 
-	if (!root)
+	if (!root) {
+		log_warning("[pool] roots: %s: %s: no image in it can be used or adopted until it "
+			    "is there",
+			    path, strerror_r(errno, text, sizeof text));
 		root = strdup(path);
+	}
 	if (!root)
 		return failure(err, VHD_E_NOMEM, "out of memory");
 	for (len = strlen(root); len > 1 && root[len - 1] == '/'; len--)

@@ -14,6 +14,8 @@ ln -s srv "$work/alias"
 printf '[pool]\nroots = %s:%s:%s\n' "$work/alias" "$srv" "$work/not-mounted" >"$work/conf"
 start() { start_compared --config "$work/conf"; }
 start
+grep -qF "[pool] roots: $work/not-mounted: No such file or directory: no image in it can be used" "$work/log" ||
+	fail 'nobody was told of a root that is not there'
 
 adopt() { # STATUS SOURCE-JSON [MORE-JSON]
 	expect "$1" /v1/images -d "{\"source\":$2${3:+,$3}}"
