@@ -15,7 +15,7 @@ static const char *const names[] = {"c1", "c100", "c500"};
 
 /* ---- G6, G7 ---- */
 
-static double read_chain(struct vhd *disk)
+static double read_pass(struct vhd *disk)
 {
 	uint8_t buffer[4096];
 	struct rng rng = {6};
@@ -26,6 +26,13 @@ static double read_chain(struct vhd *disk)
 		bench_must(vhd_read(disk, buffer, 4096, bench_offset(&rng, CHAIN_SIZE), 0, &err),
 			   &err);
 	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+/* What is read is in memory: the machine may have evicted it since the last round. */
+static double read_chain(struct vhd *disk)
+{
+	(void)read_pass(disk);
+	return read_pass(disk);
 }
 
 static double locate_chain(struct vhd *disk)
@@ -62,7 +69,8 @@ static double read_500(void)
 static double read_qcow2(void)
 {
 	enum { OPS = 500 };
-	double seconds = bench_qemu("-f qcow2 -s 4096 -S 7798784 -c 500 q500.qcow2");
+	static const char args[] = "-f qcow2 -s 4096 -S 7798784 -c 500 q500.qcow2";
+	double seconds = bench_qemu(args) < 0 ? -1 : bench_qemu(args);
 
 	return seconds < 0 ? seconds : seconds / OPS * 1e6;
 }
