@@ -365,7 +365,7 @@ static void expect_text(const char *path, const char *text)
 	FILE *in = fopen(path, "r");
 
 	assert_non_null(in);
-	(void)fgets(line, sizeof line, in);
+	assert_ptr_equal(fgets(line, sizeof line, in), line);
 	assert_string_equal(line, text);
 	(void)fclose(in);
 }
