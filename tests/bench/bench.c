@@ -129,8 +129,7 @@ static void run_job(struct job *job)
 	(void)fputc('.', stderr);
 }
 
-/* Each second one from its end: of two jobs that are compared neither is always the first, after
- * which the caches of the processor are warm. */
+/* Each second one from its end: of two jobs that are compared neither always comes first. */
 static void run_round(struct job *jobs, int n, int round)
 {
 	for (int i = 0; i < n; i++)

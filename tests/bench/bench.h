@@ -38,6 +38,8 @@ void bench_make_chain(const char *prefix, unsigned depth, uint64_t size);
 struct vhd *bench_open_chain(struct vhd_engine *engine, const char *prefix, unsigned depth);
 /* The same offsets for everybody. */
 uint64_t bench_offset(struct rng *rng, uint64_t size);
+/* Microseconds of a random read of 4 KiB, when all that is read is in memory: the second pass. */
+double bench_read_random(struct vhd *disk, uint64_t size);
 
 /* Seconds that `qemu-img bench` reports; `args` are its last ones, %s stands for the folder. */
 double bench_qemu(const char *args);

@@ -15,26 +15,6 @@ static const char *const names[] = {"c1", "c100", "c500"};
 
 /* ---- G6, G7 ---- */
 
-static double read_pass(struct vhd *disk)
-{
-	uint8_t buffer[4096];
-	struct rng rng = {6};
-	struct vhd_error err;
-	double start = bench_now();
-
-	for (int i = 0; i < RANDOM_OPS; i++)
-		bench_must(vhd_read(disk, buffer, 4096, bench_offset(&rng, CHAIN_SIZE), 0, &err),
-			   &err);
-	return (bench_now() - start) / RANDOM_OPS * 1e6;
-}
-
-/* What is read is in memory: the machine may have evicted it since the last round. */
-static double read_chain(struct vhd *disk)
-{
-	(void)read_pass(disk);
-	return read_pass(disk);
-}
-
 static double locate_chain(struct vhd *disk)
 {
 	struct rng rng = {7};
@@ -53,17 +33,17 @@ static double locate_chain(struct vhd *disk)
 
 static double read_1(void)
 {
-	return read_chain(one);
+	return bench_read_random(one, CHAIN_SIZE);
 }
 
 static double read_100(void)
 {
-	return read_chain(deep);
+	return bench_read_random(deep, CHAIN_SIZE);
 }
 
 static double read_500(void)
 {
-	return read_chain(deeper);
+	return bench_read_random(deeper, CHAIN_SIZE);
 }
 
 static double read_qcow2(void)

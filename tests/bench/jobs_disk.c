@@ -259,19 +259,6 @@ static double read_qemu_vpc(void)
 
 /* ---- G5: random 4 KiB read ---- */
 
-static double pass_ours(void)
-{
-	uint8_t buffer[4096];
-	struct rng rng = {5};
-	struct vhd_error err;
-	double start = bench_now();
-
-	for (int i = 0; i < RANDOM_OPS; i++)
-		bench_must(vhd_read(full, buffer, 4096, bench_offset(&rng, bench_size), 0, &err),
-			   &err);
-	return (bench_now() - start) / RANDOM_OPS * 1e6;
-}
-
 static double pass_raw(void)
 {
 	uint8_t buffer[4096];
@@ -296,7 +283,7 @@ static double warmed(double (*pass)(void))
 
 static double random_ours(void)
 {
-	return warmed(pass_ours);
+	return bench_read_random(full, bench_size);
 }
 
 static double random_raw(void)

@@ -129,6 +129,24 @@ uint64_t bench_offset(struct rng *rng, uint64_t size)
 	return rng_below(rng, size / 4096) * 4096;
 }
 
+static double read_pass(struct vhd *disk, uint64_t size)
+{
+	uint8_t buffer[4096];
+	struct rng rng = {5};
+	struct vhd_error err;
+	double start = bench_now();
+
+	for (int i = 0; i < RANDOM_OPS; i++)
+		bench_must(vhd_read(disk, buffer, 4096, bench_offset(&rng, size), 0, &err), &err);
+	return (bench_now() - start) / RANDOM_OPS * 1e6;
+}
+
+double bench_read_random(struct vhd *disk, uint64_t size)
+{
+	(void)read_pass(disk, size);
+	return read_pass(disk, size);
+}
+
 static const char *level_name(const char *prefix, unsigned level)
 {
 	static char name[64];
