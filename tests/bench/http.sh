@@ -28,24 +28,22 @@ free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+answers_or_ended() { # SERVER PROBE
+	curl -sf -o /dev/null "http://127.0.0.1:$port$2" || ! kill -0 "$1" 2>/dev/null
+}
+
 # serve PROBE FUNCTION: runs the function, which becomes a server on $port, and returns when that answers the probe.
 serve() {
-	local tries=0 server='' end=$((SECONDS + 60))
-	until [ -n "$server" ] && curl -sf -o /dev/null "http://127.0.0.1:$port$1"; do
-		if [ -z "$server" ] || ! kill -0 "$server" 2>/dev/null; then # somebody took the port
-			tries=$((tries + 1))
-			[ "$tries" -le 5 ] || die "$2 does not start: $(cat "$work/server.log")"
-			port=$(free_port)
-			"$2" >>"$work/server.log" 2>&1 &
-			server=$!
-		fi
-		if [ "$SECONDS" -ge "$end" ]; then
-			kill "$server" 2>/dev/null || :
-			die "$2 does not answer: $(cat "$work/server.log")"
-		fi
-		sleep 0.02
+	local server
+	for _ in 1 2 3 4 5; do # somebody may take the port
+		port=$(free_port)
+		"$2" >>"$work/server.log" 2>&1 &
+		server=$!
+		servers+=("$server")
+		wait_until answers_or_ended "$server" "$1"
+		if kill -0 "$server" 2>/dev/null; then return; fi
 	done
-	servers+=("$server")
+	die "$2 does not start: $(cat "$work/server.log")"
 }
 
 become_nginx() {
