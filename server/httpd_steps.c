@@ -81,6 +81,9 @@ static bool let_send(struct httpd_request *request)
 
 bool httpd_steps_go(struct httpd_request *request)
 {
+	/* The library, which is being stopped, said that it took the answer, and did not. */
+	if (request->phase == HTTPD_SENT)
+		return false;
 	if (request->cut || request->response)
 		return answer(request);
 	if (request->step == API_TRY) {

@@ -10,6 +10,7 @@
 #include <gnutls/gnutls.h>
 #include <ini.h>
 #include <link.h>
+#include <microhttpd.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -47,7 +48,7 @@
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
 	X(pthread_create) X(malloc) X(calloc) X(realloc) X(strdup) X(strndup) X(vasprintf)         \
 	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse_stream) X(clock_gettime) X(getcwd)  \
-	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64)
+	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64) X(MHD_queue_response)
 /* clang-format on */
 
 #define NUMBER(name) CALL_##name,
@@ -687,6 +688,15 @@ int gnutls_hash_init(gnutls_hash_hd_t *ret_hash, gnutls_digest_algorithm_t algor
 	return FAILS(gnutls_hash_init)
 		       ? GNUTLS_E_MEMORY_ERROR
 		       : REAL(gnutls_hash_init, gnutls_hash_init)(ret_hash, algorithm);
+}
+
+/* Says yes and forgets the answer, as the library does when it is being stopped. */
+enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned status,
+				   struct MHD_Response *response)
+{
+	return FAILS(MHD_queue_response)
+		       ? MHD_YES
+		       : REAL(MHD_queue_response, MHD_queue_response)(connection, status, response);
 }
 
 int ini_parse_stream(ini_reader reader, void *stream, ini_handler handler, void *user)

@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure, without_backup
+from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure, connection, without_backup
 
 SIZE = 1 << 20
 DAY = 24 * 3600
@@ -351,6 +351,28 @@ def a_new_image_of_an_old_id_has_new_etags_whatever_the_clock_says(daemon):
             seen |= both
         expect(daemon.ask("DELETE", "/v1/images/again"), 204)
     daemon.page.shift_clock(0)
+
+
+# ---- the library that serves stops while an answer is given to it
+
+
+def an_answer_that_nobody_takes_while_it_stops_ends_its_connection(daemon):
+    expect(create(daemon, "disk"), 201)
+    with connection(str(daemon.socket), 60) as under_way, connection(str(daemon.socket), 60) as late:
+        for peer in (under_way, late):
+            peer.connect(str(daemon.socket))
+        under_way.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx")
+        late.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        same(late.recv(1 << 16)[:12], b"HTTP/1.1 200", "the answer before the stop")
+        arm(daemon, OURS, ("MHD_queue_response",))
+        daemon.process.terminate()
+        wait_for("it stops", lambda: said(daemon, "stopping on signal"))
+        late.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nxy")
+        same(late.recv(1 << 16), b"", "the answer while it stops")
+        daemon.page.disarm()
+        under_way.sendall(b"y")
+        same(under_way.recv(1 << 16)[:12], b"HTTP/1.1 200", "the answer to what was under way")
+    same(daemon.ended(), 0, "the status at the end")
 
 
 CASES = [value for name, value in list(globals().items())

@@ -329,7 +329,8 @@ def judge_sites(options, seen, failures):
     for symbol in sorted(sites.undefined(options.program) - known):
         if not any(fnmatch.fnmatchcase(symbol, pattern) for pattern in harmless):
             fail(failures, f"{symbol}() is neither made to fail nor listed in harmless.txt")
-    places, tails = sites.find(options.program, known - {"clock_gettime"})
+    # Neither fails: one is shifted, and one forgets, which heals.py is about.
+    places, tails = sites.find(options.program, known - {"clock_gettime", "MHD_queue_response"})
     for call in sorted(set(tails)):
         fail(failures, f"{call}() is a tail call somewhere, whose site cannot be told")
     named = sites.name(options.program, places)
