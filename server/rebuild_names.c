@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "pool_backup.h"
+#include "pool_mount.h"
 #include "rebuild_private.h"
 
 struct naming {
@@ -13,6 +14,7 @@ struct naming {
 	void *names; /* those that are taken, a tree; they lie in the rows */
 	bool more;   /* a catalog was read, and lacks some */
 	size_t n;    /* that the last one named */
+	char unmounted[POOL_MOUNT_WHY];
 };
 
 static int compare(const void *a, const void *b)
@@ -55,6 +57,20 @@ static int describe(struct catalog_image *row, const struct catalog_image *image
 	return 0;
 }
 
+/* Whether its file may be there although it is not seen. */
+static bool is_unmounted(struct naming *naming, const struct catalog_image *image)
+{
+	const struct pool_set *pools = &naming->rebuild->pools;
+
+	for (size_t i = 0; i < pools->n; i++) {
+		if (pool_mount_holds(&pools->items[i], image) && pool_mount_empty(pools, i)) {
+			pool_mount_tell(&pools->items[i], image->name, naming->unmounted);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int take(void *ctx, const struct catalog_image *image)
 {
 	struct naming *naming = ctx;
@@ -62,6 +78,8 @@ static int take(void *ctx, const struct catalog_image *image)
 	char *name;
 	int r;
 
+	if (!file && is_unmounted(naming, image))
+		return CATALOG_E_BUSY;
 	if (!file && !naming->more)
 		(void)fprintf(naming->rebuild->out, "left out image '%s': no file is that image\n",
 			      image->name);
@@ -97,7 +115,8 @@ static int salvage(struct naming *naming, const char *path)
 	r = catalog_salvage(path, take, naming, &why);
 	if (r < 0)
 		(void)fprintf(naming->rebuild->out, "%s%s\n",
-			      r == CATALOG_E_DAMAGED ? "" : "failed: ", why.text);
+			      r == CATALOG_E_DAMAGED ? "" : "failed: ",
+			      *naming->unmounted ? naming->unmounted : why.text);
 	else if (!naming->more || naming->n > 0)
 		(void)fprintf(naming->rebuild->out, "names and labels%s come from %s\n",
 			      naming->more ? " that it lacks" : "", path);

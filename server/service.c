@@ -68,6 +68,8 @@ static int open_parts(struct service *service, const char *state_dir, const stru
 	r = catalog_open(path, (uint32_t)config->depth_max, &service->catalog, &catalog_why);
 	if (r < 0)
 		return refuse(&catalog_why, path, ret_why);
+	if (service_mounts_check(service, ret_why) < 0)
+		return SERVICE_MAIN_CANNOT;
 	service->reconcile.catalog = service->catalog;
 	service->reconcile.pools = &service->pools;
 	service->reconcile.findings = service->findings;

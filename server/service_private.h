@@ -8,6 +8,7 @@
 #include "pool_set.h"
 #include "reconcile.h"
 #include "service.h"
+#include "service_main.h"
 
 struct service_keeper;
 struct service_unfinished;
@@ -56,6 +57,9 @@ void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 /* An id or a name. */
 enum service_code service_find(struct service *service, const char *ref, uint8_t ret_id[IDS_SIZE],
 			       struct service_error *err);
+
+/* service_mounts.c: negative, and a line for a person, when a pool seems not to be mounted. */
+int service_mounts_check(struct service *service, char ret_why[SERVICE_WHY]);
 
 /* service_images.c */
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,

@@ -66,8 +66,28 @@ grep -q "the pool 'fast' has no folder $work/fast: mount its disk" "$work/refusa
 [ ! -e "$work/fast" ] || fail 'it has made the folder'
 "$VHDD" --state-dir "$state" --rebuild-catalog --config "$work/vhdd.conf" >"$work/refusal" 2>&1 && fail 'it rebuilds without a pool'
 grep -q "the pool 'fast' has no folder" "$work/refusal" || fail "it does not say why: $(cat "$work/refusal")"
+
+# ---- nor is the empty place at which it is to be mounted taken for it
+mkdir "$work/fast"
+"$VHDD" --state-dir "$state" --listen "unix:$socket" --config "$work/vhdd.conf" 2>"$work/refusal" && fail 'it runs on an empty place'
+grep -q "the pool 'fast' has images, such as 'kid', and its folder $work/fast is empty: mount its disk; if they are lost" "$work/refusal" ||
+	fail "it does not say why: $(cat "$work/refusal")"
+"$VHDD" --state-dir "$state" --rebuild-catalog --config "$work/vhdd.conf" >"$work/refusal" 2>&1 && fail 'it rebuilds on an empty place'
+grep -q "^failed: the pool 'fast' has images, such as 'kid', and its folder $work/fast is empty" "$work/refusal" ||
+	fail "it does not say why: $(cat "$work/refusal")"
+touch "$work/fast/lost"
+start_vhdd --config "$work/vhdd.conf"
+expect_problem 409 chain-unhealthy /v1/images/kid/data
+stop_vhdd
+rm -r "$work/fast"
 mv "$work/aside" "$work/fast"
 start_vhdd --config "$work/vhdd.conf"
 expect 206 /v1/images/kid/data -r 0-0
+# A pool without images may be empty.
+expect 204 /v1/images/kid -X DELETE
+stop_vhdd
+[ -z "$(ls -A "$work/fast")" ] || fail "the pool has still $(ls -A "$work/fast")"
+start_vhdd --config "$work/vhdd.conf"
+expect 200 /v1/pools/fast
 
 finish

@@ -1,0 +1,19 @@
+/* pool_mount.h - the folder of a pool that had images and has nothing at all is most likely the
+ * place at which its disk is to be mounted. What would be made in it is lost to sight once it is.
+ */
+#ifndef POOL_MOUNT_H
+#define POOL_MOUNT_H
+
+#include "catalog.h"
+#include "pool_set.h"
+
+enum { POOL_MOUNT_WHY = 768 };
+
+/* Never true of the default pool, beside the catalog, and of a folder that cannot be listed. */
+bool pool_mount_empty(const struct pool_set *pools, size_t item);
+bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image);
+/* What a person can do about an empty one that holds the image. */
+void pool_mount_tell(const struct pool_set_item *pool, const char *image,
+		     char ret_why[POOL_MOUNT_WHY]);
+
+#endif
