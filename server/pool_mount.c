@@ -14,11 +14,11 @@ static int stop(void *ctx, const char *name)
 	return -1;
 }
 
-bool pool_mount_empty(const struct pool_set *pools, size_t item)
+bool pool_mount_empty(const struct pool_set_item *pool)
 {
 	struct vhd_error why = {0};
 
-	return item > 0 && pool_look_each(pools->items[item].pool, stop, NULL, &why) == 0;
+	return pool_look_each(pool->pool, stop, NULL, &why) == 0;
 }
 
 bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image)

@@ -1,6 +1,6 @@
 /* pool_mount.h - the folder of a pool that had images and has nothing at all is most likely the
  * place at which its disk is to be mounted. What would be made in it is lost to sight once it is.
- */
+ * Not asked of the first pool, the default one, which lies beside the catalog. */
 #ifndef POOL_MOUNT_H
 #define POOL_MOUNT_H
 
@@ -9,8 +9,8 @@
 
 enum { POOL_MOUNT_WHY = 768 };
 
-/* Never true of the default pool, beside the catalog, and of a folder that cannot be listed. */
-bool pool_mount_empty(const struct pool_set *pools, size_t item);
+/* A folder that cannot be listed is not an empty one. */
+bool pool_mount_empty(const struct pool_set_item *pool);
 bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image);
 /* What a person can do about an empty one that holds the image. */
 void pool_mount_tell(const struct pool_set_item *pool, const char *image,

@@ -62,9 +62,11 @@ static bool is_unmounted(struct naming *naming, const struct catalog_image *imag
 {
 	const struct pool_set *pools = &naming->rebuild->pools;
 
-	for (size_t i = 0; i < pools->n; i++) {
-		if (pool_mount_holds(&pools->items[i], image) && pool_mount_empty(pools, i)) {
-			pool_mount_tell(&pools->items[i], image->name, naming->unmounted);
+	for (size_t i = 1; i < pools->n; i++) {
+		const struct pool_set_item *pool = &pools->items[i];
+
+		if (pool_mount_holds(pool, image) && pool_mount_empty(pool)) {
+			pool_mount_tell(pool, image->name, naming->unmounted);
 			return true;
 		}
 	}

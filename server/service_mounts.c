@@ -39,8 +39,8 @@ int service_mounts_check(struct service *service, char ret_why[SERVICE_WHY])
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < service->pools.n; i++) {
-		if (pool_mount_empty(&service->pools, i))
+	for (size_t i = 1; r == 0 && i < service->pools.n; i++) {
+		if (pool_mount_empty(&service->pools.items[i]))
 			r = check_empty(service, &service->pools.items[i], ret_why);
 	}
 	return r;
