@@ -20,7 +20,8 @@ static int look_at_image(void *ctx, const struct catalog_image *image)
 	return CATALOG_E_BUSY; /* one will do */
 }
 
-/* Negative: an image lies in this pool, or nobody knows. */
+/* Negative: an image lies in this pool, or nobody knows. One that was being made or deleted may
+ * have no file, and says nothing. */
 static int check_empty(struct service *service, const struct pool_set_item *pool,
 		       char ret_why[SERVICE_WHY])
 {
