@@ -356,21 +356,28 @@ def a_new_image_of_an_old_id_has_new_etags_whatever_the_clock_says(daemon):
 # ---- the library that serves stops while an answer is given to it
 
 
+def status_on(peer):
+    """Of a request on a connection that is open, for a daemon that stops takes no other."""
+    peer.sendall(b"GET /v1/images/disk HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return peer.recv(1 << 16)[9:12]
+
+
 def an_answer_that_nobody_takes_while_it_stops_ends_its_connection(daemon):
     expect(create(daemon, "disk"), 201)
-    with connection(str(daemon.socket), 60) as under_way, connection(str(daemon.socket), 60) as late:
-        for peer in (under_way, late):
-            peer.connect(str(daemon.socket))
-        under_way.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx")
-        late.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        same(late.recv(1 << 16)[:12], b"HTTP/1.1 200", "the answer before the stop")
-        arm(daemon, OURS, ("MHD_queue_response",))
+    path = str(daemon.socket)
+    with connection(path, 60) as under_way, connection(path, 60) as late, connection(path, 60) as asking:
+        for peer in (under_way, late, asking):
+            peer.connect(path)
+        under_way.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        same(under_way.recv(1 << 16)[9:12], b"100", "the status when the body may come")
+        same(status_on(late), b"200", "the status before the stop")
         daemon.process.terminate()
-        wait_for("it stops", lambda: said(daemon, "stopping on signal"))
+        wait_for("it stops", lambda: status_on(asking) == b"503")
+        arm(daemon, OURS, ("MHD_queue_response",))
         late.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nxy")
         same(late.recv(1 << 16), b"", "the answer while it stops")
         daemon.page.disarm()
-        under_way.sendall(b"y")
+        under_way.sendall(b"xy")
         same(under_way.recv(1 << 16)[:12], b"HTTP/1.1 200", "the answer to what was under way")
     same(daemon.ended(), 0, "the status at the end")
 
