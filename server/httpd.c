@@ -1,34 +1,25 @@
 /* httpd.c - start and stop of the HTTP side. */
 #include "httpd.h"
 
-#include <errno.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
-#include "httpd_serve.h"
+#include "httpd_private.h"
 #include "ids.h"
 #include "log.h"
 
 static int start_listener(struct httpd *httpd, struct address *address, char ret_why[HTTPD_WHY])
 {
 	struct httpd_listener *listener = &httpd->listeners[httpd->n_listeners];
-	char text[128];
 
-	*listener = (struct httpd_listener){.httpd = httpd, .address = address};
+	listener->address = address;
 	listener->fd = httpd_listen(address, ret_why);
 	if (listener->fd < 0)
 		return -1;
 	httpd->n_listeners++;
-	if (httpd_serve_start(listener) == 0)
-		return 0;
-	(void)snprintf(ret_why, HTTPD_WHY, "cannot serve %.120s: %s", address->text,
-		       strerror_r(errno, text, sizeof text));
-	(void)close(listener->fd);
-	httpd_listen_end(address);
-	return -1;
+	return 0;
 }
 
 static int start_parts(struct httpd *httpd, struct address *listen, size_t n_listen,
@@ -43,7 +34,7 @@ static int start_parts(struct httpd *httpd, struct address *listen, size_t n_lis
 	}
 	for (size_t i = 0; r == 0 && i < n_listen; i++)
 		r = start_listener(httpd, &listen[i], ret_why);
-	return r;
+	return r < 0 ? -1 : httpd_loops_start(httpd, ret_why);
 }
 
 int httpd_start(const struct api *api, const struct config *config, struct address *listen,
@@ -94,13 +85,23 @@ static bool wait_for_none(const atomic_uint *count, int64_t ms)
 	return true;
 }
 
+/* When this returns nobody can connect any more. */
+static void stop_listening(struct httpd *httpd)
+{
+	httpd_loops_refuse(httpd);
+	(void)wait_for_none(&httpd->accepting, 0);
+	for (size_t i = 0; i < httpd->n_listeners; i++) {
+		(void)close(httpd->listeners[i].fd);
+		httpd_listen_end(httpd->listeners[i].address);
+	}
+}
+
 void httpd_stop(struct httpd *httpd)
 {
 	if (!httpd)
 		return;
 	atomic_store(&httpd->stopping, true);
-	for (size_t i = 0; i < httpd->n_listeners; i++)
-		httpd_serve_quiesce(&httpd->listeners[i]);
+	stop_listening(httpd);
 	if (!wait_for_none(&httpd->in_flight, HTTPD_GRACE_MS)) {
 		log_warning("%u requests are cut", atomic_load(&httpd->in_flight));
 		atomic_store(&httpd->cutting, true);
@@ -109,8 +110,7 @@ void httpd_stop(struct httpd *httpd)
 	/* Workers and flushes end by themselves and resume what they had; who resumes a connection
 	 * still uses the library, and us, when its request has ended already. */
 	(void)wait_for_none(&httpd->suspended, 0);
-	for (size_t i = 0; i < httpd->n_listeners; i++)
-		httpd_serve_stop(&httpd->listeners[i]);
+	httpd_loops_stop(httpd);
 	workers_free(httpd->workers);
 	httpd_watch_stop(httpd);
 	(void)pthread_cond_destroy(&httpd->watch_wakes);

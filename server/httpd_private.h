@@ -1,7 +1,7 @@
 /* httpd_private.h - what httpd*.c share. libmicrohttpd is met in the .c files only.
  *
- * The polling threads of the library run the handler and never block. A request that has to wait is
- * suspended: from then until its connection is resumed it belongs to whoever was given it (a
+ * The polling threads run the library and its handler, and never block. A request that has to wait
+ * is suspended: from then until its connection is resumed it belongs to whoever was given it (a
  * worker, a flush), and the polling thread does not look at it.
  */
 #ifndef HTTPD_PRIVATE_H
@@ -29,13 +29,16 @@ enum {
 	HTTPD_GRACE_MS = 10000,  /* for requests under way when the daemon stops */
 	HTTPD_ID = 32,
 	HTTPD_PEER = 72,
-	HTTPD_LINGERING = 64,  /* connections, at most */
+	HTTPD_LINGERING = 64, /* connections, at most */
+	HTTPD_LISTENERS = 16,
+	HTTPD_LOOPS = 8,
 	HTTPD_DROP = 64 << 10, /* bytes of a refused body that are read for the next request */
 };
 
 /* A connection, for the watchdog. */
 struct httpd_connection {
 	struct httpd *httpd;
+	struct httpd_loop *loop;
 	int fd;
 	char name[HTTPD_PEER];       /* address and port, or who is behind a Unix socket */
 	uint64_t sent;               /* bytes of the body of the answer under way */
@@ -52,24 +55,44 @@ struct httpd_lingering {
 };
 
 struct httpd_listener {
-	struct httpd *httpd;
-	struct MHD_Daemon *daemon;
 	struct address *address;
 	int fd;
+};
+
+/* The part of a listener that a loop has: a daemon of the library. */
+struct httpd_share {
+	struct httpd_loop *loop;
+	const struct httpd_listener *listener;
+	struct MHD_Daemon *daemon;
+};
+
+/* A polling thread. */
+struct httpd_loop {
+	struct httpd *httpd;
+	struct httpd_share shares[HTTPD_LISTENERS];
+	size_t n_shares;
+	int wake_fd;       /* an eventfd */
+	atomic_bool woken; /* it has been written to, or will be at once */
+	atomic_bool ends;
+	bool has_thread;
+	pthread_t thread;
 };
 
 struct httpd {
 	const struct api *api;
 	const struct config *config;
 	struct workers *workers;
-	struct httpd_listener listeners[16];
+	struct httpd_listener listeners[HTTPD_LISTENERS];
 	size_t n_listeners;
+	struct httpd_loop loops[HTTPD_LOOPS];
+	size_t n_loops;
 	char id_prefix[9];
 	struct pulse pulse;       /* of the polling threads and the watch */
 	atomic_ullong n_requests; /* ever */
 	atomic_uint n_connections;
 	atomic_uint in_flight; /* requests whose end the library has not told yet */
 	atomic_uint suspended; /* of those, the ones that may not be there when the library stops */
+	atomic_uint accepting; /* loops that have not seen `stopping` */
 	atomic_bool stopping;  /* new requests get 503 */
 	atomic_bool cutting;   /* nothing is suspended any more */
 
@@ -133,6 +156,12 @@ struct httpd_request {
 int httpd_listen(struct address *address, char ret_why[HTTPD_WHY]); /* a socket, or -1 */
 void httpd_listen_end(const struct address *address);
 
+/* httpd_loop.c: threads for all listeners; -1 and a line for a person. */
+int httpd_loops_start(struct httpd *httpd, char ret_why[HTTPD_WHY]);
+void httpd_loops_refuse(struct httpd *httpd); /* once `stopping`: no new connections */
+void httpd_loops_stop(struct httpd *httpd);
+void httpd_loop_wake(struct httpd_loop *loop);
+
 /* httpd_watch.c */
 int httpd_watch_start(struct httpd *httpd);
 void httpd_watch_stop(struct httpd *httpd);
@@ -162,7 +191,7 @@ bool httpd_request_suspend(struct httpd_request *request);
 void httpd_request_resume(struct httpd_request *request);
 /* The same when there is no request any more. */
 bool httpd_suspend(struct httpd_connection *peer, struct MHD_Connection *connection);
-void httpd_resume(struct httpd *httpd, struct MHD_Connection *connection);
+void httpd_resume(struct httpd_loop *loop, struct MHD_Connection *connection);
 
 /* httpd_lines.c: whether the lines of the head, in the library's buffer, can be read in one way
  * only. `version` is the end of the first line. */

@@ -52,12 +52,11 @@ static void fill_block(struct workers_item *item)
 {
 	struct stream *stream =
 		(struct stream *)(void *)((char *)item - offsetof(struct stream, item));
-	struct httpd *httpd = stream->httpd;
 
 	stream->failed =
 		stream->source.read(stream->source.ctx, stream->block_offset, stream->block,
 				    stream->block_length, false) != HTTP_READ_OK;
-	httpd_resume(httpd, stream->connection);
+	httpd_resume(stream->peer->loop, stream->connection);
 }
 
 /* Lets a worker read what could not be read at once. */

@@ -102,10 +102,11 @@ bool httpd_suspend(struct httpd_connection *peer, struct MHD_Connection *connect
 	return true;
 }
 
-void httpd_resume(struct httpd *httpd, struct MHD_Connection *connection)
+void httpd_resume(struct httpd_loop *loop, struct MHD_Connection *connection)
 {
 	MHD_resume_connection(connection);
-	(void)atomic_fetch_sub(&httpd->suspended, 1);
+	httpd_loop_wake(loop);
+	(void)atomic_fetch_sub(&loop->httpd->suspended, 1);
 }
 
 bool httpd_request_suspend(struct httpd_request *request)
@@ -116,9 +117,6 @@ bool httpd_request_suspend(struct httpd_request *request)
 
 void httpd_request_resume(struct httpd_request *request)
 {
-	struct httpd *httpd = request->httpd;
-
-	httpd_watch_within(request->peer, httpd->config->body_seconds);
-	/* From here on the request may be gone. */
-	httpd_resume(httpd, request->connection);
+	httpd_watch_within(request->peer, request->httpd->config->body_seconds);
+	httpd_resume(request->peer->loop, request->connection);
 }

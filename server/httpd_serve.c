@@ -11,10 +11,10 @@
 #include "log.h"
 
 enum {
-	POLLING_THREADS = 6,
-	/* Half of it is what a piece of an upload can have, twice the longest head must fit; and
-	 * the library zeroes all of it after each request. */
-	CONNECTION_MEMORY = 64 << 10,
+	/* The longest head, what the library notes of its 128 fields and the head of an answer fit.
+	 * The library zeroes all of it after each request; half is what a piece of an upload can
+	 * have. */
+	CONNECTION_MEMORY = 48 << 10,
 	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
 };
 
@@ -23,27 +23,29 @@ enum {
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
-	struct httpd_listener *listener = ctx;
+	const struct httpd_share *share = ctx;
+	struct httpd *httpd = share->loop->httpd;
 	struct httpd_connection *peer = *socket_context;
 	const union MHD_ConnectionInfo *info;
 	unsigned others;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		others = atomic_fetch_add(&listener->httpd->n_connections, 1);
+		others = atomic_fetch_add(&httpd->n_connections, 1);
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		peer = info ? calloc(1, sizeof *peer) : NULL;
 		*socket_context = peer;
 		if (!peer)
 			return; /* its requests are cut */
-		peer->httpd = listener->httpd;
+		peer->httpd = httpd;
+		peer->loop = share->loop;
 		peer->fd = info->connect_fd;
-		peer->surplus = others >= listener->httpd->config->connections;
+		peer->surplus = others >= httpd->config->connections;
 		httpd_access_peer(peer);
-		httpd_watch_within(peer, listener->httpd->config->header_seconds);
+		httpd_watch_within(peer, httpd->config->header_seconds);
 		httpd_watch_add(peer);
 		return;
 	}
-	(void)atomic_fetch_sub(&listener->httpd->n_connections, 1);
+	(void)atomic_fetch_sub(&httpd->n_connections, 1);
 	if (peer && peer->lingers)
 		httpd_linger_add(peer->httpd, peer->fd);
 	if (peer)
@@ -54,7 +56,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 /* The first line of a request has come: what is returned is the request's from now on. */
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
-	struct httpd_listener *listener = ctx;
+	const struct httpd_share *share = ctx;
+	struct httpd *httpd = share->loop->httpd;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct httpd_connection *peer = info ? info->socket_context : NULL;
@@ -62,10 +65,10 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
 
 	if (!peer)
 		return NULL;
-	httpd_watch_within(peer, listener->httpd->config->header_seconds);
-	request = httpd_request_new(listener->httpd, peer, connection, uri);
+	httpd_watch_within(peer, httpd->config->header_seconds);
+	request = httpd_request_new(httpd, peer, connection, uri);
 	if (request)
-		request->head.local_only = address_is_unix(listener->address);
+		request->head.local_only = address_is_unix(share->listener->address);
 	return request;
 }
 
@@ -231,7 +234,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 				  const char *method, const char *version, const char *piece,
 				  size_t *len, void **state)
 {
-	struct httpd_listener *listener = ctx;
+	const struct httpd_share *share = ctx;
 	struct httpd_request *request = *state;
 	bool ok;
 
@@ -239,7 +242,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	(void)url;
 	if (!request)
 		return MHD_NO;
-	pulse_begin(&listener->httpd->pulse);
+	pulse_begin(&share->loop->httpd->pulse);
 	if (!request->begun)
 		ok = begin(request, method, version);
 	else if (request->phase == HTTPD_BODY && *len)
@@ -248,7 +251,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		ok = end_of_body(request);
 	else
 		ok = httpd_steps_go(request);
-	pulse_end(&listener->httpd->pulse);
+	pulse_end(&share->loop->httpd->pulse);
 	return ok ? MHD_YES : MHD_NO;
 }
 
@@ -272,7 +275,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 	httpd_request_free(request);
 }
 
-/* ---- the daemon of a socket ---- */
+/* ---- the daemon of a share ---- */
 
 static void on_message(void *ctx, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -289,40 +292,30 @@ static void on_message(void *ctx, const char *format, va_list args)
 	errno = sys; /* why it does not start */
 }
 
-int httpd_serve_start(struct httpd_listener *listener)
+int httpd_serve_start(struct httpd_share *share)
 {
-	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-			 MHD_USE_ERROR_LOG;
-	unsigned limit = (unsigned)listener->httpd->config->connections + SPARE_CONNECTIONS;
+	const struct httpd *httpd = share->loop->httpd;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned limit = (unsigned)httpd->config->connections + SPARE_CONNECTIONS;
 
-	listener->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_message,
-		NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_THREAD_POOL_SIZE,
-		(unsigned)POLLING_THREADS, MHD_OPTION_CONNECTION_LIMIT, limit,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	share->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, share, MHD_OPTION_EXTERNAL_LOGGER, on_message,
+		NULL, MHD_OPTION_LISTEN_SOCKET, share->listener->fd, MHD_OPTION_CONNECTION_LIMIT,
+		limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_IDLE_SECONDS,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, listener, MHD_OPTION_URI_LOG_CALLBACK, on_uri, listener,
-		MHD_OPTION_END);
-	return listener->daemon ? 0 : -1;
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, share, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, share, MHD_OPTION_URI_LOG_CALLBACK, on_uri, share, MHD_OPTION_END);
+	return share->daemon ? 0 : -1;
 }
 
-void httpd_serve_quiesce(struct httpd_listener *listener)
+void httpd_serve_refuse(struct httpd_share *share)
 {
-	MHD_socket fd;
-
-	if (!listener->daemon)
-		return;
-	fd = MHD_quiesce_daemon(listener->daemon);
-	if (fd != MHD_INVALID_SOCKET)
-		(void)close(fd);
-	listener->fd = -1;
-	httpd_listen_end(listener->address);
+	(void)MHD_quiesce_daemon(share->daemon);
 }
 
-void httpd_serve_stop(struct httpd_listener *listener)
+void httpd_serve_stop(struct httpd_share *share)
 {
-	if (listener->daemon)
-		MHD_stop_daemon(listener->daemon);
-	listener->daemon = NULL;
+	httpd_serve_refuse(share); /* else the library would close the listener's socket */
+	MHD_stop_daemon(share->daemon);
+	share->daemon = NULL;
 }

@@ -1,12 +1,12 @@
-/* httpd_serve.h - starts and ends the library's daemon of one socket. */
+/* httpd_serve.h - starts and ends the library's daemon for a loop's share of a socket. */
 #ifndef HTTPD_SERVE_H
 #define HTTPD_SERVE_H
 
 #include "httpd_private.h"
 
-/* -1 and errno: the library did not start. The listener's socket stays its own. */
-int httpd_serve_start(struct httpd_listener *listener);
-void httpd_serve_quiesce(struct httpd_listener *listener); /* no new connections */
-void httpd_serve_stop(struct httpd_listener *listener);
+/* -1 and errno: the library did not start. The socket stays the listener's, here and below. */
+int httpd_serve_start(struct httpd_share *share);
+void httpd_serve_refuse(struct httpd_share *share); /* no new connections */
+void httpd_serve_stop(struct httpd_share *share);
 
 #endif

@@ -84,8 +84,10 @@ def main():
     before = read(lines_of(log))
     answered = 0
     for request in requests():
-        answered += send(path, request).startswith(b"HTTP/1.1 ")
-    # A line is written after its answer. What ends before the first line does is no request.
+        answer = send(path, request)
+        # What ends before the first line does is no request.
+        answered += answer.startswith(b"HTTP/1.1 ") and request.split(b"\n")[0].endswith(b"HTTP/1.1\r")
+    # A line is written after its answer.
     until = time.monotonic() + 120
     while read(lines_of(log)) - before < answered and time.monotonic() < until:
         time.sleep(0.05)
