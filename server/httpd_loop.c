@@ -18,7 +18,8 @@
 
 enum {
 	FEWEST_LOOPS = 2,
-	LONGEST_MS = 1000, /* makes up for a wake that failed */
+	LONGEST_MS = 1000,      /* makes up for a wake that failed */
+	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
 };
 
 /* ---- the thread ---- */
@@ -150,8 +151,10 @@ static int start_loop(struct httpd *httpd, char ret_why[HTTPD_WHY])
 int httpd_loops_start(struct httpd *httpd, char ret_why[HTTPD_WHY])
 {
 	size_t wanted = loops_wanted();
+	size_t connections = httpd->config->connections + SPARE_CONNECTIONS;
 	int r = 0;
 
+	httpd->connections_each = (unsigned)((connections + wanted - 1) / wanted);
 	while (r == 0 && httpd->n_loops < wanted)
 		r = start_loop(httpd, ret_why);
 	return r;

@@ -86,6 +86,7 @@ struct httpd {
 	size_t n_listeners;
 	struct httpd_loop loops[HTTPD_LOOPS];
 	size_t n_loops;
+	unsigned connections_each; /* of a share, at most */
 	char id_prefix[9];
 	struct pulse pulse;       /* of the polling threads and the watch */
 	atomic_ullong n_requests; /* ever */

@@ -15,7 +15,6 @@ enum {
 	 * The library zeroes all of it after each request; half is what a piece of an upload can
 	 * have. */
 	CONNECTION_MEMORY = 48 << 10,
-	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
 };
 
 /* ---- connections ---- */
@@ -294,9 +293,8 @@ static void on_message(void *ctx, const char *format, va_list args)
 
 int httpd_serve_start(struct httpd_share *share)
 {
-	const struct httpd *httpd = share->loop->httpd;
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	unsigned limit = (unsigned)httpd->config->connections + SPARE_CONNECTIONS;
+	unsigned limit = share->loop->httpd->connections_each;
 
 	share->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, share, MHD_OPTION_EXTERNAL_LOGGER, on_message,

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -48,7 +49,8 @@
 	X(eventfd) X(getrandom) X(getrlimit64) X(setrlimit64) X(sigwaitinfo) X(sigtimedwait)       \
 	X(pthread_create) X(malloc) X(calloc) X(realloc) X(strdup) X(strndup) X(vasprintf)         \
 	X(posix_memalign) X(tsearch) X(gnutls_hash_init) X(ini_parse_stream) X(clock_gettime) X(getcwd)  \
-	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64) X(MHD_queue_response)
+	X(readlink) X(reallocarray) X(aligned_alloc) X(lseek64) X(mincore) X(mmap64) X(MHD_queue_response)  \
+	X(epoll_create1) X(epoll_ctl) X(epoll_wait)
 /* clang-format on */
 
 #define NUMBER(name) CALL_##name,
@@ -579,6 +581,24 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 int eventfd(unsigned value, int flags)
 {
 	return FAILS(eventfd) ? -1 : REAL(eventfd, eventfd)(value, flags);
+}
+
+int epoll_create1(int flags)
+{
+	return FAILS(epoll_create1) ? -1 : REAL(epoll_create1, epoll_create1)(flags);
+}
+
+/* To take a descriptor out needs nothing that could be missing. */
+int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+	if (operation != EPOLL_CTL_DEL && FAILS(epoll_ctl))
+		return -1;
+	return REAL(epoll_ctl, epoll_ctl)(set, operation, fd, event);
+}
+
+int epoll_wait(int set, struct epoll_event *ret_events, int most, int ms)
+{
+	return FAILS(epoll_wait) ? -1 : REAL(epoll_wait, epoll_wait)(set, ret_events, most, ms);
 }
 
 /* ---- the rest of the system ---- */
