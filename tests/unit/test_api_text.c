@@ -359,6 +359,43 @@ static void grows_text(void **state)
 	free(text);
 }
 
+/* What a JSON string of `len` times "x" is, with `byte` at `at`. */
+static void expected_json(char *to, size_t len, size_t at, unsigned char byte)
+{
+	*to++ = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (i != at)
+			*to++ = 'x';
+		else if (byte < 0x20 || byte == '"' || byte == '\\')
+			to += sprintf(to, "\\u%04x", byte);
+		else
+			*to++ = (char)byte;
+	}
+	memcpy(to, "\"", 2);
+}
+
+static void every_byte_is_escaped_as_it_must_wherever_it_stands(void **state)
+{
+	char text[32], expected[64];
+
+	(void)state;
+	for (size_t len = 1; len < 27; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (unsigned byte = 1; byte < 256; byte++) {
+				struct buf buf = {0};
+
+				memset(text, 'x', sizeof text);
+				text[at] = (char)byte;
+				text[len] = '\0';
+				expected_json(expected, len, at, (unsigned char)byte);
+				buf_json(&buf, text);
+				assert_string_equal(buf.data, expected);
+				buf_fini(&buf);
+			}
+		}
+	}
+}
+
 /* All kinds of members, at all kinds of places. */
 static void put_all(struct put *put)
 {
@@ -461,6 +498,7 @@ int main(void)
 		cmocka_unit_test(tells_all_wrong_fields_at_once),
 		cmocka_unit_test(decodes_base64),
 		cmocka_unit_test(grows_text),
+		cmocka_unit_test(every_byte_is_escaped_as_it_must_wherever_it_stands),
 		cmocka_unit_test(puts_members_as_text),
 		cmocka_unit_test(puts_the_same_members_as_a_tree),
 	};
