@@ -85,7 +85,8 @@ static bool wait_for_none(const atomic_uint *count, int64_t ms)
 	return true;
 }
 
-/* When this returns nobody can connect any more. */
+/* When this returns no connection is taken any more, and those to sockets of our own are refused.
+ */
 static void stop_listening(struct httpd *httpd)
 {
 	httpd_loops_refuse(httpd);

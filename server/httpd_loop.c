@@ -3,8 +3,9 @@
  *
  * The library can wait by itself, but not well: with poll() it lists all its connections each time,
  * and with epoll it goes to sleep with 128 requests in its hand when it has just got as many, its
- * most. Run from outside it never sleeps. It only does not notice then when somebody is resumed
- * while it runs; so who resumes wakes the loop. */
+ * most. Run from outside it never sleeps, but then nothing tells it of connections that are
+ * resumed, nor that it may accept again: who resumes wakes the loop, and who closes has it run
+ * again. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -26,7 +27,7 @@ enum {
 
 static int wait_ms(const struct httpd_loop *loop)
 {
-	MHD_UNSIGNED_LONG_LONG own, least = LONGEST_MS;
+	MHD_UNSIGNED_LONG_LONG own, least = loop->again ? 0 : LONGEST_MS;
 
 	for (size_t i = 0; i < loop->n_shares; i++) {
 		if (MHD_get_timeout(loop->shares[i].daemon, &own) == MHD_YES && own < least)
@@ -54,6 +55,7 @@ static void wait(struct httpd_loop *loop, struct pollfd *fds, size_t n)
 	uint64_t times;
 	int ms = wait_ms(loop);
 
+	loop->again = false;
 	/* Read before it is said: who wakes from then on writes again. */
 	if (ms && poll(fds, n, ms) > 0 && fds[0].revents &&
 	    read(loop->wake_fd, &times, sizeof times) > 0)

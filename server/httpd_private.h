@@ -39,6 +39,7 @@ enum {
 struct httpd_connection {
 	struct httpd *httpd;
 	struct httpd_loop *loop;
+	struct httpd_request *request; /* that the library has not ended yet */
 	int fd;
 	char name[HTTPD_PEER];       /* address and port, or who is behind a Unix socket */
 	uint64_t sent;               /* bytes of the body of the answer under way */
@@ -74,6 +75,7 @@ struct httpd_loop {
 	int wake_fd;       /* an eventfd */
 	atomic_bool woken; /* it has been written to, or will be at once */
 	atomic_bool ends;
+	bool again; /* the library can go on without being woken; the loop's own */
 	bool has_thread;
 	pthread_t thread;
 };

@@ -3,6 +3,7 @@
 #include "httpd_serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,17 @@ enum {
 };
 
 /* ---- connections ---- */
+
+static void end_request(struct httpd_request *request, bool cut)
+{
+	request->peer->request = NULL;
+	httpd_access_log(request, cut);
+	if (request->upload && !httpd_upload_abandon(request))
+		return;
+	httpd_watch_within(request->peer,
+			   HTTPD_IDLE_SECONDS + request->httpd->config->header_seconds);
+	httpd_request_free(request);
+}
 
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
@@ -45,6 +57,10 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		return;
 	}
 	(void)atomic_fetch_sub(&httpd->n_connections, 1);
+	share->loop->again = true;
+	/* The library forgets to tell of the end when epoll does not take the connection back. */
+	if (peer && peer->request)
+		end_request(peer->request, true);
 	if (peer && peer->lingers)
 		httpd_linger_add(peer->httpd, peer->fd);
 	if (peer)
@@ -68,6 +84,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
 	request = httpd_request_new(httpd, peer, connection, uri);
 	if (request)
 		request->head.local_only = address_is_unix(share->listener->address);
+	peer->request = request;
 	return request;
 }
 
@@ -263,15 +280,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 
 	(void)ctx;
 	(void)connection;
-	if (!request)
-		return;
 	*state = NULL;
-	httpd_access_log(request, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
-	if (request->upload && !httpd_upload_abandon(request))
-		return;
-	httpd_watch_within(request->peer,
-			   HTTPD_IDLE_SECONDS + request->httpd->config->header_seconds);
-	httpd_request_free(request);
+	if (request)
+		end_request(request, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
 /* ---- the daemon of a share ---- */
@@ -295,11 +306,15 @@ int httpd_serve_start(struct httpd_share *share)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	unsigned limit = share->loop->httpd->connections_each;
+	int fd = fcntl(share->listener->fd, F_DUPFD_CLOEXEC, 0);
 
+	if (fd < 0)
+		return -1;
+	/* Whether it closes the socket when it fails depends on why; the daemon ends then. */
 	share->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, share, MHD_OPTION_EXTERNAL_LOGGER, on_message,
-		NULL, MHD_OPTION_LISTEN_SOCKET, share->listener->fd, MHD_OPTION_CONNECTION_LIMIT,
-		limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_IDLE_SECONDS,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, share, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, share, MHD_OPTION_URI_LOG_CALLBACK, on_uri, share, MHD_OPTION_END);
@@ -308,12 +323,14 @@ int httpd_serve_start(struct httpd_share *share)
 
 void httpd_serve_refuse(struct httpd_share *share)
 {
-	(void)MHD_quiesce_daemon(share->daemon);
+	MHD_socket fd = MHD_quiesce_daemon(share->daemon);
+
+	if (fd != MHD_INVALID_SOCKET)
+		(void)close(fd);
 }
 
 void httpd_serve_stop(struct httpd_share *share)
 {
-	httpd_serve_refuse(share); /* else the library would close the listener's socket */
 	MHD_stop_daemon(share->daemon);
 	share->daemon = NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "httpd_private.h"
 
-/* -1 and errno: the library did not start. The socket stays the listener's, here and below. */
+/* With a descriptor of its own. -1 and errno: the library did not start. */
 int httpd_serve_start(struct httpd_share *share);
 void httpd_serve_refuse(struct httpd_share *share); /* no new connections */
 void httpd_serve_stop(struct httpd_share *share);

@@ -1,6 +1,7 @@
-/* httpd_watch.c - deadlines. The library knows inactivity only, which a client that sends a byte
- * now and then never shows; so a thread looks at all connections once a second and shuts down those
- * that are late. */
+/* httpd_watch.c - deadlines, and clients that have left. The library knows inactivity only, which a
+ * client that sends a byte now and then never shows; so a thread looks at all connections once a
+ * second and shuts down those that are late. */
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -45,15 +46,23 @@ void httpd_watch_remove(struct httpd_connection *peer)
 	(void)pthread_mutex_unlock(&httpd->watch_lock);
 }
 
-/* With the lock. */
-static void cut_late(struct httpd *httpd, int64_t now)
+static bool sends_no_more(int fd)
 {
-	for (struct httpd_connection *peer = httpd->connections; peer; peer = peer->next) {
-		int64_t deadline = atomic_load(&peer->deadline_ms);
+	struct pollfd it = {.fd = fd, .events = POLLRDHUP};
 
-		if (deadline && deadline <= now)
-			(void)shutdown(peer->fd, SHUT_RDWR);
-	}
+	return poll(&it, 1, 0) > 0 && (it.revents & POLLRDHUP);
+}
+
+/* With the lock. The library reads until it gets less than it asked for, and then waits for more:
+ * of an end that had come by then it hears nothing. To shut down what is shut makes it look again,
+ * and takes nothing from what it has not read. */
+static void look_at(const struct httpd_connection *peer, int64_t now)
+{
+	int64_t deadline = atomic_load(&peer->deadline_ms);
+	bool late = deadline && deadline <= now;
+
+	if (late || (deadline && sends_no_more(peer->fd)))
+		(void)shutdown(peer->fd, late ? SHUT_RDWR : SHUT_RD);
 }
 
 void httpd_watch_cut_all(struct httpd *httpd)
@@ -73,7 +82,8 @@ static void *watch(void *ctx)
 		struct timespec deadline = clock_deadline(PAUSE_MS);
 
 		pulse_begin(&httpd->pulse);
-		cut_late(httpd, clock_monotonic_ms());
+		for (struct httpd_connection *peer = httpd->connections; peer; peer = peer->next)
+			look_at(peer, clock_monotonic_ms());
 		httpd_linger_end(httpd, clock_monotonic_ms());
 		pulse_end(&httpd->pulse);
 		(void)pthread_cond_timedwait(&httpd->watch_wakes, &httpd->watch_lock, &deadline);

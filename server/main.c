@@ -18,8 +18,8 @@
 #include "service_main.h"
 
 enum { EXIT_CANNOT = 1, EXIT_WRONG_USE = 64 };
-/* The catalog, pools, listeners, and connections that are told 503. */
-enum { OTHER_FILES = 160 };
+/* The catalog, pools, listeners and who polls them, and connections that are told 503. */
+enum { OTHER_FILES = 224 };
 
 /* Every image costs a descriptor, and every connection. Without one for each, connections wait to
  * be accepted and images cannot be opened, where 503 and closing others would have been possible.

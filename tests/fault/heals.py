@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-from daemon import FOR_EVER, OURS, SQLITE, ZERO, Daemon, Failure, connection, without_backup
+from daemon import FOR_EVER, OTHERS, OURS, SQLITE, ZERO, Daemon, Failure, connection, without_backup
 
 SIZE = 1 << 20
 DAY = 24 * 3600
@@ -380,6 +380,25 @@ def an_answer_that_nobody_takes_while_it_stops_ends_its_connection(daemon):
         under_way.sendall(b"xy")
         same(under_way.recv(1 << 16)[:12], b"HTTP/1.1 200", "the answer to what was under way")
     same(daemon.ended(), 0, "the status at the end")
+
+
+def an_upload_whose_connection_is_not_polled_any_more_has_ended(daemon):
+    """The library takes a connection that waits for a worker out of epoll, and puts it back later."""
+    expect(create(daemon, "disk", size=64 << 20), 201)
+    path = str(daemon.socket)
+    with connection(path, 60) as peer:
+        peer.connect(path)
+        same(status_on(peer), b"200", "the status on a connection that is polled")
+        arm(daemon, OTHERS, ("epoll_ctl",), errno.ENOMEM)
+        peer.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 67108864\r\n\r\n")
+        try:
+            peer.sendall(bytes(8 << 20))
+            same(peer.recv(1 << 16), b"", "the answer")
+        except ConnectionError:
+            pass  # it was closed before all had been sent
+    same(daemon.page.failed > 0, True, "that it was not put back")
+    daemon.page.disarm()
+    wait_for("nobody has the image", lambda: daemon.ask("DELETE", "/v1/images/disk").status == 204, 10)
 
 
 CASES = [value for name, value in list(globals().items())

@@ -68,7 +68,8 @@ class Daemon:
 
     def sockets(self):
         folder = f"/proc/{self.process.pid}/fd"
-        return sum(link(f"{folder}/{name}").startswith("socket:") for name in os.listdir(folder))
+        links = {link(f"{folder}/{name}") for name in os.listdir(folder)}  # each thread has a copy of a listener
+        return sum(name.startswith("socket:") for name in links)
 
     def wait_until_idle(self):
         """Until all requests whose clients have left have come to their end: then no connection is left either."""
