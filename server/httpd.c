@@ -89,7 +89,7 @@ static bool wait_for_none(const atomic_uint *count, int64_t ms)
  */
 static void stop_listening(struct httpd *httpd)
 {
-	httpd_loops_refuse(httpd);
+	httpd_loops_wake(httpd);
 	(void)wait_for_none(&httpd->accepting, 0);
 	for (size_t i = 0; i < httpd->n_listeners; i++) {
 		(void)close(httpd->listeners[i].fd);

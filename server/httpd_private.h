@@ -60,22 +60,17 @@ struct httpd_listener {
 	int fd;
 };
 
-/* The part of a listener that a loop has: a daemon of the library. */
-struct httpd_share {
-	struct httpd_loop *loop;
-	const struct httpd_listener *listener;
-	struct MHD_Daemon *daemon;
-};
-
-/* A polling thread. */
+/* A polling thread, and the daemon of the library that it runs. */
 struct httpd_loop {
 	struct httpd *httpd;
-	struct httpd_share shares[HTTPD_LISTENERS];
-	size_t n_shares;
+	struct MHD_Daemon *daemon;
+	unsigned n_connections;
+	bool accepts;      /* looks at the listeners, too */
+	bool lacks;        /* descriptors for them */
+	int64_t accept_ms; /* not before; 0: at any time */
 	int wake_fd;       /* an eventfd */
 	atomic_bool woken; /* it has been written to, or will be at once */
 	atomic_bool ends;
-	bool again; /* the library can go on without being woken; the loop's own */
 	bool has_thread;
 	pthread_t thread;
 };
@@ -88,7 +83,7 @@ struct httpd {
 	size_t n_listeners;
 	struct httpd_loop loops[HTTPD_LOOPS];
 	size_t n_loops;
-	unsigned connections_each; /* of a share, at most */
+	unsigned connections_max; /* of which some are told 503 */
 	char id_prefix[9];
 	struct pulse pulse;       /* of the polling threads and the watch */
 	atomic_ullong n_requests; /* ever */
@@ -161,7 +156,7 @@ void httpd_listen_end(const struct address *address);
 
 /* httpd_loop.c: threads for all listeners; -1 and a line for a person. */
 int httpd_loops_start(struct httpd *httpd, char ret_why[HTTPD_WHY]);
-void httpd_loops_refuse(struct httpd *httpd); /* once `stopping`: no new connections */
+void httpd_loops_wake(struct httpd *httpd);
 void httpd_loops_stop(struct httpd *httpd);
 void httpd_loop_wake(struct httpd_loop *loop);
 

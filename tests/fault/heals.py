@@ -356,10 +356,14 @@ def a_new_image_of_an_old_id_has_new_etags_whatever_the_clock_says(daemon):
 # ---- the library that serves stops while an answer is given to it
 
 
-def status_on(peer):
-    """Of a request on a connection that is open, for a daemon that stops takes no other."""
+def ask_on(peer):
+    """The answer on a connection that is open, for a daemon that stops takes no other."""
     peer.sendall(b"GET /v1/images/disk HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    return peer.recv(1 << 16)[9:12]
+    return peer.recv(1 << 16)
+
+
+def status_on(peer):
+    return ask_on(peer)[9:12]
 
 
 def an_answer_that_nobody_takes_while_it_stops_ends_its_connection(daemon):
@@ -372,7 +376,7 @@ def an_answer_that_nobody_takes_while_it_stops_ends_its_connection(daemon):
         same(under_way.recv(1 << 16)[9:12], b"100", "the status when the body may come")
         same(status_on(late), b"200", "the status before the stop")
         daemon.process.terminate()
-        wait_for("it stops", lambda: status_on(asking) == b"503")
+        wait_for("it stops", lambda: b"\r\nConnection: close\r\n" in ask_on(asking))
         arm(daemon, OURS, ("MHD_queue_response",))
         late.sendall(b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nxy")
         same(late.recv(1 << 16), b"", "the answer while it stops")
@@ -399,6 +403,13 @@ def an_upload_whose_connection_is_not_polled_any_more_has_ended(daemon):
     same(daemon.page.failed > 0, True, "that it was not put back")
     daemon.page.disarm()
     wait_for("nobody has the image", lambda: daemon.ask("DELETE", "/v1/images/disk").status == 204, 10)
+
+
+def a_connection_that_finds_no_descriptor_waits(daemon):
+    arm(daemon, OURS, ("accept4",), errno.EMFILE, burst=6)
+    expect(daemon.ask("GET", "/v1"), 200)
+    same(said(daemon, "connections wait: Too many open files") in (1, 2), True, "that each thread has said it once")
+    same(daemon.page.failed, 6, "the number of tries")
 
 
 CASES = [value for name, value in list(globals().items())
