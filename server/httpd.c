@@ -89,8 +89,8 @@ static bool wait_for_none(const atomic_uint *count, int64_t ms)
  */
 static void stop_listening(struct httpd *httpd)
 {
-	httpd_loops_wake(httpd);
-	(void)wait_for_none(&httpd->accepting, 0);
+	httpd_loops_refuse(httpd);
+	(void)wait_for_none(&httpd->accepting, HTTPD_GRACE_MS);
 	for (size_t i = 0; i < httpd->n_listeners; i++) {
 		(void)close(httpd->listeners[i].fd);
 		httpd_listen_end(httpd->listeners[i].address);

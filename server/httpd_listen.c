@@ -1,7 +1,6 @@
 /* httpd_listen.c - makes listen sockets: our own rather than the library's, so that Unix sockets
  * are no different. */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +46,7 @@ static int bind_unix(int fd, const struct address *address)
 
 static int open_socket(struct address *address, char ret_why[HTTPD_WHY])
 {
-	CLEANUP(closep)
-	int fd = socket(address->name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP(closep) int fd = socket(address->name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof address->name;
 	int r;
 
@@ -65,20 +63,9 @@ static int open_socket(struct address *address, char ret_why[HTTPD_WHY])
 	return STEAL_FD(fd);
 }
 
-/* Several threads may be woken for one connection. */
-static int take_inherited(const struct address *address, char ret_why[HTTPD_WHY])
-{
-	int flags = fcntl(address->inherited, F_GETFL);
-
-	if (flags < 0 || fcntl(address->inherited, F_SETFL, flags | O_NONBLOCK) < 0)
-		return fail(address, ret_why);
-	return address->inherited;
-}
-
 int httpd_listen(struct address *address, char ret_why[HTTPD_WHY])
 {
-	return address->inherited ? take_inherited(address, ret_why)
-				  : open_socket(address, ret_why);
+	return address->inherited ? address->inherited : open_socket(address, ret_why);
 }
 
 void httpd_listen_end(const struct address *address)

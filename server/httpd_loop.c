@@ -1,12 +1,11 @@
-/* httpd_loop.c - the polling threads. Each accepts its part of the connections, waits for them, and
- * has the library serve them.
+/* httpd_loop.c - the polling threads. Each has a daemon of the library for every socket, waits for
+ * all of them, and runs them.
  *
- * The library could accept and wait by itself, but not well: with poll() it lists all connections
- * each time, with epoll it goes to sleep with 128 requests in its hand when it has just got as
- * many, its most, and the thread that is first has most of the connections. Run from outside it
- * never sleeps. But nothing tells it then of connections that are resumed, so who resumes wakes the
- * loop.
- */
+ * The library can wait by itself, but not well: with poll() it lists all its connections each time,
+ * and with epoll it goes to sleep with 128 requests in its hand when it has just got as many, its
+ * most. Run from outside it never sleeps, but then nothing tells it of connections that are
+ * resumed, nor that it may accept again: who resumes wakes the loop, and who closes has it run
+ * again. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -14,135 +13,92 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "httpd_serve.h"
-#include "log.h"
 
 enum {
 	FEWEST_LOOPS = 2,
 	LONGEST_MS = 1000, /* makes up for a wake that failed */
-	PAUSE_MS = 100,    /* when there is no descriptor for a connection */
-	AHEAD = 4,         /* connections of a loop, of its even part */
-	ACCEPTED_AT_ONCE = 16,
+	IDLE_ROUNDS = 16,  /* without a wait, in which nothing happens */
+	STUCK_MS = 20,
 	SPARE_CONNECTIONS = 80, /* beyond the limit of ours, so that they can be told 503 */
 };
-
-/* ---- connections ---- */
-
-/* There is always one that may, or there are too many connections. */
-static bool may_accept(const struct httpd_loop *loop)
-{
-	const struct httpd *httpd = loop->httpd;
-	unsigned all = atomic_load(&httpd->n_connections);
-
-	return all < httpd->connections_max &&
-	       loop->n_connections * httpd->n_loops <= all + AHEAD * httpd->n_loops &&
-	       !loop->accept_ms;
-}
-
-/* Who may not any more has the others see that they may. */
-static void take_turns(struct httpd_loop *loop)
-{
-	bool accepts;
-
-	if (loop->accept_ms && clock_monotonic_ms() >= loop->accept_ms)
-		loop->accept_ms = 0;
-	accepts = !atomic_load(&loop->httpd->stopping) && may_accept(loop);
-	if (loop->accepts && !accepts)
-		httpd_loops_wake(loop->httpd);
-	loop->accepts = accepts;
-}
-
-static void no_descriptor(struct httpd_loop *loop)
-{
-	char text[128];
-
-	if (!loop->lacks)
-		log_warning("connections wait: %s", strerror_r(errno, text, sizeof text));
-	loop->lacks = true;
-	loop->accept_ms = clock_monotonic_ms() + PAUSE_MS;
-}
-
-static void accept_from(struct httpd_loop *loop, int listener)
-{
-	for (int i = 0; i < ACCEPTED_AT_ONCE && may_accept(loop); i++) {
-		struct sockaddr_storage from = {0};
-		struct sockaddr *name = (struct sockaddr *)(void *)&from;
-		socklen_t length = sizeof from;
-		int fd = accept4(listener, name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR))
-			return; /* somebody else was faster, or the client has left */
-		if (fd < 0) {
-			no_descriptor(loop);
-			return;
-		}
-		loop->lacks = false;
-		(void)MHD_add_connection(loop->daemon, fd, name, length); /* or it closes it */
-	}
-}
 
 /* ---- the thread ---- */
 
 static int wait_ms(const struct httpd_loop *loop)
 {
-	MHD_UNSIGNED_LONG_LONG own;
-	int ms = loop->accept_ms ? PAUSE_MS : LONGEST_MS;
+	MHD_UNSIGNED_LONG_LONG own, least = loop->again ? 0 : LONGEST_MS;
 
-	if (MHD_get_timeout(loop->daemon, &own) == MHD_YES && own < (unsigned)ms)
-		return (int)own;
-	return ms;
+	for (size_t i = 0; i < loop->n_shares; i++) {
+		if (MHD_get_timeout(loop->shares[i].daemon, &own) == MHD_YES && own < least)
+			least = own;
+	}
+	return (int)least;
 }
 
-/* What comes first is always looked at, the listeners not. */
-static nfds_t list_fds(const struct httpd_loop *loop, struct pollfd fds[2 + HTTPD_LISTENERS])
+static size_t list_fds(const struct httpd_loop *loop, struct pollfd fds[1 + HTTPD_LISTENERS])
 {
-	const struct httpd *httpd = loop->httpd;
-	nfds_t n = 0;
+	size_t n = 0;
 
 	fds[n++] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
-	fds[n++] = (struct pollfd){
-		.fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-		.events = POLLIN,
-	};
-	for (size_t i = 0; i < httpd->n_listeners; i++)
-		fds[n++] = (struct pollfd){.fd = httpd->listeners[i].fd, .events = POLLIN};
+	for (size_t i = 0; i < loop->n_shares; i++) {
+		const union MHD_DaemonInfo *info =
+			MHD_get_daemon_info(loop->shares[i].daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+		fds[n++] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
+	}
 	return n;
 }
 
-static void wait(struct httpd_loop *loop, struct pollfd *fds, nfds_t n)
+/* The library also goes on at once for a connection whose buffer is full of what it can do nothing
+ * with, such as the endless first line of a chunk. */
+static bool is_stuck(struct httpd_loop *loop, int ms)
+{
+	loop->idle_rounds = ms == 0 && !loop->moved ? loop->idle_rounds + 1 : 0;
+	loop->moved = false;
+	return loop->idle_rounds > IDLE_ROUNDS;
+}
+
+static void wait(struct httpd_loop *loop, struct pollfd *fds, size_t n)
 {
 	uint64_t times;
+	int ms = wait_ms(loop);
 
-	take_turns(loop);
-	if (poll(fds, loop->accepts ? n : 2, wait_ms(loop)) <= 0)
-		return;
-	/* Read before it is said: who wakes from then on writes again. */
-	if (fds[0].revents && read(loop->wake_fd, &times, sizeof times) > 0)
-		atomic_store(&loop->woken, false);
-	for (nfds_t i = 2; loop->accepts && i < n; i++) {
-		if (fds[i].revents)
-			accept_from(loop, fds[i].fd);
+	loop->again = false;
+	if (is_stuck(loop, ms)) {
+		httpd_watch_stuck(loop);
+		ms = STUCK_MS;
 	}
+	/* Read before it is said: who wakes from then on writes again. */
+	if (ms && poll(fds, n, ms) > 0 && fds[0].revents &&
+	    read(loop->wake_fd, &times, sizeof times) > 0)
+		atomic_store(&loop->woken, false);
+}
+
+static void refuse(struct httpd_loop *loop)
+{
+	for (size_t i = 0; i < loop->n_shares; i++)
+		httpd_serve_refuse(&loop->shares[i]);
+	(void)atomic_fetch_sub(&loop->httpd->accepting, 1);
 }
 
 static void *run(void *ctx)
 {
 	struct httpd_loop *loop = ctx;
-	struct pollfd fds[2 + HTTPD_LISTENERS];
-	nfds_t n = list_fds(loop, fds);
-	bool told = false;
+	struct pollfd fds[1 + HTTPD_LISTENERS];
+	size_t n = list_fds(loop, fds);
+	bool accepts = true;
 
 	while (!atomic_load(&loop->ends)) {
-		wait(loop, fds, n);
-		(void)MHD_run(loop->daemon);
-		if (!told && atomic_load(&loop->httpd->stopping)) {
-			(void)atomic_fetch_sub(&loop->httpd->accepting, 1);
-			told = true;
+		if (accepts && atomic_load(&loop->httpd->stopping)) {
+			refuse(loop);
+			accepts = false;
 		}
+		wait(loop, fds, n);
+		for (size_t i = 0; i < loop->n_shares; i++)
+			(void)MHD_run(loop->shares[i].daemon);
 	}
 	return NULL;
 }
@@ -153,12 +109,6 @@ void httpd_loop_wake(struct httpd_loop *loop)
 
 	if (!atomic_exchange(&loop->woken, true) && write(loop->wake_fd, &once, sizeof once) < 0)
 		atomic_store(&loop->woken, false);
-}
-
-void httpd_loops_wake(struct httpd *httpd)
-{
-	for (size_t i = 0; i < httpd->n_loops; i++)
-		httpd_loop_wake(&httpd->loops[i]);
 }
 
 /* ---- start and stop ---- */
@@ -174,44 +124,63 @@ static size_t loops_wanted(void)
 	return n < HTTPD_LOOPS ? n : HTTPD_LOOPS;
 }
 
-static int make_loop(struct httpd *httpd)
+static int start_share(struct httpd_loop *loop, const struct httpd_listener *listener,
+		       char ret_why[HTTPD_WHY])
+{
+	struct httpd_share *share = &loop->shares[loop->n_shares];
+	char text[128];
+
+	*share = (struct httpd_share){.loop = loop, .listener = listener};
+	if (httpd_serve_start(share) == 0) {
+		loop->n_shares++;
+		return 0;
+	}
+	(void)snprintf(ret_why, HTTPD_WHY, "cannot serve %.120s: %s", listener->address->text,
+		       strerror_r(errno, text, sizeof text));
+	return -1;
+}
+
+static int start_loop(struct httpd *httpd, char ret_why[HTTPD_WHY])
 {
 	struct httpd_loop *loop = &httpd->loops[httpd->n_loops];
+	int r = 0;
 
 	loop->httpd = httpd;
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->wake_fd < 0)
+	if (loop->wake_fd < 0) {
+		(void)snprintf(ret_why, HTTPD_WHY, "cannot make a descriptor");
 		return -1;
+	}
 	httpd->n_loops++;
-	return httpd_serve_start(loop);
-}
-
-static int start_thread(struct httpd_loop *loop)
-{
-	errno = pthread_create(&loop->thread, NULL, run, loop);
-	if (errno != 0)
+	for (size_t i = 0; r == 0 && i < httpd->n_listeners; i++)
+		r = start_share(loop, &httpd->listeners[i], ret_why);
+	if (r < 0)
 		return -1;
+	if (pthread_create(&loop->thread, NULL, run, loop) != 0) {
+		(void)snprintf(ret_why, HTTPD_WHY, "cannot start threads");
+		return -1;
+	}
 	loop->has_thread = true;
-	(void)atomic_fetch_add(&loop->httpd->accepting, 1);
+	(void)atomic_fetch_add(&httpd->accepting, 1);
 	return 0;
 }
 
 int httpd_loops_start(struct httpd *httpd, char ret_why[HTTPD_WHY])
 {
 	size_t wanted = loops_wanted();
-	char text[128];
+	size_t connections = httpd->config->connections + SPARE_CONNECTIONS;
 	int r = 0;
 
-	httpd->connections_max = (unsigned)httpd->config->connections + SPARE_CONNECTIONS;
+	httpd->connections_each = (unsigned)((connections + wanted - 1) / wanted);
 	while (r == 0 && httpd->n_loops < wanted)
-		r = make_loop(httpd);
-	/* Each counts the others, so all are there before the first one runs. */
-	for (size_t i = 0; r == 0 && i < wanted; i++)
-		r = start_thread(&httpd->loops[i]);
-	if (r < 0)
-		(void)snprintf(ret_why, HTTPD_WHY, "cannot serve connections: %s",
-			       strerror_r(errno, text, sizeof text));
+		r = start_loop(httpd, ret_why);
 	return r;
+}
+
+void httpd_loops_refuse(struct httpd *httpd)
+{
+	for (size_t i = 0; i < httpd->n_loops; i++)
+		httpd_loop_wake(&httpd->loops[i]);
 }
 
 static void stop_loop(struct httpd_loop *loop)
@@ -221,7 +190,8 @@ static void stop_loop(struct httpd_loop *loop)
 		httpd_loop_wake(loop);
 		(void)pthread_join(loop->thread, NULL);
 	}
-	httpd_serve_stop(loop);
+	for (size_t i = 0; i < loop->n_shares; i++)
+		httpd_serve_stop(&loop->shares[i]);
 	(void)close(loop->wake_fd);
 }
 

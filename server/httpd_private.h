@@ -46,6 +46,8 @@ struct httpd_connection {
 	bool lingers;                /* ended by us while the client sends */
 	bool surplus;                /* came when there were as many as may be: gets 503 */
 	_Atomic int64_t deadline_ms; /* 0 = the daemon is the one that waits */
+	atomic_bool heard;           /* since the watch has looked */
+	unsigned stuck;              /* times that its loop found it so */
 	struct httpd_connection *next,
 		*previous; /* guarded by watch_lock, as is the life of `fd` */
 };
@@ -60,17 +62,24 @@ struct httpd_listener {
 	int fd;
 };
 
-/* A polling thread, and the daemon of the library that it runs. */
+/* The part of a listener that a loop has: a daemon of the library. */
+struct httpd_share {
+	struct httpd_loop *loop;
+	const struct httpd_listener *listener;
+	struct MHD_Daemon *daemon;
+};
+
+/* A polling thread. */
 struct httpd_loop {
 	struct httpd *httpd;
-	struct MHD_Daemon *daemon;
-	unsigned n_connections;
-	bool accepts;      /* looks at the listeners, too */
-	bool lacks;        /* descriptors for them */
-	int64_t accept_ms; /* not before; 0: at any time */
+	struct httpd_share shares[HTTPD_LISTENERS];
+	size_t n_shares;
 	int wake_fd;       /* an eventfd */
 	atomic_bool woken; /* it has been written to, or will be at once */
 	atomic_bool ends;
+	bool moved; /* the library has called us */
+	unsigned idle_rounds;
+	bool again; /* the library can go on without being woken; the loop's own */
 	bool has_thread;
 	pthread_t thread;
 };
@@ -83,7 +92,7 @@ struct httpd {
 	size_t n_listeners;
 	struct httpd_loop loops[HTTPD_LOOPS];
 	size_t n_loops;
-	unsigned connections_max; /* of which some are told 503 */
+	unsigned connections_each; /* of a share, at most */
 	char id_prefix[9];
 	struct pulse pulse;       /* of the polling threads and the watch */
 	atomic_ullong n_requests; /* ever */
@@ -156,7 +165,7 @@ void httpd_listen_end(const struct address *address);
 
 /* httpd_loop.c: threads for all listeners; -1 and a line for a person. */
 int httpd_loops_start(struct httpd *httpd, char ret_why[HTTPD_WHY]);
-void httpd_loops_wake(struct httpd *httpd);
+void httpd_loops_refuse(struct httpd *httpd); /* once `stopping`: no new connections */
 void httpd_loops_stop(struct httpd *httpd);
 void httpd_loop_wake(struct httpd_loop *loop);
 
@@ -168,6 +177,11 @@ void httpd_watch_remove(struct httpd_connection *peer);
 void httpd_watch_within(struct httpd_connection *peer, uint64_t seconds);
 void httpd_watch_pause(struct httpd_connection *peer);
 void httpd_watch_cut_all(struct httpd *httpd);
+/* The loop has nothing to do, and its library has: cuts the connections that it is for, if they are
+ * when asked again. */
+void httpd_watch_stuck(struct httpd_loop *loop);
+/* The library has called for this connection. */
+void httpd_watch_moved(struct httpd_connection *peer);
 
 /* httpd_linger.c: a copy of `fd` outlives it for a while; those whose time has come are closed,
  * with the watch_lock. */

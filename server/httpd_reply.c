@@ -104,6 +104,7 @@ static ssize_t read_stream(void *ctx, uint64_t offset, char *buf, size_t max)
 	struct pulse *pulse = &stream->httpd->pulse;
 	ssize_t n;
 
+	httpd_watch_moved(stream->peer);
 	pulse_begin(pulse);
 	n = next_bytes(stream, offset, buf, max);
 	pulse_end(pulse);

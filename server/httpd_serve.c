@@ -3,11 +3,11 @@
 #include "httpd_serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "log.h"
 
@@ -34,14 +34,13 @@ static void end_request(struct httpd_request *request, bool cut)
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
-	struct httpd_loop *loop = ctx;
-	struct httpd *httpd = loop->httpd;
+	const struct httpd_share *share = ctx;
+	struct httpd *httpd = share->loop->httpd;
 	struct httpd_connection *peer = *socket_context;
 	const union MHD_ConnectionInfo *info;
 	unsigned others;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		loop->n_connections++;
 		others = atomic_fetch_add(&httpd->n_connections, 1);
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		peer = info ? calloc(1, sizeof *peer) : NULL;
@@ -49,17 +48,17 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		if (!peer)
 			return; /* its requests are cut */
 		peer->httpd = httpd;
-		peer->loop = loop;
+		peer->loop = share->loop;
 		peer->fd = info->connect_fd;
 		peer->surplus = others >= httpd->config->connections;
 		httpd_access_peer(peer);
 		httpd_watch_within(peer, httpd->config->header_seconds);
+		httpd_watch_moved(peer);
 		httpd_watch_add(peer);
 		return;
 	}
-	loop->n_connections--;
-	if (atomic_fetch_sub(&httpd->n_connections, 1) == httpd->connections_max)
-		httpd_loops_wake(httpd); /* nobody has accepted until now */
+	(void)atomic_fetch_sub(&httpd->n_connections, 1);
+	share->loop->again = true;
 	/* The library forgets to tell of the end when epoll does not take the connection back. */
 	if (peer && peer->request)
 		end_request(peer->request, true);
@@ -70,19 +69,11 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 	free(peer);
 }
 
-static bool is_unix(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-	return info && info->client_addr->sa_family == AF_UNIX;
-}
-
 /* The first line of a request has come: what is returned is the request's from now on. */
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
-	struct httpd_loop *loop = ctx;
-	struct httpd *httpd = loop->httpd;
+	const struct httpd_share *share = ctx;
+	struct httpd *httpd = share->loop->httpd;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct httpd_connection *peer = info ? info->socket_context : NULL;
@@ -93,7 +84,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
 	httpd_watch_within(peer, httpd->config->header_seconds);
 	request = httpd_request_new(httpd, peer, connection, uri);
 	if (request)
-		request->head.local_only = is_unix(connection);
+		request->head.local_only = address_is_unix(share->listener->address);
 	peer->request = request;
 	return request;
 }
@@ -260,7 +251,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 				  const char *method, const char *version, const char *piece,
 				  size_t *len, void **state)
 {
-	struct httpd_loop *loop = ctx;
+	const struct httpd_share *share = ctx;
 	struct httpd_request *request = *state;
 	bool ok;
 
@@ -268,7 +259,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	(void)url;
 	if (!request)
 		return MHD_NO;
-	pulse_begin(&loop->httpd->pulse);
+	httpd_watch_moved(request->peer);
+	pulse_begin(&share->loop->httpd->pulse);
 	if (!request->begun)
 		ok = begin(request, method, version);
 	else if (request->phase == HTTPD_BODY && *len)
@@ -277,7 +269,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 		ok = end_of_body(request);
 	else
 		ok = httpd_steps_go(request);
-	pulse_end(&loop->httpd->pulse);
+	pulse_end(&share->loop->httpd->pulse);
 	return ok ? MHD_YES : MHD_NO;
 }
 
@@ -295,7 +287,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
 		end_request(request, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
-/* ---- the daemon of a loop ---- */
+/* ---- the daemon of a share ---- */
 
 static void on_message(void *ctx, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -312,24 +304,35 @@ static void on_message(void *ctx, const char *format, va_list args)
 	errno = sys; /* why it does not start */
 }
 
-int httpd_serve_start(struct httpd_loop *loop)
+int httpd_serve_start(struct httpd_share *share)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned limit = share->loop->httpd->connections_each;
+	int fd = fcntl(share->listener->fd, F_DUPFD_CLOEXEC, 0);
 
-	loop->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, loop, MHD_OPTION_EXTERNAL_LOGGER, on_message,
-		NULL, MHD_OPTION_CONNECTION_LIMIT, loop->httpd->connections_max,
+	if (fd < 0)
+		return -1;
+	/* Whether it closes the socket when it fails depends on why; the daemon ends then. */
+	share->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, share, MHD_OPTION_EXTERNAL_LOGGER, on_message,
+		NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_IDLE_SECONDS,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, loop, MHD_OPTION_URI_LOG_CALLBACK, on_uri, loop, MHD_OPTION_END);
-	return loop->daemon ? 0 : -1;
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, share, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, share, MHD_OPTION_URI_LOG_CALLBACK, on_uri, share, MHD_OPTION_END);
+	return share->daemon ? 0 : -1;
 }
 
-void httpd_serve_stop(struct httpd_loop *loop)
+void httpd_serve_refuse(struct httpd_share *share)
 {
-	if (loop->daemon)
-		MHD_stop_daemon(loop->daemon);
-	loop->daemon = NULL;
+	MHD_socket fd = MHD_quiesce_daemon(share->daemon);
+
+	if (fd != MHD_INVALID_SOCKET)
+		(void)close(fd);
+}
+
+void httpd_serve_stop(struct httpd_share *share)
+{
+	MHD_stop_daemon(share->daemon);
+	share->daemon = NULL;
 }

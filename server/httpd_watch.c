@@ -2,12 +2,13 @@
  * client that sends a byte now and then never shows; so a thread looks at all connections once a
  * second and shuts down those that are late. */
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "clock.h"
 #include "httpd_private.h"
 
-enum { PAUSE_MS = 1000 };
+enum { PAUSE_MS = 1000, STUCK_TIMES = 3 };
 
 void httpd_watch_within(struct httpd_connection *peer, uint64_t seconds)
 {
@@ -56,13 +57,42 @@ static bool sends_no_more(int fd)
 /* With the lock. The library reads until it gets less than it asked for, and then waits for more:
  * of an end that had come by then it hears nothing. To shut down what is shut makes it look again,
  * and takes nothing from what it has not read. */
-static void look_at(const struct httpd_connection *peer, int64_t now)
+static void look_at(struct httpd_connection *peer, int64_t now)
 {
 	int64_t deadline = atomic_load(&peer->deadline_ms);
 	bool late = deadline && deadline <= now;
 
-	if (late || (deadline && sends_no_more(peer->fd)))
+	if (late || (deadline && atomic_exchange(&peer->heard, false) && sends_no_more(peer->fd)))
 		(void)shutdown(peer->fd, late ? SHUT_RDWR : SHUT_RD);
+}
+
+void httpd_watch_moved(struct httpd_connection *peer)
+{
+	atomic_store(&peer->heard, true);
+	peer->stuck = 0;
+	peer->loop->moved = true;
+}
+
+/* Whether it is in a body, waits for the client, and does not read what that has sent. */
+static bool is_full(const struct httpd_connection *peer)
+{
+	int unread = 0;
+
+	return peer->request && peer->request->phase == HTTPD_BODY &&
+	       atomic_load(&peer->deadline_ms) && ioctl(peer->fd, FIONREAD, &unread) == 0 &&
+	       unread > 0;
+}
+
+void httpd_watch_stuck(struct httpd_loop *loop)
+{
+	struct httpd *httpd = loop->httpd;
+
+	(void)pthread_mutex_lock(&httpd->watch_lock);
+	for (struct httpd_connection *peer = httpd->connections; peer; peer = peer->next) {
+		if (peer->loop == loop && is_full(peer) && ++peer->stuck > STUCK_TIMES)
+			(void)shutdown(peer->fd, SHUT_RDWR);
+	}
+	(void)pthread_mutex_unlock(&httpd->watch_lock);
 }
 
 void httpd_watch_cut_all(struct httpd *httpd)

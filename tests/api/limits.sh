@@ -31,7 +31,7 @@ while [ "$status" -eq 1 ]; do
 	(ulimit -n $files && exec timeout 1 "$VHDD" --state-dir "$work/other" --listen 127.0.0.1:0) >"$work/said" 2>&1 ||
 		status=$?
 	if grep -q 'cannot serve' "$work/said"; then
-		grep -q 'cannot serve connections: Too many open files' "$work/said" || fail "$files files: $(cat "$work/said")"
+		grep -q 'cannot serve 127.0.0.1:[0-9]*: Too many open files' "$work/said" || fail "$files files: $(cat "$work/said")"
 		unserved=$((unserved + 1))
 	fi
 	files=$((files + 1))

@@ -405,13 +405,6 @@ def an_upload_whose_connection_is_not_polled_any_more_has_ended(daemon):
     wait_for("nobody has the image", lambda: daemon.ask("DELETE", "/v1/images/disk").status == 204, 10)
 
 
-def a_connection_that_finds_no_descriptor_waits(daemon):
-    arm(daemon, OURS, ("accept4",), errno.EMFILE, burst=6)
-    expect(daemon.ask("GET", "/v1"), 200)
-    same(said(daemon, "connections wait: Too many open files") in (1, 2), True, "that each thread has said it once")
-    same(daemon.page.failed, 6, "the number of tries")
-
-
 CASES = [value for name, value in list(globals().items())
          if callable(value) and value.__module__ == __name__ and name.startswith(("a_", "an_", "what_", "changes_"))]
 CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n"

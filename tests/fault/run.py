@@ -34,7 +34,7 @@ LOOKS = "lseek64 mmap64 mincore fstat64 stat64 lstat64 fstatat64 fstatvfs64 read
 SYNCS = "fsync fdatasync"
 LOCKS = "fcntl64 flock"
 SOCKETS = "socket bind listen connect shutdown getsockname getpeername getsockopt setsockopt getnameinfo"
-STREAMS = "recv send sendmsg sendfile64 epoll_wait epoll_ctl eventfd"
+STREAMS = "accept4 recv send sendmsg sendfile64 epoll_wait epoll_ctl eventfd"
 MEMORY = "malloc calloc realloc reallocarray strdup strndup vasprintf posix_memalign aligned_alloc tsearch"
 LIBRARY_MEMORY = MEMORY.replace(" realloc", "")  # the sanitizer needs it for new threads
 FILES = f"{TRANSFERS} {CHANGES} {OPENS} {NAMES} {LOOKS} {SYNCS} {LOCKS} posix_fadvise64 close dup"
@@ -51,13 +51,11 @@ KINDS = [
     Kind("EIO", errno.EIO, OURS, f"{FILES} {SOCKETS} getrlimit64 setrlimit64 getrandom poll"),
     Kind("ENOSPC", errno.ENOSPC, OURS, ROOM),
     Kind("EDQUOT", errno.EDQUOT, OURS, ROOM),
-    Kind("EINTR", errno.EINTR, OURS, f"{FILES} sigwaitinfo sigtimedwait getrandom connect poll accept4", bursts=(3,)),
+    Kind("EINTR", errno.EINTR, OURS, f"{FILES} sigwaitinfo sigtimedwait getrandom connect poll", bursts=(3,)),
     # Flags of a file that cannot be asked for are no lock that is held.
     Kind("EAGAIN", errno.EAGAIN, OURS, f"{LOCKS} preadv64v2 pthread_create getrandom", also=(422,)),
     Kind("EMFILE", errno.EMFILE, OURS, f"{OPENS} socket dup fcntl64 eventfd"),
     Kind("ENOSYS", errno.ENOSYS, OURS, "syscall"),
-    # From then on no client would ever get an answer.
-    Kind("no descriptor", errno.EMFILE, OURS, "accept4", bursts=(3,)),
     Kind("one byte", ONE, OURS, TRANSFERS),
     Kind("half", HALF, OURS, TRANSFERS),
     # A file that ends too early is taken for damaged.
@@ -71,13 +69,13 @@ KINDS = [
     Kind("SQLite: half", HALF, SQLITE, TRANSFERS),
     Kind("SQLite: no memory", errno.ENOMEM, SQLITE, MEMORY, most=40),
     Kind("jansson: no memory", errno.ENOMEM, JANSSON, MEMORY, most=40),
-    # Without any memory nobody is served.
+    # Without any memory libmicrohttpd accepts nobody, and tries for ever.
     Kind("libraries: no memory", errno.ENOMEM, OTHERS, LIBRARY_MEMORY, bursts=(1,), most=40, lost=True),
-    # As above. None of them moves a part only: then the socket is exhausted, as epoll(7) promises, and the library
-    # waits for the next edge.
+    # From then on no client would ever get an answer. None of them moves a part only while there is more: then the
+    # socket is exhausted, as epoll(7) promises, and the library waits for the next edge.
     Kind("libraries: EIO", errno.EIO, OTHERS, f"{STREAMS} {SOCKETS} fcntl64", bursts=(1,), most=20, lost=True),
     Kind("libraries: EINTR", errno.EINTR, OTHERS, STREAMS, bursts=(3,), most=20, lost=True),
-    Kind("libraries: EMFILE", errno.EMFILE, OTHERS, "eventfd epoll_create1 socket", bursts=(1,)),
+    Kind("libraries: EMFILE", errno.EMFILE, OTHERS, "accept4 eventfd epoll_create1 socket", bursts=(1,)),
 ]
 
 
