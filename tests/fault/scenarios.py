@@ -315,6 +315,24 @@ def late(world):
     world.reconfigure()
 
 
+def endless(world):
+    """The first line of a chunk does not end: it is cut when that is seen; or, when that fails, leaves by itself."""
+    head = b"POST /v1/images HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    yield
+    with connection(str(world.daemon.socket), 3) as peer:
+        try:
+            peer.connect(str(world.daemon.socket))
+            peer.sendall(head + b"1;" + b"a" * (1 << 20))
+            peer.recv(1)
+        except TimeoutError as why:
+            if not world.armed:
+                raise Failure("the line that does not end is not cut") from why
+        except OSError:
+            pass
+    yield
+    world.settle()
+
+
 def late_at_the_end(world):
     """Its request is under way when the daemon stops, which waits for it some time."""
     image = world.create()
@@ -405,5 +423,5 @@ THOROUGH = (lives.delete_adopted, lives.adopt_from_folders, lives.start_with_a_s
 ALL = [create, create_named, create_by_form, create_fixed, snapshot, second_child, delete, delete_keeping_the_file,
        delete_last_child, write_new_block, write_over, write_part_in_child, write_late, write_chunked, write_fixed,
        zero, read_cold, read_warm, read_all, write_cold, open_and_close, locate, locate_far, inside, lists, refusals,
-       no_room, too_many_connections, sent_after_a_refusal, late, late_at_the_end, update, freeze_and_thaw, recover,
-       recover_mapped, footer, tables, sent_in_parts] + lives.ALL
+       no_room, too_many_connections, sent_after_a_refusal, late, endless, late_at_the_end, update, freeze_and_thaw,
+       recover, recover_mapped, footer, tables, sent_in_parts] + lives.ALL
