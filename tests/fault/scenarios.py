@@ -297,38 +297,35 @@ def sent_after_a_refusal(world):
     world.stop()
 
 
-def late(world):
-    """It is cut when the time for a head is over; or, when that fails, leaves by itself."""
-    world.reconfigure("[limits]\nheader_seconds = 1\n")
-    yield
+def until_cut(world, request):
+    """Sends it and waits for the end of the connection, 3 s at most; what has failed may keep that from coming."""
     with connection(str(world.daemon.socket), 3) as peer:
         try:
             peer.connect(str(world.daemon.socket))
+            peer.sendall(request)
             peer.recv(1)
         except TimeoutError as why:
             if not world.armed:
-                raise Failure("a late client is not cut") from why
+                raise Failure("it is not cut") from why
         except OSError:
             pass
+
+
+def late(world):
+    """The time for a head is over."""
+    world.reconfigure("[limits]\nheader_seconds = 1\n")
+    yield
+    until_cut(world, b"")
     yield
     world.settle()
     world.reconfigure()
 
 
 def endless(world):
-    """The first line of a chunk does not end: it is cut when that is seen; or, when that fails, leaves by itself."""
+    """The first line of a chunk does not end."""
     head = b"POST /v1/images HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
     yield
-    with connection(str(world.daemon.socket), 3) as peer:
-        try:
-            peer.connect(str(world.daemon.socket))
-            peer.sendall(head + b"1;" + b"a" * (1 << 20))
-            peer.recv(1)
-        except TimeoutError as why:
-            if not world.armed:
-                raise Failure("the line that does not end is not cut") from why
-        except OSError:
-            pass
+    until_cut(world, head + b"1;" + b"a" * (1 << 20))
     yield
     world.settle()
 
