@@ -1,5 +1,8 @@
 /* workers.c - threads that take items from one queue in the order of their arrival. How much may
- * wait is bounded by who adds: a connection has at most one item. */
+ * wait is bounded by who adds: a connection has at most one item.
+ *
+ * To wake a thread costs more than many an item. So while one is on its way no other is woken; when
+ * it comes, and leaves something in the queue, it wakes the next. */
 #include "workers.h"
 
 #include <pthread.h>
@@ -10,9 +13,38 @@ struct workers {
 	pthread_cond_t added;
 	struct workers_item *first, **last;
 	bool stopping;
+	bool waking; /* a thread has been woken and has not come yet */
+	size_t idle; /* threads that wait, the woken one too */
 	size_t n;
 	pthread_t threads[];
 };
+
+/* With the lock: whether the caller has to wake a thread for what is in the queue. */
+static bool owes_wake(struct workers *workers)
+{
+	bool owes = workers->first && workers->idle > 0 && !workers->waking;
+
+	workers->waking = workers->waking || owes;
+	return owes;
+}
+
+/* Who wakes up finds the lock free. */
+static void unlock_and_wake(struct workers *workers)
+{
+	bool owes = owes_wake(workers);
+
+	(void)pthread_mutex_unlock(&workers->lock);
+	if (owes)
+		(void)pthread_cond_signal(&workers->added);
+}
+
+static void wait_for_item(struct workers *workers)
+{
+	workers->idle++;
+	(void)pthread_cond_wait(&workers->added, &workers->lock);
+	workers->idle--;
+	workers->waking = false;
+}
 
 static struct workers_item *take(struct workers *workers)
 {
@@ -20,14 +52,14 @@ static struct workers_item *take(struct workers *workers)
 
 	(void)pthread_mutex_lock(&workers->lock);
 	while (!workers->first && !workers->stopping)
-		(void)pthread_cond_wait(&workers->added, &workers->lock);
+		wait_for_item(workers);
 	item = workers->first;
 	if (item) {
 		workers->first = item->next;
 		if (!workers->first)
 			workers->last = &workers->first;
 	}
-	(void)pthread_mutex_unlock(&workers->lock);
+	unlock_and_wake(workers);
 	return item;
 }
 
@@ -80,7 +112,5 @@ void workers_add(struct workers *workers, struct workers_item *item)
 	(void)pthread_mutex_lock(&workers->lock);
 	*workers->last = item;
 	workers->last = &item->next;
-	(void)pthread_mutex_unlock(&workers->lock);
-	/* Who wakes up finds the lock free. */
-	(void)pthread_cond_signal(&workers->added);
+	unlock_and_wake(workers);
 }
