@@ -150,13 +150,13 @@ static enum http_read flatten(struct http_response *response, bool nowait)
 }
 
 /* The library sends the head together with a buffer, and sees that this was all when it comes by
- * again, unless it has read the request a moment ago; a client that has its answer and leaves in
- * the meantime would seem to be cut off. A vector is sent after the head, and its end is seen at
- * once. One of a single part would be made a buffer. */
+ * again, unless it has read the request a moment ago; a client of a Unix socket that has its answer
+ * and leaves in the meantime would seem to be cut off. A vector is sent after the head, and its end
+ * is seen at once. One of a single part would be made a buffer. */
 static struct MHD_Response *from_memory(const struct httpd_request *request, char *body,
 					size_t length, bool fixed)
 {
-	if (length > 1 && request->waited)
+	if (length > 1 && request->waited && request->head.local_only)
 		return MHD_create_response_from_iovec(
 			(struct MHD_IoVec[]){{body, 1}, {body + 1, length - 1}}, 2,
 			fixed ? NULL : free, body);
