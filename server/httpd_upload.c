@@ -10,7 +10,8 @@
 bool httpd_upload_begin(struct httpd_request *request)
 {
 	uint64_t length = api_call_body_length(request->call);
-	size_t capacity = length && length < HTTPD_BUFFER ? (size_t)length : HTTPD_BUFFER;
+	/* With a byte to spare, so that a short one is given to a worker once, at its end. */
+	size_t capacity = length && length < HTTPD_BUFFER ? (size_t)length + 1 : HTTPD_BUFFER;
 	struct httpd_upload *upload = malloc(sizeof *upload + 2 * capacity);
 
 	if (!upload)
