@@ -4,7 +4,10 @@ foreach(name catalog config findings log_line options pool pulse)
 endforeach()
 target_link_libraries(test_server_findings PRIVATE test_alloc_fault)
 
-vhd_unit_test(test_server_uploads test_server_uploads.c LIBS vhdd_server vhd_api)
+foreach(name uploads workers)
+	vhd_unit_test(test_server_${name} test_server_${name}.c LIBS vhdd_server vhd_api)
+endforeach()
+set_tests_properties(unit.test_server_workers PROPERTIES LABELS "unit;tsan")
 # File systems that answer late, or never.
 vhd_unit_test(test_server_room test_server_room.c LIBS vhdd_server vhd_api)
 target_link_options(test_server_room PRIVATE -Wl,--wrap=pool_space -Wl,--wrap=clock_monotonic_ms)
