@@ -124,12 +124,13 @@ static double new_blocks_qcow2(void)
 /* ---- G3: 4 KiB over what is there ---- */
 
 /* A write into a large folio of the page cache takes twenty times as long as one into a small one,
- * and what was evicted and read again is in large ones. So each job lays its file out anew. */
+ * and what was evicted and read again is in large ones. So each job lays its file out anew; what
+ * the one before has left to be written back would go on beside it. */
 static void evict(const char *name)
 {
 	int fd = bench_fd(name, false);
 
-	must_io(fdatasync(fd), 0);
+	must_io(syncfs(fd), 0);
 	must_io(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 	(void)close(fd);
 }
