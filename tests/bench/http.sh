@@ -160,6 +160,11 @@ made=20 syncs_for 'syncs of a create' create_some
 ASK=create syncs_for 'syncs of a create, 16 at once' wrk_for 'traced create' 16 "$url"
 curl -sSf -o /dev/null -d name=small -d "size=$small" "$url"
 curl -sSf -o /dev/null -T "$work/small" "$url/small/data"
+change_some() {
+	local n
+	for n in $(seq "$made"); do curl -sSf -o /dev/null -X PATCH -d "labels.n=$n" "$url/small"; done
+}
+made=20 syncs_for 'syncs of a change' change_some
 # Traced, there are fewer writes in a group: it is syncs of a group that are counted here.
 before=$(epochs "$url/small") synced=$(syncs)
 ASK=write DISK=$small LENGTH=4096 wrk_for 'traced write' 64 "$url/small/data?flush=y"
