@@ -9,14 +9,13 @@
 #include "accept.h"
 #include "body.h"
 #include "call.h"
+#include "chars.h"
 #include "cors.h"
 #include "data.h"
 #include "number.h"
 #include "scope.h"
 #include "values.h"
 #include "writes.h"
-
-static const char id_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 /* ---- begin ---- */
 
@@ -29,7 +28,7 @@ struct api_call *api_call_new(const struct api *api, const struct http_request *
 		return NULL;
 	call->api = api;
 	call->request = request;
-	if (!id || *id == '\0' || strlen(id) >= CALL_ID || strspn(id, id_chars) != strlen(id))
+	if (!id || *id == '\0' || strlen(id) >= CALL_ID || !chars_only(id, CHARS_NAME))
 		id = request->id;
 	memcpy(call->id, id, strnlen(id, CALL_ID - 1));
 	return call;

@@ -84,19 +84,14 @@ enum api_step call_empty(struct api_call *call, unsigned status)
 
 void call_header(struct api_call *call, const char *name, const char *format, ...)
 {
-	CLEANUP(freep) char *value = NULL;
 	va_list args;
-	int n;
 
 	if (call->problem.code != CODE_NONE || !call->response)
 		return;
 	va_start(args, format);
-	n = vasprintf(&value, format, args);
-	va_end(args);
-	if (n < 0)
-		value = NULL;
-	if (!value || !http_response_add(call->response, name, value))
+	if (!http_response_vheader(call->response, name, format, args))
 		(void)call_no_memory(call);
+	va_end(args);
 }
 
 enum api_step call_flush(struct api_call *call, route_fn *finish)

@@ -7,12 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "chars.h"
 #include "number.h"
-
-static const char token[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
-static const char name_chars[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 static bool refuse(struct problem *problem, enum code code, const char *detail)
 {
@@ -74,7 +70,7 @@ static bool header_lines(const struct http_request *request, struct problem *pro
 	for (size_t i = 0; i < request->n_headers; i++) {
 		const char *name = request->headers[i].name;
 
-		if (*name == '\0' || name[strspn(name, token)] != '\0')
+		if (*name == '\0' || !chars_only(name, CHARS_TOKEN))
 			return refuse(problem, CODE_BAD_FRAMING,
 				      "a header name has a character that it must not have");
 		if (has_control(request->headers[i].value))
@@ -246,6 +242,6 @@ bool gate_name(const char *name)
 	size_t len = strlen(name);
 	char uuid[37];
 
-	return len > 0 && len < SERVICE_NAME && strspn(name, name_chars) == len && name[0] != '.' &&
+	return len > 0 && len < SERVICE_NAME && chars_only(name, CHARS_NAME) && name[0] != '.' &&
 	       name[0] != '_' && name[0] != '-' && !number_uuid(name, uuid);
 }

@@ -27,10 +27,16 @@ const char *http_method_name(enum http_method method)
 	return methods[method];
 }
 
+/* In any case. Nearly all differ in the first letter. */
+static bool same_name(const char *a, const char *b)
+{
+	return ((*a ^ *b) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
+
 const char *http_header(const struct http_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->n_headers; i++) {
-		if (strcasecmp(request->headers[i].name, name) == 0)
+		if (same_name(request->headers[i].name, name))
 			return request->headers[i].value;
 	}
 	return NULL;
@@ -41,7 +47,7 @@ size_t http_header_count(const struct http_request *request, const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < request->n_headers; i++)
-		n += strcasecmp(request->headers[i].name, name) == 0;
+		n += same_name(request->headers[i].name, name);
 	return n;
 }
 
@@ -90,16 +96,23 @@ static bool add_header(struct http_response *response, const char *name, char *v
 	return true;
 }
 
-bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
+bool http_response_vheader(struct http_response *response, const char *name, const char *format,
+			   va_list args)
 {
 	char *value = NULL;
+
+	return vasprintf(&value, format, args) >= 0 && add_header(response, name, value);
+}
+
+bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
+{
 	va_list args;
-	int n;
+	bool ok;
 
 	va_start(args, format);
-	n = vasprintf(&value, format, args);
+	ok = http_response_vheader(response, name, format, args);
 	va_end(args);
-	return n >= 0 && add_header(response, name, value);
+	return ok;
 }
 
 bool http_response_add(struct http_response *response, const char *name, const char *value)
@@ -110,7 +123,7 @@ bool http_response_add(struct http_response *response, const char *name, const c
 const char *http_response_get(const struct http_response *response, const char *name)
 {
 	for (size_t i = 0; i < response->n_headers; i++) {
-		if (strcasecmp(response->headers[i].name, name) == 0)
+		if (same_name(response->headers[i].name, name))
 			return response->headers[i].value;
 	}
 	return NULL;

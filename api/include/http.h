@@ -7,6 +7,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,6 +109,8 @@ void http_response_free(struct http_response *response); /* NULL is fine */
  * '?'. False: no memory, or no room. */
 bool http_response_header(struct http_response *response, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+bool http_response_vheader(struct http_response *response, const char *name, const char *format,
+			   va_list args) __attribute__((format(printf, 3, 0)));
 /* The same of a value that is text already. */
 bool http_response_add(struct http_response *response, const char *name, const char *value);
 /* Value of the first header of that name (any case), or NULL. */
