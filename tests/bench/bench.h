@@ -35,6 +35,7 @@ struct vhd_engine *bench_engine(size_t cache);
 struct vhd *bench_create(struct vhd_engine *engine, const char *name, uint64_t size);
 /* A chain of `depth` files named PREFIX-N: a full base, and some 4 KiB writes in each layer. */
 void bench_make_chain(const char *prefix, unsigned depth, uint64_t size);
+const char *bench_level(const char *prefix, unsigned level); /* until the next call */
 struct vhd *bench_open_chain(struct vhd_engine *engine, const char *prefix, unsigned depth);
 /* The same offsets for everybody. */
 uint64_t bench_offset(struct rng *rng, uint64_t size);

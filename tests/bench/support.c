@@ -147,7 +147,7 @@ double bench_read_random(struct vhd *disk, uint64_t size)
 	return read_pass(disk, size);
 }
 
-static const char *level_name(const char *prefix, unsigned level)
+const char *bench_level(const char *prefix, unsigned level)
 {
 	static char name[64];
 
@@ -173,7 +173,7 @@ void bench_make_chain(const char *prefix, unsigned depth, uint64_t size)
 
 	memset(data, 0xB5, sizeof data);
 	for (unsigned level = 0; level < depth; level++) {
-		struct vhd_io io = bench_io(level_name(prefix, level), true);
+		struct vhd_io io = bench_io(bench_level(prefix, level), true);
 		struct vhd_create_args args;
 		struct vhd_error err;
 		struct vhd *disk;
@@ -200,14 +200,14 @@ static int resolve(void *ctx, const struct vhd_parent_ref *ref, struct vhd_io *r
 		   struct vhd_error *err)
 {
 	(void)err;
-	*ret_io = bench_io(level_name(ctx, (unsigned)ref->id[14] << 8 | ref->id[15]), false);
+	*ret_io = bench_io(bench_level(ctx, (unsigned)ref->id[14] << 8 | ref->id[15]), false);
 	return 0;
 }
 
 struct vhd *bench_open_chain(struct vhd_engine *engine, const char *prefix, unsigned depth)
 {
 	struct vhd_resolver resolver = {resolve, (void *)(uintptr_t)prefix};
-	struct vhd_io io = bench_io(level_name(prefix, depth - 1), false);
+	struct vhd_io io = bench_io(bench_level(prefix, depth - 1), false);
 	struct vhd_error err;
 	struct vhd *disk;
 
