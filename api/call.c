@@ -85,13 +85,15 @@ enum api_step call_empty(struct api_call *call, unsigned status)
 void call_header(struct api_call *call, const char *name, const char *format, ...)
 {
 	va_list args;
+	bool ok;
 
 	if (call->problem.code != CODE_NONE || !call->response)
 		return;
 	va_start(args, format);
-	if (!http_response_vheader(call->response, name, format, args))
-		(void)call_no_memory(call);
+	ok = http_response_vheader(call->response, name, format, args);
 	va_end(args);
+	if (!ok)
+		(void)call_no_memory(call);
 }
 
 enum api_step call_flush(struct api_call *call, route_fn *finish)
