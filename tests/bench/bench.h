@@ -2,6 +2,8 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <sys/types.h>
+
 #include "rng.h"
 #include "vhd.h"
 
@@ -23,6 +25,7 @@ extern uint64_t bench_size; /* of the sequential jobs */
 double bench_now(void); /* seconds */
 double bench_median(const struct job *job);
 void bench_must(int r, const struct vhd_error *err);
+void bench_must_io(ssize_t r, size_t len); /* what a system call answers, and should */
 
 /* A file below the folder, created empty. */
 const char *bench_path(const char *name);

@@ -1,6 +1,5 @@
 /* jobs_chain.c - G6, G7, G9, G13, G14: chains, lookups, opening, creating, memory. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,14 +29,6 @@ static double locate_chain(struct vhd *disk)
 			   &err);
 	}
 	return (bench_now() - start) / LOOKUPS * 1e6;
-}
-
-static void must_read(int fd, uint8_t buffer[4096], uint64_t off)
-{
-	if (pread(fd, buffer, 4096, (off_t)off) == 4096)
-		return;
-	perror("bench");
-	exit(1);
 }
 
 static double read_1(void)
@@ -75,7 +66,9 @@ static double read_bare(void)
 	for (int pass = 0; pass < 2; pass++) {
 		start = bench_now();
 		for (int i = 0; i < RANDOM_OPS; i++)
-			must_read(fds[places[i].level], buffer, places[i].physical_sector * 512);
+			bench_must_io(pread(fds[places[i].level], buffer, 4096,
+					    (off_t)(places[i].physical_sector * 512)),
+				      4096);
 	}
 	start = (bench_now() - start) / RANDOM_OPS * 1e6;
 	for (unsigned level = 0; level < DEPTH; level++)

@@ -1,7 +1,6 @@
 /* jobs_disk.c - G1 to G5: one disk, beside bare system calls and qemu. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,14 +13,6 @@ static struct vhd_engine *engine;
 static struct vhd *full; /* bench_size, written in pieces */
 static int raw;          /* the same, bare */
 
-static void must_io(ssize_t r, size_t len)
-{
-	if (r == (ssize_t)len)
-		return;
-	perror("bench");
-	exit(1);
-}
-
 /* ---- G1: sequential write into a fresh file ---- */
 
 /* Where the engine puts it, or the file system allocates in other pieces. */
@@ -33,7 +24,7 @@ static off_t alike(uint64_t off)
 static void write_alike(int fd)
 {
 	for (uint64_t off = 0; off < bench_size; off += MIB)
-		must_io(pwrite(fd, data, MIB, alike(off)), MIB);
+		bench_must_io(pwrite(fd, data, MIB, alike(off)), MIB);
 }
 
 /* A virtual machine has to ask its host for pages that were free for a while: those that are given
@@ -130,8 +121,8 @@ static void evict(const char *name)
 {
 	int fd = bench_fd(name, false);
 
-	must_io(syncfs(fd), 0);
-	must_io(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	bench_must_io(syncfs(fd), 0);
+	bench_must_io(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 	(void)close(fd);
 }
 
@@ -149,8 +140,8 @@ static void lay_out_raw(void)
 {
 	evict("full.raw");
 	for (uint64_t off = 0; off < bench_size; off += PIECE)
-		must_io(pwrite(raw, data, PIECE, alike(off)), PIECE);
-	must_io(fdatasync(raw), 0);
+		bench_must_io(pwrite(raw, data, PIECE, alike(off)), PIECE);
+	bench_must_io(fdatasync(raw), 0);
 }
 
 /* Negative without qemu. */
@@ -191,7 +182,7 @@ static double overwrite_raw(void)
 	lay_out_raw();
 	start = bench_now();
 	for (int i = 0; i < RANDOM_OPS; i++)
-		must_io(pwrite(raw, data, 4096, (off_t)bench_offset(&rng, bench_size)), 4096);
+		bench_must_io(pwrite(raw, data, 4096, (off_t)bench_offset(&rng, bench_size)), 4096);
 	return (bench_now() - start) / RANDOM_OPS * 1e6;
 }
 
@@ -235,7 +226,7 @@ static double read_raw(void)
 	double start = bench_now();
 
 	for (uint64_t off = 0; off < bench_size; off += MIB)
-		must_io(pread(raw, buffer, MIB, (off_t)off), MIB);
+		bench_must_io(pread(raw, buffer, MIB, (off_t)off), MIB);
 	return bench_now() - start;
 }
 
@@ -267,7 +258,8 @@ static double pass_raw(void)
 	double start = bench_now();
 
 	for (int i = 0; i < RANDOM_OPS; i++)
-		must_io(pread(raw, buffer, 4096, (off_t)bench_offset(&rng, bench_size)), 4096);
+		bench_must_io(pread(raw, buffer, 4096, (off_t)bench_offset(&rng, bench_size)),
+			      4096);
 	return (bench_now() - start) / RANDOM_OPS * 1e6;
 }
 

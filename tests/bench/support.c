@@ -41,6 +41,14 @@ void bench_must(int r, const struct vhd_error *err)
 	exit(1);
 }
 
+void bench_must_io(ssize_t r, size_t len)
+{
+	if (r == (ssize_t)len)
+		return;
+	perror("bench");
+	exit(1);
+}
+
 const char *bench_path(const char *name)
 {
 	static char path[4096];
