@@ -428,11 +428,16 @@ bool images_was_writable(const struct image *image)
 void images_unseal(struct image *image)
 {
 	struct images *images = image->images;
+	struct catalog_brief row;
+	/* While it is sealed nobody makes it dirty. */
+	bool clean = !catalog_brief(images->catalog, image->id, &row) || !row.dirty;
 
 	lock(images);
-	/* Frozen or not, the next write thaws it and begins a new generation. */
+	/* The next write thaws it, and begins a new generation if something came of the seal; if
+	 * nothing did, what was written is told apart by the old one still. */
 	image->frozen = image->frozen || image->writable;
-	image->written = false;
+	if (clean)
+		image->written = false;
 	image->granted--;
 	image->alone = false;
 	unseal(image);

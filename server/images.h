@@ -63,10 +63,10 @@ int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_e
  * holds the lock of reconcile_footer.h. Also of an image that is sealed, if images_was_writable. */
 int images_set_footer(struct image *image, const struct vhd_footer *footer, struct vhd_error *err);
 
-/* Writers share the content of an image; who compares before it writes has it alone. Waits two
+/* Writers share the content of an image; who compares before it writes has it alone. Each waits two
  * seconds, then VHD_E_BUSY. Same thread for both. */
 int images_content_lock(struct image *image, struct vhd_error *err);
-void images_content_share(struct image *image);
+int images_content_share(struct image *image, struct vhd_error *err);
 void images_content_unlock(struct image *image); /* of either */
 
 /* Somebody who waits until `epoch` is durable. Belongs to the table from images_flush to `done`,

@@ -14,11 +14,10 @@ void images_content_init(struct image *image)
 	(void)pthread_rwlockattr_destroy(&attr);
 }
 
-int images_content_lock(struct image *image, struct vhd_error *err)
+/* Of a lock that was waited for until its deadline. */
+static int answer(struct image *image, int error, struct vhd_error *err)
 {
-	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
-
-	if (pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline) == 0)
+	if (error == 0)
 		return 0;
 	(void)pthread_mutex_lock(&image->images->lock);
 	images_users_blame(image, IMAGES_WRITE);
@@ -26,9 +25,20 @@ int images_content_lock(struct image *image, struct vhd_error *err)
 	return failure(err, VHD_E_BUSY, "others are writing to the image");
 }
 
-void images_content_share(struct image *image)
+int images_content_lock(struct image *image, struct vhd_error *err)
 {
-	(void)pthread_rwlock_rdlock(&image->content);
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+
+	return answer(image,
+		      pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline), err);
+}
+
+int images_content_share(struct image *image, struct vhd_error *err)
+{
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+
+	return answer(image,
+		      pthread_rwlock_clockrdlock(&image->content, CLOCK_MONOTONIC, &deadline), err);
 }
 
 void images_content_unlock(struct image *image)

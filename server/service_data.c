@@ -250,49 +250,36 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 			    (unsigned long long)space, (unsigned long long)len);
 }
 
-/* Around every change. */
-static void enter(struct service_data *data)
+/* Zeroes without `buf`. Not while somebody has the content alone. */
+static enum service_code change(struct service_data *data, const void *buf, uint64_t len,
+				uint64_t off, struct service_error *err)
 {
-	if (!data->alone)
-		images_content_share(data->image);
-}
+	struct vhd_error why = {0};
+	uint64_t epoch;
+	int r = data->alone ? 0 : images_content_share(data->image, &why);
 
-static void leave(struct service_data *data)
-{
+	if (r < 0)
+		return service_data_failed(data, &why, err);
+	r = buf ? images_write(data->image, buf, len, off, &epoch, &why)
+		: images_zero(data->image, off, len, &epoch, &why);
 	if (!data->alone)
 		images_content_unlock(data->image);
+	if (r < 0)
+		return service_data_failed(data, &why, err);
+	data->epoch = epoch;
+	return SERVICE_OK;
 }
 
 enum service_code service_data_write(struct service_data *data, const void *buf, size_t len,
 				     uint64_t off, struct service_error *err)
 {
-	struct vhd_error why = {0};
-	uint64_t epoch;
-	int r;
-
-	enter(data);
-	r = images_write(data->image, buf, len, off, &epoch, &why);
-	leave(data);
-	if (r < 0)
-		return service_data_failed(data, &why, err);
-	data->epoch = epoch;
-	return SERVICE_OK;
+	return change(data, buf, len, off, err);
 }
 
 enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
 				    struct service_error *err)
 {
-	struct vhd_error why = {0};
-	uint64_t epoch;
-	int r;
-
-	enter(data);
-	r = images_zero(data->image, off, len, &epoch, &why);
-	leave(data);
-	if (r < 0)
-		return service_data_failed(data, &why, err);
-	data->epoch = epoch;
-	return SERVICE_OK;
+	return change(data, NULL, len, off, err);
 }
 
 enum service_code service_data_lock(struct service_data *data, const char *etag,

@@ -13,6 +13,8 @@
 
 enum { TRIES = 8 }; /* against others who change the same row */
 
+static const char others[] = "Others are changing the image.";
+
 enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
 					 struct service_error *err)
 {
@@ -134,13 +136,27 @@ static enum service_code check_thaw(struct service *service, const struct catalo
 	return err->code;
 }
 
+/* What has to be done besides the row. */
+struct way {
+	bool freeze; /* no writer is left, and what they wrote is durable */
+	bool footer; /* fields of the footer change too */
+};
+
+static struct way way_of(const struct catalog_image *row, const struct service_update *update)
+{
+	return (struct way){.freeze = update->freeze && !row->frozen,
+			    .footer =
+				    changes_footer(row, update) && !row->frozen && !row->children};
+}
+
 /* One change of one image. */
 struct change {
 	struct service *service;
 	const uint8_t *id;
 	const struct service_update *update;
-	bool footer;         /* fields of the footer change too: the lock of the footers is held */
-	struct image *image; /* then it is pinned for writing, or sealed */
+	struct way way;      /* chosen by the row as it was */
+	bool again;          /* by the row as it is now, it was the wrong one */
+	struct image *image; /* when the footer changes: pinned for writing, or sealed */
 	struct vhd_footer before;
 	struct catalog_image row; /* as it was committed */
 };
@@ -159,15 +175,24 @@ static enum service_code change_row(const struct change *change, struct catalog_
 		code = change_texts(row, update, err);
 	if (code == SERVICE_OK)
 		code = change_labels(row, update, err);
-	if (change->footer && update->has_saved_state)
+	if (change->way.footer && update->has_saved_state)
 		row->vhd.saved_state = update->saved_state;
-	if (change->footer && update->has_temporary)
+	if (change->way.footer && update->has_temporary)
 		row->vhd.temporary = update->temporary;
 	row->frozen = (row->frozen || update->freeze) && !update->thaw;
 	return code;
 }
 
 /* ---- the row ---- */
+
+/* Somebody was faster with what decides about the way: frozen without a seal, it would have writers
+ * still; with a footer that stays as it is, the answer would not be true. */
+static bool is_wrong_way(const struct change *change, const struct catalog_image *row)
+{
+	struct way now = way_of(row, change->update);
+
+	return now.freeze != change->way.freeze || now.footer != change->way.footer;
+}
 
 static enum service_code commit(struct change *change, struct service_error *err)
 {
@@ -181,6 +206,9 @@ static enum service_code commit(struct change *change, struct service_error *err
 		catalog_image_fini(row);
 		if (catalog_get(catalog, change->id, row, &why) < 0)
 			return service_codes_catalog(&why, err);
+		change->again = is_wrong_way(change, row);
+		if (change->again)
+			return service_fail(err, SERVICE_IMAGE_BUSY, others);
 		code = change_row(change, row, err);
 		if (code != SERVICE_OK)
 			return code;
@@ -188,7 +216,7 @@ static enum service_code commit(struct change *change, struct service_error *err
 			return SERVICE_OK;
 	}
 	if (why.code == CATALOG_E_CHANGED)
-		return service_fail(err, SERVICE_IMAGE_BUSY, "Others are changing the image.");
+		return service_fail(err, SERVICE_IMAGE_BUSY, others);
 	(void)service_codes_change(change->service, change->id, &why, err);
 	if (err->code == SERVICE_NAME_EXISTS)
 		service_codes_named(change->service, change->row.name, err);
@@ -260,7 +288,6 @@ static enum service_code commit_footer(struct change *change, struct image *imag
 	struct reconcile *reconcile = &change->service->reconcile;
 	enum service_code code;
 
-	change->footer = true;
 	change->image = image;
 	(void)pthread_mutex_lock(&reconcile->footers);
 	code = set_footer(change, err);
@@ -287,10 +314,10 @@ static enum service_code update_footer(struct change *change, struct service_err
 }
 
 /* Without writers, and with a disk that can still be written when its footer changes too. */
-static int seal(const struct change *change, bool footer, struct image **ret_image,
-		struct vhd_error *err)
+static int seal(const struct change *change, struct image **ret_image, struct vhd_error *err)
 {
 	struct images *images = change->service->images;
+	bool footer = change->way.footer;
 	struct image *image;
 	int r = 0;
 
@@ -304,43 +331,53 @@ static int seal(const struct change *change, bool footer, struct image **ret_ima
 			   err);
 }
 
-static enum service_code update_frozen(struct change *change, bool footer,
-				       struct service_error *err)
+static enum service_code update_frozen(struct change *change, struct service_error *err)
 {
 	struct vhd_error why = {0};
 	struct image *image;
 	enum service_code code;
 
-	if (seal(change, footer, &image, &why) < 0)
+	if (seal(change, &image, &why) < 0)
 		return service_codes_image(change->service, change->id, &why, err);
-	if (!footer)
+	if (!change->way.footer)
 		code = freeze_and_commit(change, image, err);
 	else if (images_was_writable(image))
 		code = commit_footer(change, image, err);
 	else
-		code = service_fail(err, SERVICE_IMAGE_BUSY, "Others are changing the image.");
+		code = service_fail(err, SERVICE_IMAGE_BUSY, others);
 	images_unseal(image);
 	return code;
 }
 
-static enum service_code update_image(struct change *change, struct service_error *err)
+static enum service_code try_update(struct change *change, struct service_error *err)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
-	const struct service_update *update = change->update;
 	struct catalog_error why;
-	bool footer;
 	enum service_code code = SERVICE_OK;
 
 	if (catalog_get(change->service->catalog, change->id, &row, &why) < 0)
 		return service_codes_catalog(&why, err);
-	footer = changes_footer(&row, update) && !row.frozen && !row.children;
-	if (footer)
+	change->way = way_of(&row, change->update);
+	CRASH_POINT("update.chosen");
+	if (change->way.footer)
 		code = service_health_chain(change->service, change->id, 0, err);
 	if (code != SERVICE_OK)
 		return code;
-	if (update->freeze && !row.frozen)
-		return update_frozen(change, footer, err);
-	return footer ? update_footer(change, err) : commit(change, err);
+	if (change->way.freeze)
+		return update_frozen(change, err);
+	return change->way.footer ? update_footer(change, err) : commit(change, err);
+}
+
+static enum service_code update_image(struct change *change, struct service_error *err)
+{
+	enum service_code code;
+	int tries = 0;
+
+	do {
+		change->again = false;
+		code = try_update(change, err);
+	} while (change->again && ++tries < TRIES);
+	return code;
 }
 
 /* The answer is what was committed, whatever others have made of it since. */

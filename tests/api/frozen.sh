@@ -31,6 +31,18 @@ for path in sectors sectors/0 extents; do
 done
 expect 200 $data -H 'If-Modified-Since: Thu, 31 Dec 2099 23:59:59 GMT'
 
+# A snapshot that comes to nothing makes no other content, so no other ETag, and never one that was of less.
+image taken 1M
+expect 200 "$data?flush=n&offset=4096" -T "$work/bytes"
+written=$(etag_of $data)
+[ "$written" != "$first" ] || fail "a write keeps the ETag"
+expect_problem 409 name-exists /v1/images -d name=taken -d parent=disk
+same=$(etag_of $data)
+[ "$same" = "$written" ] || fail "a refused snapshot changes the ETag from $written to $same"
+expect 200 "$data?offset=8192" -T "$work/bytes" -H "If-Match: $written"
+first=$(etag_of $data)
+[ "$first" != "$written" ] || fail "a write after a refused snapshot keeps the ETag"
+
 # ---- frozen: it may be kept, and is asked for again before each use
 expect 200 /v1/images/disk/actions/freeze -X POST
 frozen=$(etag_of $data)

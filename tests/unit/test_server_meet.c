@@ -394,6 +394,122 @@ static void an_image_that_changed_is_not_forgotten(void **state)
 	assert_string_equal(meeting->err.etag, etag);
 }
 
+/* ---- changes whose way was chosen by what the image is no more ---- */
+
+static enum service_code update_disk(struct meeting *meeting, const struct service_update *update,
+				     struct service_error *err)
+{
+	struct service_image image;
+	enum service_code code =
+		service_image_update(meeting->service, "disk", update, &image, err);
+
+	if (code == SERVICE_OK)
+		service_image_fini(&image);
+	return code;
+}
+
+static struct service_data *writer;
+
+static void open_writer(struct meeting *meeting)
+{
+	assert_int_equal(service_data_open(meeting->service, "disk", SERVICE_WRITE, 0, &writer,
+					   &(struct service_error){.done = false}),
+			 SERVICE_OK);
+}
+
+static void thawed_and_written(struct meeting *meeting)
+{
+	static const char sector[512] = "unflushed";
+	struct service_error err;
+
+	assert_int_equal(update_disk(meeting, &(struct service_update){.thaw = true}, &err),
+			 SERVICE_OK);
+	open_writer(meeting);
+	assert_int_equal(service_data_write(writer, sector, sizeof sector, 0, &err), SERVICE_OK);
+}
+
+/* It was answered at once, and the catalog called an image clean that somebody was writing. */
+static void a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other(void **state)
+{
+	const struct service_update freeze = {.freeze = true};
+	struct meeting *meeting = *state;
+	struct service_image image;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(update_disk(meeting, &freeze, &meeting->err), SERVICE_OK);
+	meet(meeting, "update.chosen", thawed_and_written);
+	/* The first one to come there is the freeze, the second the thaw that meets it. */
+	assert_int_equal(update_disk(meeting, &freeze, &meeting->err), SERVICE_IMAGE_BUSY);
+	assert_int_equal(service_image_get(meeting->service, "disk", 0, &image, &meeting->err),
+			 SERVICE_OK);
+	assert_int_equal(image.frozen, SERVICE_NOT_FROZEN);
+	service_image_fini(&image);
+	service_data_close(writer);
+	assert_int_equal(update_disk(meeting, &freeze, &meeting->err), SERVICE_OK);
+}
+
+static void state_cleared(struct meeting *meeting)
+{
+	struct service_error err;
+
+	assert_int_equal(
+		update_disk(meeting, &(struct service_update){.has_saved_state = true}, &err),
+		SERVICE_OK);
+}
+
+/* It was answered with success, and the image had what the other one had asked for. */
+static void what_was_so_already_is_done_when_somebody_has_undone_it(void **state)
+{
+	const struct service_update save = {.has_saved_state = true, .saved_state = true};
+	struct meeting *meeting = *state;
+	struct service_image image;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(update_disk(meeting, &save, &meeting->err), SERVICE_OK);
+	meet(meeting, "update.chosen", state_cleared);
+	assert_int_equal(
+		service_image_update(meeting->service, "disk", &save, &image, &meeting->err),
+		SERVICE_OK);
+	assert_true(image.saved_state);
+	service_image_fini(&image);
+}
+
+/* ---- content that somebody has alone ---- */
+
+static void *write_meanwhile(void *ctx)
+{
+	static const char sector[512] = "second";
+	struct meeting *meeting = ctx;
+	struct service_data *data;
+
+	meeting->code =
+		service_data_open(meeting->service, "disk", SERVICE_WRITE, 0, &data, &meeting->err);
+	assert_int_equal(meeting->code, SERVICE_OK);
+	meeting->code = service_data_write(data, sector, sizeof sector, 0, &meeting->err);
+	service_data_close(data);
+	return NULL;
+}
+
+/* It waited without end, and with it the worker that it had. */
+static void a_write_does_not_wait_for_ever_for_one_that_compares(void **state)
+{
+	struct meeting *meeting = *state;
+	struct service_data_state before;
+	pthread_t thread;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	open_writer(meeting);
+	service_data_state(writer, &before);
+	assert_int_equal(service_data_lock(writer, before.etag, &meeting->err), SERVICE_OK);
+	assert_int_equal(pthread_create(&thread, NULL, write_meanwhile, meeting), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	service_data_unlock(writer);
+	service_data_close(writer);
+	(void)write_meanwhile(meeting);
+	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
 /* ---- a parent whose footer changes ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -487,6 +603,9 @@ int main(void)
 		CASE(what_was_done_is_not_denied_for_want_of_memory),
 		CASE(an_image_that_changed_is_not_forgotten),
 		CASE(a_parent_does_not_change_once_it_is_sealed),
+		CASE(a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other),
+		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
+		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
 	};
 
 	return cmocka_run_group_tests_name("server/meet", tests, NULL, NULL);
