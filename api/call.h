@@ -108,6 +108,8 @@ const struct api_limits *call_limits(const struct api_call *call);
 bool call_etag(struct api_call *call, const char *etag);
 /* The same for a weak ETag, which no If-Match but "*" names. */
 bool call_etag_weak(struct api_call *call, const char *etag);
+/* The same for a strong one, in whose place If-Match may name another. */
+bool call_etag_either(struct api_call *call, const char *etag, const char *other);
 /* Must the request name an ETag, and has not? */
 bool call_unguarded(const struct api_call *call);
 /* Does the request have an If-Match that names ETags? */

@@ -172,7 +172,7 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 {
 	const struct service_created created = {.image = *image};
 	const char *field = difference(call->body, spec, image);
-	char etag[IMAGE_ETAG];
+	char etag[SERVICE_ETAG];
 
 	image_etag(image, etag);
 	if (!call_etag(call, etag))

@@ -2,6 +2,7 @@
 #include "data.h"
 
 #include "date.h"
+#include "hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,8 +21,7 @@ enum service_code data_open(struct api_call *call, enum service_mode mode)
 				 &call->err);
 }
 
-bool data_begin(struct api_call *call, struct service_data_state *ret_state,
-		enum api_step *ret_step)
+bool data_look(struct api_call *call, struct service_data_state *ret_state, enum api_step *ret_step)
 {
 	enum service_code code = data_open(call, SERVICE_READ);
 
@@ -30,6 +30,14 @@ bool data_begin(struct api_call *call, struct service_data_state *ret_state,
 		return false;
 	}
 	service_data_state(call->data, ret_state);
+	return true;
+}
+
+bool data_begin(struct api_call *call, struct service_data_state *ret_state,
+		enum api_step *ret_step)
+{
+	if (!data_look(call, ret_state, ret_step))
+		return false;
 	*ret_step = API_REPLY;
 	if (call_etag(call, ret_state->etag))
 		return true;
@@ -54,6 +62,25 @@ enum api_step data_tagged(struct api_call *call, enum api_step step, const char 
 	call_header(call, "ETag", "\"%s\"", etag);
 	data_cache(call, service_data_info(call->data));
 	return step;
+}
+
+enum api_step data_mapped(struct api_call *call, enum api_step step, const char *etag)
+{
+	const struct http_response *whole = call->response;
+	char own[SERVICE_ETAG];
+	bool varies;
+
+	if (call->problem.code != CODE_NONE || !whole)
+		return step;
+	varies = http_response_get(whole, "Vary") != NULL;
+	(void)snprintf(own, sizeof own, "%s-%016" PRIx64, etag,
+		       hash_bytes(0, whole->body, whole->body_length));
+	if (call_etag_either(call, own, etag))
+		return data_tagged(call, step, own);
+	data_cache(call, service_data_info(call->data)); /* of 304 */
+	if (varies)
+		call_header(call, "Vary", "Accept");
+	return API_REPLY;
 }
 
 bool data_inside(struct api_call *call, uint64_t offset, uint64_t length)

@@ -8,8 +8,10 @@
 
 /* Opens the image of the path into call->data, unless an earlier run has. */
 enum service_code data_open(struct api_call *call, enum service_mode mode);
-/* The same for reading, and If-Match and If-None-Match hold for what the content is now. False:
- * `ret_step` is the answer. */
+/* The same for reading. False: `ret_step` is the answer. */
+bool data_look(struct api_call *call, struct service_data_state *ret_state,
+	       enum api_step *ret_step);
+/* The same, and If-Match and If-None-Match hold for what the content is now. */
 bool data_begin(struct api_call *call, struct service_data_state *ret_state,
 		enum api_step *ret_step);
 unsigned data_flags(const struct api_call *call);
@@ -21,6 +23,10 @@ bool data_inside(struct api_call *call, uint64_t offset, uint64_t length);
 void data_cache(struct api_call *call, const struct service_data_info *info);
 /* Of an answer about content, made by `step`: its ETag, and how long caches may keep it. */
 enum api_step data_tagged(struct api_call *call, enum api_step step, const char *etag);
+/* The same of an answer that also has names, and may have several formats: its ETag is one of all
+ * its bytes. If-Match and If-None-Match hold for that one; If-Match may name that of the content,
+ * `etag`, instead. */
+enum api_step data_mapped(struct api_call *call, enum api_step step, const char *etag);
 /* Links to what is left of a span, [next, end), if there is any. The parameters are the two words
  * of `names`: where it begins, and how long it is. */
 void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t end);

@@ -13,8 +13,8 @@ bool call_unguarded(const struct api_call *call)
 	       !http_header(call->request, "If-None-Match");
 }
 
-/* `mark` is "W/" for a weak one. */
-static bool check_etag(struct api_call *call, const char *mark, const char *etag)
+/* `mark` is "W/" for a weak one. If-Match may also name `other`. */
+static bool check_etag(struct api_call *call, const char *mark, const char *etag, const char *other)
 {
 	const char *match = http_header(call->request, "If-Match");
 	const char *none = http_header(call->request, "If-None-Match");
@@ -26,7 +26,8 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 		(void)call_fail(call, CODE_PRECONDITION_REQUIRED,
 				"%s needs If-Match here; the ETag is now %s",
 				http_method_name(call->request->method), now);
-	} else if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
+	} else if (match && !range_etag_match(match, *mark ? "" : etag, true) &&
+		   !range_etag_match(match, other, true)) {
 		(void)call_fail(call, CODE_PRECONDITION_FAILED,
 				"If-Match names %s, but the ETag is now %s", match, now);
 	} else if (!none || !range_etag_match(none, etag, false)) {
@@ -45,12 +46,17 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 
 bool call_etag(struct api_call *call, const char *etag)
 {
-	return check_etag(call, "", etag);
+	return check_etag(call, "", etag, etag);
 }
 
 bool call_etag_weak(struct api_call *call, const char *etag)
 {
-	return check_etag(call, "W/", etag);
+	return check_etag(call, "W/", etag, "");
+}
+
+bool call_etag_either(struct api_call *call, const char *etag, const char *other)
+{
+	return check_etag(call, "", etag, other);
 }
 
 bool call_compares(const struct api_call *call)

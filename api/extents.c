@@ -170,7 +170,7 @@ static enum api_step answer(struct api_call *call, const struct span *span,
 			span->flags ? "start length zero hole"
 				    : "start length zero hole depth image");
 	data_next(call, "start length", next, span->start + span->length);
-	return data_tagged(call, step, etag);
+	return data_mapped(call, step, etag);
 }
 
 static enum api_step run(struct api_call *call, const struct span *span,
@@ -202,10 +202,8 @@ enum api_step extents_get(struct api_call *call)
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	if (!data_begin(call, &state, &step)) {
-		call_header(call, "Vary", "Accept"); /* of 304 */
+	if (!data_look(call, &state, &step))
 		return step;
-	}
 	size = service_data_info(call->data)->size;
 	if (span.start >= size) {
 		(void)data_inside(call, span.start, 1);

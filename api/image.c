@@ -67,16 +67,14 @@ static void href_member(struct put *put, const char id[SERVICE_ID])
 	put_string(put, "href", href);
 }
 
-void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG])
+void image_etag(const struct service_image *image, char ret_etag[SERVICE_ETAG])
 {
 	const char *problem = image_problem(image);
-	char *end;
 
-	ret_etag[0] = 'm';
-	end = number_text(image->meta_version, ret_etag + 1);
+	service_meta_etag(image->meta_version, image->parent.name, image->root.name, ret_etag);
 	/* The row does not know of a file that is gone, or has failed. */
 	if (problem)
-		(void)snprintf(end, IMAGE_STATE, ".%s", problem);
+		(void)snprintf(ret_etag + strlen(ret_etag), IMAGE_STATE, ".%s", problem);
 }
 
 void image_list_etag(uint64_t revision, const char *health, char ret_etag[IMAGE_LIST_ETAG])
@@ -87,7 +85,7 @@ void image_list_etag(uint64_t revision, const char *health, char ret_etag[IMAGE_
 
 void image_tag(struct api_call *call, const struct service_image *image)
 {
-	char etag[IMAGE_ETAG];
+	char etag[SERVICE_ETAG];
 
 	image_etag(image, etag);
 	call_header(call, "ETag", "\"%s\"", etag);
@@ -255,7 +253,7 @@ static void head_members(struct put *put, const struct service_image *image)
 
 void image_put(struct put *put, const struct service_image *image)
 {
-	char etag[IMAGE_ETAG];
+	char etag[SERVICE_ETAG];
 
 	image_etag(image, etag);
 	put_open(put, NULL, '{');

@@ -20,12 +20,9 @@ json_t *image_array(const struct service_images *images);
 const char *image_problem(const struct service_image *image);
 bool image_writable(const struct service_image *image);
 enum { IMAGE_STATE = 16 };
-enum {
-	IMAGE_ETAG = 1 + NUMBER_TEXT + IMAGE_STATE,
-	IMAGE_LIST_ETAG = 1 + NUMBER_TEXT + SERVICE_HEALTH
-};
+enum { IMAGE_LIST_ETAG = 1 + NUMBER_TEXT + SERVICE_HEALTH };
 /* Of its metadata and of what is wrong with its file, without quotes. */
-void image_etag(const struct service_image *image, char ret_etag[IMAGE_ETAG]);
+void image_etag(const struct service_image *image, char ret_etag[SERVICE_ETAG]);
 /* Of a list, from before its images were looked at; without quotes. */
 void image_list_etag(uint64_t revision, const char *health, char ret_etag[IMAGE_LIST_ETAG]);
 /* The header ETag; and Location before it, of what is new. */

@@ -79,7 +79,7 @@ enum api_step images_get(struct api_call *call)
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
 	CLEANUP(view_fini) struct view view = {.n = 0};
 	enum service_code code;
-	char etag[IMAGE_ETAG];
+	char etag[SERVICE_ETAG];
 	enum api_step step;
 	unsigned embed;
 
@@ -102,7 +102,7 @@ enum service_code image_guard(struct api_call *call, uint64_t *ret_version)
 {
 	CLEANUP(service_image_fini) struct service_image image = {.id = ""};
 	enum service_code code;
-	char etag[IMAGE_ETAG];
+	char etag[SERVICE_ETAG];
 
 	*ret_version = 0;
 	if (!http_header(call->request, "If-Match") &&

@@ -121,7 +121,7 @@ static enum api_step answer_location(struct api_call *call, uint64_t sector,
 	put_searched(call, &put, steps);
 	put_string(&put, "etag", etag);
 	put_close(&put, '}');
-	return data_tagged(call, call_put(call, 200, &put), etag);
+	return data_mapped(call, call_put(call, 200, &put), etag);
 }
 
 enum api_step sectors_locate(struct api_call *call)
@@ -138,7 +138,7 @@ enum api_step sectors_locate(struct api_call *call)
 	if (!number_u64(call->arg, strlen(call->arg), &sector))
 		return call_fail(call, CODE_INVALID_VALUE, "'%s' is not the number of a sector",
 				 call->arg);
-	if (!data_begin(call, &state, &step))
+	if (!data_look(call, &state, &step))
 		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (sector >= sectors)
@@ -272,7 +272,7 @@ static enum api_step answer_runs(struct api_call *call, const struct span *span,
 	step = span->text ? answer_text(call, list) : answer_json(call, span, list, etag);
 	data_next(call, "start count", next_sector(span, list), span->start + span->count);
 	call_header(call, "Vary", "Accept");
-	return data_tagged(call, step, etag);
+	return data_mapped(call, step, etag);
 }
 
 enum api_step sectors_runs(struct api_call *call)
@@ -286,10 +286,8 @@ enum api_step sectors_runs(struct api_call *call)
 
 	if (!parse_span(call, &span))
 		return API_REPLY;
-	if (!data_begin(call, &state, &step)) {
-		call_header(call, "Vary", "Accept"); /* of 304 */
+	if (!data_look(call, &state, &step))
 		return step;
-	}
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (span.start >= sectors)
 		return data_beyond_sectors(call, span.start, sectors);

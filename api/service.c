@@ -1,8 +1,27 @@
-/* service.c - releases what the answers of the daemon own. */
+/* service.c - ETags, and what the answers of the daemon own. */
 #include "service.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "hash.h"
+#include "number.h"
+
+void service_meta_etag(uint64_t version, const char *parent, const char *root,
+		       char ret_etag[SERVICE_ETAG])
+{
+	char *end;
+	uint64_t names;
+
+	ret_etag[0] = 'm';
+	end = number_text(version, ret_etag + 1);
+	if (!*parent)
+		return;
+	names = hash_bytes(hash_bytes(0, parent, strlen(parent)), root, strlen(root));
+	(void)snprintf(end, 1 + 16 + 1, "-%016" PRIx64, names);
+}
 
 void service_image_fini(struct service_image *image)
 {

@@ -23,7 +23,7 @@ enum service_code service_update_compare(const struct catalog_image *row, uint64
 	if (version == 0 || row->version == version)
 		return SERVICE_OK;
 	code = service_fail(err, SERVICE_CHANGED, "'%s' has changed.", row->name);
-	(void)snprintf(err->etag, sizeof err->etag, "m%llu", (unsigned long long)row->version);
+	service_meta_etag(row->version, row->parent_name, row->root_name, err->etag);
 	return code;
 }
 

@@ -162,11 +162,14 @@ done
 # Somebody has the broken chain open.
 refused 'of .mid. is not in the catalog' /v1/images/leaf/data
 version=$(request /v1/images/mid >/dev/null && jq -r .etag "$body")
+expect 200 /v1/images/leaf/extents
+map=$(header ETag)
 adopt_one 201 base.vhd base
 check '.image.state == "ready" and .image.frozen_reason == "children" and .image.children_count == 1 and .warnings == []'
 expect 200 /v1/images/mid
 check '.state == "ready" and .parent.name == "base" and .depth == 1 and .health.status == "ok"'
 check '.etag != "'"$version"'"' "the image has changed"
+expect 200 /v1/images/leaf/extents -H "If-None-Match: $map"
 expect 200 /v1/images/leaf/chain
 check '[.items[].name] == ["leaf", "mid", "base"] and .health == {"status": "ok", "problems": []}'
 expect 200 /v1/images/leaf/data

@@ -27,7 +27,8 @@ expect_header Cache-Control "$live"
 for path in sectors sectors/0 extents; do
 	expect 200 /v1/images/disk/$path
 	expect_header Cache-Control "$live"
-	expect_header ETag "$first"
+	is "^\"${first//\"/}-[0-9a-f]{16}\"$" "$path" "$(header ETag)"
+	check ".etag == $first"
 done
 expect 200 $data -H 'If-Modified-Since: Thu, 31 Dec 2099 23:59:59 GMT'
 
@@ -53,9 +54,13 @@ check ".data_etag == $frozen"
 for path in sectors sectors/0 extents; do
 	expect 200 /v1/images/disk/$path
 	expect_header Cache-Control "$kept"
-	expect_header ETag "$frozen"
-	expect 304 /v1/images/disk/$path -H "If-None-Match: $frozen"
+	check ".etag == $frozen"
+	own=$(header ETag)
+	expect 304 /v1/images/disk/$path -H "If-None-Match: $own"
 	expect_header Cache-Control "$kept"
+	expect_header ETag "$own"
+	expect 200 /v1/images/disk/$path -H "If-Match: $frozen"
+	expect_problem 412 precondition-failed /v1/images/disk/$path -H "If-Match: $first"
 done
 expect 304 $data -H "If-None-Match: $frozen"
 expect_header ETag "$frozen"

@@ -23,6 +23,30 @@ expect_problem 412 precondition-failed /v1/images/base -X PUT -d size=16M -H 'If
 expect_problem 412 precondition-failed /v1/images/none -X PUT -d size=16M -H 'If-Match: *'
 expect_problem 412 precondition-failed /v1/images -d name=base -d size=16M -H 'If-None-Match: *'
 
+# ---- a name is told by more than its own image: their ETags change with it
+image golden 4M
+root=$(jq -r .id "$body")
+random 4096 "$work/named"
+expect 200 /v1/images/golden/data -T "$work/named"
+child kid golden
+child grandkid kid
+tags=()
+paths=(kid grandkid kid/sectors kid/sectors/0 kid/extents "$root/extents")
+for path in "${paths[@]}"; do
+	expect 200 "/v1/images/$path"
+	tags+=("$(header ETag)")
+done
+expect 200 /v1/images/golden -X PATCH -d name=silver
+for i in "${!paths[@]}"; do
+	expect 200 "/v1/images/${paths[i]}" -H "If-None-Match: ${tags[i]}"
+done
+expect 200 /v1/images/kid
+etag=$(header ETag)
+expect_problem 412 precondition-failed /v1/images/kid -X PATCH -d description=x -H "If-Match: ${tags[0]}"
+check ".current_etag == $(jq -n --arg etag "$etag" '$etag')"
+expect 200 /v1/images/kid -X PATCH -d description=x -H "If-Match: $etag"
+for name in grandkid kid silver; do expect 204 "/v1/images/$name" -X DELETE; done
+
 # ---- PATCH merges
 expect 200 /v1/images/base -X PATCH -d '{"name":"root","labels":{"env":null,"role":"db","a.b/c":"d"},"description":"text"}'
 check ".id == \"$id\" and .name == \"root\" and .labels == {\"role\":\"db\",\"a.b/c\":\"d\"} and .description == \"text\""

@@ -31,7 +31,7 @@ static void finds_a_sector_in_the_chain(void **state)
 		"{\"image\":\"web-1\",\"depth\":1,\"block\":\"allocated\",\"bit\":false},"
 		"{\"image\":\"base\",\"depth\":2,\"block\":\"allocated\",\"bit\":true,\"bitmap\":\"full\"}],"
 		"\"etag\":\"d12.0\"}\n");
-	assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0\"");
+	assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0-bd01bebe1ef878ad\"");
 	exchange_fini(&exchange);
 }
 
@@ -224,21 +224,66 @@ static void links_to_what_is_left(void **state)
 	}
 }
 
-static void says_that_it_looks_at_accept(void **state)
+static unsigned status_of(struct service *service, const char *target, const char *headers)
+{
+	struct exchange exchange = {"GET", target, headers};
+	unsigned status;
+
+	exchange_send(service, &exchange);
+	status = exchange.response->status;
+	if (status < 400)
+		assert_string_equal(exchange_header(&exchange, "Vary"), "Accept");
+	exchange_fini(&exchange);
+	return status;
+}
+
+/* With the ETag of `target`, as sent with `accept`, behind `lines`. */
+static unsigned status_with(struct service *service, const char *target, const char *accept,
+			    const char *lines)
+{
+	struct exchange exchange = {"GET", target, accept};
+	char headers[200];
+
+	exchange_send(service, &exchange);
+	assert_int_equal(exchange.response->status, 200);
+	(void)snprintf(headers, sizeof headers, "%s%s", lines, exchange_header(&exchange, "ETag"));
+	exchange_fini(&exchange);
+	return status_of(service, target, headers);
+}
+
+/* Each of its formats is another answer; all are of one content, which If-Match may mean. */
+static void tells_by_the_etag_all_that_is_in_an_answer(void **state)
 {
 	static const char *const targets[] = {"/v1/images/web-2/sectors",
 					      "/v1/images/web-2/extents"};
-	static const char *const rows[] = {NULL, "Accept: text/plain", "If-None-Match: \"d12.0\""};
+	static const struct {
+		const char *accept, *lines;
+		unsigned status;
+	} rows[] = {
+		{NULL, "If-None-Match: ", 304},
+		{NULL, "Accept: text/plain\nIf-None-Match: ", 200},
+		{"Accept: text/plain", "Accept: text/plain\nIf-None-Match: ", 304},
+		{"Accept: text/plain", "If-None-Match: ", 200},
+		{NULL, "If-Match: ", 200},
+		{"Accept: text/plain", "If-Match: ", 412},
+	};
+	static const struct {
+		const char *header;
+		unsigned status;
+	} contents[] = {
+		{"If-None-Match: \"d12.0\"", 200},
+		{"If-Match: \"d12.0\"", 200},
+		{"If-Match: \"d12.1\"", 412},
+	};
 	enum { ROWS = sizeof rows / sizeof *rows };
 
-	for (size_t i = 0; i < 2 * ROWS; i++) {
-		struct exchange exchange = {"GET", targets[i / ROWS], rows[i % ROWS]};
-
-		exchange_send(*state, &exchange);
-		assert_int_equal(exchange.response->status, i % ROWS < 2 ? 200 : 304);
-		assert_string_equal(exchange_header(&exchange, "Vary"), "Accept");
-		exchange_fini(&exchange);
-	}
+	for (size_t i = 0; i < 2 * ROWS; i++)
+		assert_int_equal(status_with(*state, targets[i / ROWS], rows[i % ROWS].accept,
+					     rows[i % ROWS].lines),
+				 rows[i % ROWS].status);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(status_of(*state, targets[i / 3], contents[i % 3].header),
+				 contents[i % 3].status);
 }
 
 static void names_the_sector_that_is_wrong(void **state)
@@ -379,7 +424,7 @@ static void lists_extents_in_every_format(void **state)
 		exchange_send(*state, &exchange);
 		assert_string_equal(exchange.text, rows[i].text);
 		assert_string_equal(exchange_header(&exchange, "Content-Type"), rows[i].type);
-		assert_string_equal(exchange_header(&exchange, "ETag"), "\"d12.0\"");
+		assert_memory_equal(exchange_header(&exchange, "ETag"), "\"d12.0-", 7);
 		exchange_fini(&exchange);
 	}
 #undef REST
@@ -454,7 +499,8 @@ int main(void)
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(draws_runs_for_people, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(links_to_what_is_left, setup, fake_teardown),
-		cmocka_unit_test_setup_teardown(says_that_it_looks_at_accept, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(tells_by_the_etag_all_that_is_in_an_answer, setup,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(names_the_sector_that_is_wrong, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(finds_scattered_sectors_in_order, setup,

@@ -5,6 +5,7 @@ takes the name before the image is ready, a removal takes the image away before 
 that an operation may do next in a state so that its answer is right in the end.
 """
 
+import re
 from typing import NamedTuple, Optional
 
 DONE = -1
@@ -54,7 +55,7 @@ def first_versions(item, ops):
 def heard(body):
     """The same from an answer."""
     return (body["id"], body["name"], body["state"], body["parent"] and body["parent"]["id"], body["frozen"],
-            body["children_count"], frozenset(body["labels"].items()), body["description"], int(body["etag"][1:]))
+            body["children_count"], frozenset(body["labels"].items()), body["description"], int(re.split("[-.]", body["etag"][1:])[0]))
 
 
 def picture(state):
