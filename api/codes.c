@@ -199,8 +199,8 @@ static const struct code_info codes[CODES] = {
 		 "With this block size the sector numbers of the format run out before the disk ends.",
 		 "Use the default block size, or a smaller disk."},
 	[CODE_POOL_OFFLINE] = {503, true, "pool-offline", "The pool is offline",
-			       "Its folder cannot be reached.",
-			       "Mount it, then try again. DELETE with keep_file=1 forgets an image "
+			       "Its folder cannot be reached, or its file system is read-only.",
+			       "Mount it as it should be, then try again. DELETE with keep_file=1 forgets an image "
 			       "whose folder is gone for good."},
 	[CODE_CATALOG_BUSY] = {503, true, "catalog-busy", "The catalog is busy",
 			       "Other changes are being written.", "Try again in a moment."},

@@ -128,8 +128,8 @@ static char *correction(const struct problem *problem)
 {
 	static const char mark[] = "{image}";
 	const char *advice = problem->service.done
-				     ? "It was done, and only the answer could not be made. Ask "
-				       "for it: GET /v1/images/{image}"
+				     ? "It was done all the same, and what is left to do is tried "
+				       "again. See what there is: GET /v1/images/{image}"
 				     : problem->advice;
 	const char *text = advice ? advice : codes_info(problem->code)->correction;
 	const char *name = problem->service.image.name[0] ? problem->service.image.name : "NAME";

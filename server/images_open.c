@@ -118,7 +118,8 @@ static int open_leaf(struct image *image, enum images_mode mode, bool dirty, str
 	int r = open_with(image, flags, ret_disk, err);
 
 	image->writable = r == 0;
-	if (r < 0 && mode == IMAGES_READ && !dirty && (r == VHD_E_BUSY || r == VHD_E_FORBIDDEN))
+	if (mode == IMAGES_READ && !dirty &&
+	    (r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY))
 		r = open_with(image, 0, ret_disk, err);
 	return r;
 }

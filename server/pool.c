@@ -30,6 +30,7 @@ static enum vhd_code code_of(int sys)
 	case EPERM:
 	case ELOOP:
 	case EXDEV: return VHD_E_FORBIDDEN;
+	case EROFS: return VHD_E_READONLY;
 	case ENOMEM: return VHD_E_NOMEM;
 	default: return VHD_E_IO;
 	}
@@ -160,9 +161,14 @@ int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_e
 
 static int remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err)
 {
-	if (unlinkat(pool->fd, name, 0) < 0 && errno != ENOENT)
-		return pool_fail_sys(err, "cannot remove", name);
-	return 0;
+	struct stat st;
+
+	/* Where nothing can be removed, whether it is there is not looked at. */
+	if (unlinkat(pool->fd, name, 0) == 0 || errno == ENOENT ||
+	    (errno == EROFS && fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	     errno == ENOENT))
+		return 0;
+	return pool_fail_sys(err, "cannot remove", name);
 }
 
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
@@ -259,6 +265,18 @@ int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vh
 	struct new_files files = {each, ctx};
 
 	return pool_look_each(pool, look_at_new, &files, err);
+}
+
+int pool_check_writable(const struct pool_dir *pool, struct vhd_error *err)
+{
+	struct statvfs st;
+
+	if (fstatvfs(pool->fd, &st) < 0)
+		return pool_fail_sys(err, "cannot look at", pool->path);
+	if (st.f_flag & ST_RDONLY)
+		return failure(err, VHD_E_READONLY, "the file system of %.200s is read-only",
+			       pool->path);
+	return 0;
 }
 
 int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free, struct vhd_error *err)

@@ -44,6 +44,8 @@ int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_e
 typedef int pool_new_fn(void *ctx, const uint8_t id[IDS_SIZE]);
 int pool_each_new(struct pool_dir *pool, pool_new_fn *each, void *ctx, struct vhd_error *err);
 
+/* VHD_E_READONLY: nothing of it can change now. */
+int pool_check_writable(const struct pool_dir *pool, struct vhd_error *err);
 /* Bytes of the file system under the folder, and bytes that may still be written. */
 int pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free,
 	       struct vhd_error *err);

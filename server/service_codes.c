@@ -36,7 +36,7 @@ static enum service_code code_of_vhd(enum vhd_code code)
 	case VHD_E_PARENT_SIZE: return SERVICE_SIZE_MISMATCH;
 	case VHD_E_CYCLE: return SERVICE_CHAIN_CYCLE;
 	case VHD_E_DEPTH: return SERVICE_CHAIN_TOO_DEEP;
-	case VHD_E_READONLY: return SERVICE_IMAGE_FROZEN;
+	case VHD_E_READONLY: return SERVICE_POOL_OFFLINE;
 	case VHD_E_FROZEN: return SERVICE_IMAGE_FROZEN;
 	case VHD_E_BUSY: return SERVICE_IMAGE_BUSY;
 	case VHD_E_EXISTS: return SERVICE_DUPLICATE_UUID;

@@ -77,12 +77,15 @@ static enum service_code plan(struct creation *creation, struct service_error *e
 	const struct service_create *spec = creation->spec;
 	struct catalog_image *row = &creation->row;
 	const char *pool = spec->pool ? spec->pool : creation->service->about.default_pool;
+	struct vhd_error why = {0};
 
 	creation->pool = pool_set_find(&creation->service->pools, pool);
 	if (!creation->pool)
 		return service_fail(err, SERVICE_POOL_NOT_FOUND, "There is no pool '%.128s'.",
 				    pool);
 	(void)snprintf(row->pool, sizeof row->pool, "%s", pool);
+	if (pool_check_writable(creation->pool, &why) < 0)
+		return service_codes_vhd(&why, err);
 	if (!spec->uuid)
 		ids_random(row->id);
 	else if (!ids_parse(spec->uuid, row->id))

@@ -59,10 +59,12 @@ static enum service_code unreachable(struct service *service, const struct catal
 }
 
 /* It is gone for clients, so the answer must not sound as if nothing had happened. */
-static enum service_code not_removed(const struct vhd_error *why, struct service_error *err)
+static enum service_code not_removed(const uint8_t id[IDS_SIZE], const char *name,
+				     const struct vhd_error *why, struct service_error *err)
 {
-	log_error("an image is gone, but its file is not: %s; it is tried again", why->text);
-	return service_fail(err, SERVICE_IO_ERROR, "%s", why->text);
+	log_error("'%s' is gone, but its file is not: %s; it is tried again", name, why->text);
+	(void)service_fail(err, SERVICE_IO_ERROR, "%s", why->text);
+	return service_codes_done(id, name, err);
 }
 
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
@@ -70,14 +72,17 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_error catalog_why;
+	struct catalog_brief row;
 	struct catalog_place at;
 	struct vhd_error why = {0};
 	enum service_code code;
 
-	if (!catalog_place(service->catalog, id, &at))
+	if (!catalog_brief(service->catalog, id, &row) || !catalog_place(service->catalog, id, &at))
 		return SERVICE_OK;
 	if (place_reach(&service->pools, &at, &place, &why) < 0)
 		return unreachable(service, &at, &why, err);
+	if (pool_check_writable(&place.folder, &why) < 0)
+		return service_codes_vhd(&why, err);
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
@@ -87,7 +92,7 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	/* Its first name is still there when it could not be removed after the creation. */
 	if ((!place.adopted && pool_settle(&place.folder, id, &why) < 0) ||
 	    place_remove(&place, &why) < 0)
-		return not_removed(&why, err);
+		return not_removed(id, row.name, &why, err);
 	CRASH_POINT("delete.removed");
 	if (catalog_forget(service->catalog, id, 0, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);

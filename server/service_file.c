@@ -179,6 +179,8 @@ enum service_code service_pools(struct service *service, struct service_pools *r
 		(void)snprintf(pool->name, sizeof pool->name, "%s", set->items[i].name);
 		(void)snprintf(pool->path, sizeof pool->path, "%s", pool_path(set->items[i].pool));
 		pool->online = pool_space(set->items[i].pool, &pool->size, &pool->free, &why) == 0;
+		if (pool->online)
+			(void)pool_check_writable(set->items[i].pool, &why);
 		(void)snprintf(pool->why, sizeof pool->why, "%.150s", why.text);
 	}
 	*ret_pools = (struct service_pools){.items = items, .n = set->n};

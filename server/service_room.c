@@ -61,7 +61,8 @@ static uint64_t measure(const struct pool_set_item *item, char ret_text[TEXT])
 	uint64_t size = 0, space = 0;
 
 	ret_text[0] = '\0';
-	if (pool_space(item->pool, &size, &space, &err) < 0)
+	if (pool_space(item->pool, &size, &space, &err) < 0 ||
+	    pool_check_writable(item->pool, &err) < 0)
 		(void)snprintf(ret_text, TEXT, "%.30s: %.120s", item->name, err.text);
 	else if (space < size / 100)
 		(void)snprintf(ret_text, TEXT, "%.30s: less than 1 %% is free", item->name);

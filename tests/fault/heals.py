@@ -83,7 +83,9 @@ def a_deletion_that_cannot_be_finished_is_finished_later(daemon):
     expect(create(daemon, "base"), 201)
     expect(child(daemon, "kid", "base"), 201)
     arm(daemon, OURS, ("unlinkat",))
-    expect(daemon.ask("DELETE", "/v1/images/kid"), 500)
+    problem = expect(daemon.ask("DELETE", "/v1/images/kid"), 500).json
+    same(problem["correction"].split(",")[0], "It was done all the same", "the correction")
+    same(problem["image"]["name"], "kid", "the image")
     expect(daemon.ask("GET", "/v1/images/kid"), 404)
     same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
     daemon.page.disarm()

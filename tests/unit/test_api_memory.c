@@ -52,7 +52,7 @@ static struct service *service_new(void)
 	return service;
 }
 
-#define DONE "\"correction\":\"It was done, and only the answer could not be made. Ask for it: "
+#define DONE "\"correction\":\"It was done all the same, and what is left to do is tried again. See what there is: "
 
 /* Whether there is one image more. That the daemon itself cannot tell of what it has done is not of
  * this side of the border. */

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A pool whose file system has become read-only: what is in it can be read, and what would change it is refused before
+# anything has changed.
+# shellcheck disable=SC2119 # options are optional
+. "$(dirname "$0")/lib.sh"
+requires curl jq mount
+mkdir "$work/disk"
+mount -t tmpfs -o size=64M vhdd-test "$work/disk" 2>/dev/null || {
+	echo 'skipped: needs to mount a file system'
+	exit 77
+}
+at_end() { umount "$work/disk"; }
+printf '[pool disk]\npath = %s\n' "$work/disk" >"$work/conf"
+start() { start_vhdd --config "$work/conf"; }
+refused() { # PATTERN PATH [CURL-OPTION...]
+	local pattern=$1
+	shift
+	expect_problem 503 pool-offline "$@"
+	jq -e --arg want "$pattern" '.detail | test($want)' "$body" >/dev/null || fail "$1: $(jq -r .detail "$body")"
+}
+start
+random 4096 "$work/page"
+for name in one two; do
+	expect 201 /v1/images -d "{\"name\":\"$name\",\"size\":\"4M\",\"pool\":\"disk\"}"
+	expect 200 "/v1/images/$name/data" -T "$work/page"
+done
+expect 201 /v1/images -d name=kid -d parent=two -d pool=disk
+stop_vhdd
+mount -o remount,ro "$work/disk"
+start
+
+for name in one two kid; do
+	expect 206 "/v1/images/$name/data" -r 0-4095
+	same "$body" "$work/page" "$name"
+	expect 200 "/v1/images/$name/extents"
+	expect 200 "/v1/images/$name/fields"
+done
+refused 'Read-only file system|is read-only' /v1/images/one/data -T "$work/page"
+refused 'is read-only' /v1/images -d name=new -d size=1M -d pool=disk
+expect_problem 404 image-not-found /v1/images/new
+refused 'is read-only' /v1/images -d name=child -d parent=one -d pool=disk
+refused 'is read-only' /v1/images/kid -X DELETE
+expect 200 /v1/images/kid
+expect 200 /v1/pools/disk
+check '.problem == "the file system of '"$work/disk"' is read-only"'
+told() { expect 200 '/readyz?verbose=y' >/dev/null && jq -e '.checks.pool.text | test("disk: .* is read-only")' "$body" >/dev/null; }
+wait_until told
+expect 204 '/v1/images/kid?keep_file=y' -X DELETE # of the catalog, which can be written
+
+stop_vhdd
+mount -o remount,rw "$work/disk"
+start
+expect 200 /v1/images/one/data -T "$work/page"
+expect 201 /v1/images -d name=new -d size=1M -d pool=disk
+expect 204 /v1/images/one -X DELETE
+finish
