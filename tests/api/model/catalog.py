@@ -44,6 +44,26 @@ def told(state, image):
             row.version)
 
 
+def hashed(number, text):
+    """As api/hash.c does it."""
+    data = text.encode()
+    words = [data[at : at + 8] for at in range(0, len(data) // 8 * 8 + 1, 8)]
+    for word in (*(int.from_bytes(word, "little") for word in words), len(data)):
+        number = (number ^ word) * 0x9E3779B97F4A7C15 % (1 << 64)
+        number ^= number >> 32
+    return number
+
+
+def tag(state, image):
+    """The ETag: of the row, and of the names of its parent and its root."""
+    row, root = state[image], image
+    if row.parent not in state:
+        return f"m{row.version}"
+    while state[root].parent in state:
+        root = state[root].parent
+    return f"m{row.version}-{hashed(hashed(0, state[row.parent].name), state[root].name):016x}"
+
+
 def first_versions(item, ops):
     """What an image may have begun with that is first told of like this: each change makes it one more, and a child
     that begins, is ready, and goes."""
@@ -75,7 +95,7 @@ def refusals(state, op):
     row = state.get(image)
     if row and row.phase == CREATING:
         codes.add("image-busy")
-    if row and args.get("if_match") not in (None, f"m{row.version}"):
+    if row and args.get("if_match") not in (None, tag(state, image)):
         codes.add("precondition-failed")
     if op.kind in ("delete", "thaw") and children(state, image):
         codes.add("image-has-children")
