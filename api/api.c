@@ -355,8 +355,6 @@ static void finish(struct api_call *call)
 
 static struct http_response *make_response(struct api_call *call)
 {
-	bool text = problem_wants_text(http_header(call->request, "Accept"));
-
 	if (call->problem.code == CODE_NONE && !call->response)
 		(void)call_fail(call, CODE_INTERNAL, "no answer");
 	if (call->problem.code == CODE_NONE)
@@ -369,7 +367,7 @@ static struct http_response *make_response(struct api_call *call)
 	/* For the correction, when the daemon did not say which image it is about. */
 	if (call->problem.service.image.name[0] == '\0' && gate_name(call->ref))
 		memcpy(call->problem.service.image.name, call->ref, SERVICE_NAME);
-	return problem_response(&call->problem, call->id, text);
+	return problem_response(&call->problem, call->id, problem_wants_text(call->request));
 }
 
 /* A problem and 304 say of content that is open what other answers have said already. */
@@ -428,8 +426,7 @@ struct http_response *api_refuse(const struct api *api, const struct http_reques
 	problem_set(problem, codes_of_service(code), "%s",
 		    codes_info(codes_of_service(code))->title);
 	problem->close = true;
-	response = problem_response(problem, request->id,
-				    problem_wants_text(http_header(request, "Accept")));
+	response = problem_response(problem, request->id, problem_wants_text(request));
 	if (response &&
 	    (!common_headers(response, request->id) || !cors_headers(api, request, response))) {
 		http_response_free(response);

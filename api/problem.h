@@ -52,8 +52,8 @@ void problem_known(struct problem *problem, const char *name, size_t len);
 void problem_service(struct problem *problem, enum service_code code,
 		     const struct service_error *err);
 
-/* Does `value` stand for text/plain in preference to JSON? (Accept of the request; NULL = no.) */
-bool problem_wants_text(const char *accept);
+/* Is text preferred to JSON? Who takes neither gets JSON. */
+bool problem_wants_text(const struct http_request *request);
 
 /* NULL: no memory. */
 struct http_response *problem_response(const struct problem *problem, const char *request_id,
