@@ -226,6 +226,7 @@ bool range_etag_match(const char *list, const char *etag, bool strong)
 	if (strcmp(skip_blanks(list), "*") == 0)
 		return true;
 	while (*list != '\0') {
+		const char *ends;
 		bool weak;
 		bool quoted;
 
@@ -233,8 +234,10 @@ bool range_etag_match(const char *list, const char *etag, bool strong)
 		weak = strncmp(list, "W/", 2) == 0;
 		list += weak ? 2 : 0;
 		quoted = *list == '"';
+		/* A format behind it, after the plus, does not matter to who compares contents. */
+		ends = strong ? (quoted ? "+\"" : "+, \t") : (quoted ? "\"" : ", \t");
 		if (len > 0 && !(weak && strong) && strncmp(list + quoted, etag, len) == 0 &&
-		    strchr(quoted ? "\"" : ", \t", list[quoted + len]) != NULL)
+		    strchr(ends, list[quoted + len]) != NULL)
 			return true;
 		list += strcspn(list, ",");
 	}
