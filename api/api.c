@@ -241,14 +241,21 @@ static enum api_step run_step(const struct api_call *call)
 	return call->route->kind == ROUTE_WORK ? API_RUN : API_TRY;
 }
 
+static void answer_options(struct api_call *call, const char *allow)
+{
+	(void)call_empty(call, 204);
+	call_header(call, "Allow", "%s", allow);
+	if (call->problem.accept_patch)
+		call_header(call, "Accept-Patch", "%s", call->problem.accept_patch);
+}
+
 enum api_step api_call_begin(struct api_call *call)
 {
 	char allow[64] = "";
 
 	if (!admitted(call, allow)) {
-		if (call->problem.code == CODE_NONE && !call->response &&
-		    call_empty(call, 204) == API_REPLY)
-			call_header(call, "Allow", "%s", allow); /* OPTIONS */
+		if (call->problem.code == CODE_NONE && !call->response)
+			answer_options(call, allow);
 		return API_REPLY;
 	}
 	if (call->route->kind == ROUTE_PURE)

@@ -51,6 +51,14 @@ const char *http_header(const struct http_request *request, const char *name)
 	return http_header_next(request, name, &at);
 }
 
+bool http_body_is(const struct http_request *request, const char *type)
+{
+	const char *value = http_header(request, "Content-Type");
+	size_t len = value ? strcspn(value, "; \t") : 0;
+
+	return value && len == strlen(type) && strncasecmp(value, type, len) == 0;
+}
+
 size_t http_header_count(const struct http_request *request, const char *name)
 {
 	size_t at = 0;

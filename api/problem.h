@@ -28,7 +28,7 @@ struct problem {
 	const char *advice;           /* instead of what the code says; static, or NULL */
 	char known[PROBLEM_DETAIL];   /* of unknown-field, unknown-parameter: what there is */
 	char allow[64];               /* of method-not-allowed */
-	const char *accept_patch;     /* of unsupported-media-type; static, or NULL */
+	const char *accept_patch;     /* of unsupported-media-type and OPTIONS; static, or NULL */
 	char content_range[64];       /* of 416: where the disk ends */
 	char etag[80];                /* of precondition-failed: the ETag now */
 	bool has_completed;           /* of PATCH: so many operations were done before this */
