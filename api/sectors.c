@@ -143,7 +143,7 @@ enum api_step sectors_locate(struct api_call *call)
 		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (sector >= sectors)
-		return data_beyond_sectors(call, sector, sectors);
+		return data_beyond(call, "sector", sector, sectors);
 	code = service_data_locate(call->data, sector, data_flags(call), &location, &list,
 				   &call->err);
 	if (code != SERVICE_OK)
@@ -288,7 +288,7 @@ enum api_step sectors_runs(struct api_call *call)
 	}
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (span.start >= sectors)
-		return data_beyond_sectors(call, span.start, sectors);
+		return data_beyond(call, "sector", span.start, sectors);
 	if (span.count > sectors - span.start)
 		span.count = sectors - span.start;
 	if (call->nowait && span.count > NOWAIT_SECTORS)
