@@ -14,7 +14,7 @@
 #include "range.h"
 #include "routes.h"
 
-enum { CALL_ID = 65, CALL_VARIANT = 8, CALL_KEEP_MAX = 64 << 10 };
+enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10 };
 
 /* An upload under way. */
 struct call_write {
@@ -56,8 +56,7 @@ struct api_call {
 	struct service_data *data;
 	struct call_write write;
 	struct checksum checksum;
-	char variant[CALL_VARIANT]; /* "+text": what the ETag says of a format that is not JSON */
-	json_t *results;            /* of PATCH */
+	json_t *results; /* of PATCH */
 	size_t completed;
 
 	struct problem problem;   /* with a code, it is the answer */
@@ -104,8 +103,8 @@ void call_next(struct api_call *call, const char *dropped, const char *next);
 /* Of this daemon. */
 const struct api_limits *call_limits(const struct api_call *call);
 
-/* Evaluates If-Match and If-None-Match against an ETag (without quotes, and without the variant,
- * for If-Match is about the content). False: answered, with 304 or 412. */
+/* Evaluates If-Match and If-None-Match against an ETag (without quotes). False: answered, with 304
+ * or 412. */
 bool call_etag(struct api_call *call, const char *etag);
 /* The same for a weak ETag, which no If-Match but "*" names. */
 bool call_etag_weak(struct api_call *call, const char *etag);

@@ -51,7 +51,7 @@ void data_cache(struct api_call *call, const struct service_data_info *info)
 
 enum api_step data_tagged(struct api_call *call, enum api_step step, const char *etag)
 {
-	call_header(call, "ETag", "\"%s%s\"", etag, call->variant);
+	call_header(call, "ETag", "\"%s\"", etag);
 	data_cache(call, service_data_info(call->data));
 	return step;
 }

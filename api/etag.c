@@ -19,11 +19,9 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 	const char *match = http_header(call->request, "If-Match");
 	const char *none = http_header(call->request, "If-None-Match");
 	bool safe = call->request->method == HTTP_GET || call->request->method == HTTP_HEAD;
-	char tag[SERVICE_ETAG + CALL_VARIANT];
 	char now[sizeof call->problem.etag];
 
-	(void)snprintf(tag, sizeof tag, "%s%s", etag, *mark ? "" : call->variant);
-	(void)snprintf(now, sizeof now, "%s\"%s\"", mark, tag);
+	(void)snprintf(now, sizeof now, "%s\"%s\"", mark, etag);
 	if (call_unguarded(call)) {
 		(void)call_fail(call, CODE_PRECONDITION_REQUIRED,
 				"%s needs If-Match here; the ETag is now %s",
@@ -31,7 +29,7 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 	} else if (match && !range_etag_match(match, *mark ? "" : etag, true)) {
 		(void)call_fail(call, CODE_PRECONDITION_FAILED,
 				"If-Match names %s, but the ETag is now %s", match, now);
-	} else if (!none || !range_etag_match(none, tag, false)) {
+	} else if (!none || !range_etag_match(none, etag, false)) {
 		return true;
 	} else if (safe) {
 		(void)call_empty(call, 304);

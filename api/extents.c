@@ -60,7 +60,6 @@ static bool parse_span(struct api_call *call, struct span *span)
 	span->top_only = second(call, "layers", layers);
 	span->flags = second(call, "detail", details);
 	(void)view_parse_format(call, &span->view);
-	view_vary(call, span->view.format);
 	return call->problem.code == CODE_NONE;
 }
 

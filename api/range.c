@@ -226,7 +226,6 @@ bool range_etag_match(const char *list, const char *etag, bool strong)
 	if (strcmp(skip_blanks(list), "*") == 0)
 		return true;
 	while (*list != '\0') {
-		const char *ends;
 		bool weak;
 		bool quoted;
 
@@ -234,10 +233,8 @@ bool range_etag_match(const char *list, const char *etag, bool strong)
 		weak = strncmp(list, "W/", 2) == 0;
 		list += weak ? 2 : 0;
 		quoted = *list == '"';
-		/* A format behind it, after the plus, does not matter to who compares contents. */
-		ends = strong ? (quoted ? "+\"" : "+, \t") : (quoted ? "\"" : ", \t");
 		if (len > 0 && !(weak && strong) && strncmp(list + quoted, etag, len) == 0 &&
-		    strchr(ends, list[quoted + len]) != NULL)
+		    strchr(quoted ? "\"" : ", \t", list[quoted + len]) != NULL)
 			return true;
 		list += strcspn(list, ",");
 	}

@@ -41,8 +41,7 @@ bool range_content_fits(const struct content_range *range, uint64_t length, uint
 			struct problem *problem);
 
 /* Does a list of If-Match or If-None-Match name `etag` (without quotes)? "*" names all. `strong`: a
- * weak tag of the list names nothing, and "TAG+text", the same content in another format, is TAG.
- */
+ * weak tag of the list names nothing. */
 bool range_etag_match(const char *list, const char *etag, bool strong);
 
 #endif

@@ -241,7 +241,6 @@ static bool parse_span(struct api_call *call, struct span *span)
 	if (span->count == 0)
 		problem_parameter(&call->problem, "count", CODE_INVALID_VALUE, "must not be 0");
 	(void)view_parse_text(call, &span->text);
-	view_vary(call, span->text ? VIEW_TEXT : VIEW_JSON);
 	return call->problem.code == CODE_NONE;
 }
 

@@ -1,7 +1,6 @@
 /* view.c - fields and formats of answers. */
 #include "view.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +65,6 @@ bool view_parse_text(struct api_call *call, bool *text)
 
 	*text = format == VIEW_TEXT;
 	return ok;
-}
-
-void view_vary(struct api_call *call, enum view_format format)
-{
-	if (format != VIEW_JSON)
-		(void)snprintf(call->variant, sizeof call->variant, "+%s", names[format]);
 }
 
 /* The member of that path in the sample. */

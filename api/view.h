@@ -30,9 +30,6 @@ bool view_parse_format(struct api_call *call, struct view *view);
 /* The same of what is text or JSON. */
 bool view_parse_text(struct api_call *call, bool *text);
 
-/* Of what has a strong ETag: it is another one in each format (RFC 9110 section 8.8.1). */
-void view_vary(struct api_call *call, enum view_format format);
-
 /* The members that are shown. Steals `object`; NULL is lack of memory, in and out. */
 json_t *view_pick(const struct view *view, json_t *object);
 

@@ -69,9 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_content(header, length, disk);
 	fuzz_require(strcmp(header, "*") != 0 || range_etag_match(header, "m1", true),
 		     "a star names all");
-	fuzz_require(!range_etag_match(header, "m1", true) ||
-			     range_etag_match(header, "m1", false) || strstr(header, "m1+"),
-		     "what is the same is alike, but for its format");
+	fuzz_require(!range_etag_match(header, "m1", true) || range_etag_match(header, "m1", false),
+		     "what is the same is alike");
 	free(header);
 	return 0;
 }
