@@ -1,13 +1,38 @@
-/* accept.c - reads Accept: the most precise of its ranges that fits decides, and q=0 is a no. */
+/* accept.c - reads Accept: of each type the most precise of the ranges that fit decides, and of the
+ * types the one that is wanted most. */
 #include "accept.h"
 
-#include <stddef.h>
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
 #include "call.h"
 
-/* How precisely the range names the type: 0 not at all, 1 by all, 2 by its first half, 3 whole. */
+enum { TYPES_MAX = 5, WHOLLY = 1000 };
+
+/* What the header says of one type. */
+struct match {
+	unsigned fit;   /* how precisely the range names it: 0 not at all, 3 whole */
+	unsigned q;     /* how much it is wanted, in thousandths */
+	unsigned place; /* which of the ranges it is */
+};
+
+/* How many characters come before one of `stops` that is not between quotes. */
+static size_t until(const char *text, const char *stops)
+{
+	bool quoted = false;
+	size_t n;
+
+	for (n = 0; text[n] != '\0' && (quoted || !strchr(stops, text[n])); n++) {
+		if (text[n] == '"')
+			quoted = !quoted;
+		else if (quoted && text[n] == '\\' && text[n + 1] != '\0')
+			n++;
+	}
+	return n;
+}
+
+/* 0 not at all, 1 by all, 2 by its first half, 3 whole. */
 static unsigned fit(const char *range, size_t len, const char *type)
 {
 	size_t whole = strcspn(type, ";");
@@ -20,49 +45,87 @@ static unsigned fit(const char *range, size_t len, const char *type)
 	return len == whole && strncasecmp(range, type, whole) == 0 ? 3 : 0;
 }
 
-/* Is there a parameter q that is nothing but zeroes? */
-static bool refused(const char *item, size_t len)
+/* Also ".2", as Java says it; what is no number below 1 counts as 1. */
+static unsigned thousandths(const char *text)
 {
-	const char *end = item + len;
-	const char *at = item;
+	unsigned value = 0;
 
-	while ((at = memchr(at, ';', (size_t)(end - at))) != NULL) {
+	if (*text != '0' && *text != '.')
+		return WHOLLY;
+	text += *text == '0';
+	text += *text == '.';
+	for (unsigned scale = WHOLLY / 10; *text >= '0' && *text <= '9'; text++, scale /= 10)
+		value += scale * (unsigned)(*text - '0');
+	return value;
+}
+
+/* Its parameter q. */
+static unsigned weight(const char *range)
+{
+	const char *at = range + until(range, ";,");
+
+	while (*at == ';') {
 		at += 1 + strspn(at + 1, " \t");
-		if (end - at >= 3 && strncasecmp(at, "q=0", 3) == 0)
-			return at + 3 + strspn(at + 3, ".0") >= end ||
-			       strchr(" \t;", at[3 + strspn(at + 3, ".0")]) != NULL;
+		if (strncasecmp(at, "q=", 2) == 0)
+			return thousandths(at + 2);
+		at += until(at, ";,");
 	}
-	return false;
+	return WHOLLY;
 }
 
-static bool allows(const char *accept, const char *type)
+/* One line of the header. */
+static void read_line(const char *at, const char *const *types, size_t n, struct match *matches,
+		      unsigned *place)
 {
-	unsigned best = 0;
-	bool allowed = false;
+	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
+		struct match match = {.q = weight(at), .place = ++*place};
 
-	while (*accept != '\0') {
-		size_t len;
-		unsigned fits;
-
-		accept += strspn(accept, " \t,");
-		len = strcspn(accept, ",");
-		fits = fit(accept, strcspn(accept, "; \t,"), type);
-		if (fits > best) {
-			best = fits;
-			allowed = !refused(accept, len);
+		for (size_t i = 0; i < n; i++) {
+			match.fit = fit(at, strcspn(at, "; \t,"), types[i]);
+			if (match.fit > matches[i].fit)
+				matches[i] = match;
 		}
-		accept += len;
+		at += until(at, ",");
 	}
-	return allowed;
 }
 
-bool accept_allows(const char *accept, const char *type)
+/* People write "text/plain, ...": of what is wanted alike, that is the one. */
+static bool better(const struct match *a, const struct match *b)
+{
+	if (a->q != b->q)
+		return a->q > b->q;
+	if (a->fit != b->fit)
+		return a->fit > b->fit;
+	return a->place < b->place;
+}
+
+int accept_best(const struct http_request *request, const char *const *types, size_t n)
+{
+	struct match matches[TYPES_MAX] = {0};
+	const char *line;
+	unsigned place = 0;
+	size_t at = 0;
+	int best = -1;
+
+	assert(n <= TYPES_MAX);
+	while ((line = http_header_next(request, "Accept", &at)) != NULL)
+		read_line(line, types, n, matches, &place);
+	if (place == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (matches[i].q > 0 && (best < 0 || better(&matches[i], &matches[best])))
+			best = (int)i;
+	}
+	return best;
+}
+
+/* Octets by parts are octets. */
+static bool takes(const struct http_request *request, const char *type)
 {
 	bool parts = strncasecmp(type, "multipart/byteranges", 20) == 0;
+	const char *const types[] = {type, parts ? "application/octet-stream" : type};
 
-	/* An empty one says nothing. */
-	return accept[strspn(accept, " \t,")] == '\0' || allows(accept, type) ||
-	       (parts && allows(accept, "application/octet-stream"));
+	return accept_best(request, types, 2) >= 0;
 }
 
 /* What probes and people ask for is sent whatever they accept, and so is what a change has become.
@@ -70,15 +133,16 @@ bool accept_allows(const char *accept, const char *type)
 void accept_check(struct api_call *call)
 {
 	const struct http_request *request = call->request;
-	const char *accept = http_header(request, "Accept");
 	const char *type =
 		call->response ? http_response_get(call->response, "Content-Type") : NULL;
 
-	if (!accept || !type || (request->method != HTTP_GET && request->method != HTTP_HEAD) ||
+	if (!type || (request->method != HTTP_GET && request->method != HTTP_HEAD) ||
 	    strncmp(request->path, "/v1", 3) != 0 || query_get(&call->query, "format") ||
-	    accept_allows(accept, type))
+	    takes(request, type))
 		return;
-	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'; there is %.*s%s", accept,
+	(void)call_fail(call, CODE_NOT_ACCEPTABLE, "Accept says '%s'%s; there is %.*s%s",
+			http_header(request, "Accept"),
+			http_header_count(request, "Accept") > 1 ? " and more" : "",
 			(int)strcspn(type, ";"), type,
 			routes_listed(call->route->parameters, "format")
 				? ", and what ?format= asks for"

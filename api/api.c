@@ -241,14 +241,21 @@ static enum api_step run_step(const struct api_call *call)
 	return call->route->kind == ROUTE_WORK ? API_RUN : API_TRY;
 }
 
+static void answer_options(struct api_call *call, const char *allow)
+{
+	(void)call_empty(call, 204);
+	call_header(call, "Allow", "%s", allow);
+	if (call->problem.accept_patch)
+		call_header(call, "Accept-Patch", "%s", call->problem.accept_patch);
+}
+
 enum api_step api_call_begin(struct api_call *call)
 {
 	char allow[64] = "";
 
 	if (!admitted(call, allow)) {
-		if (call->problem.code == CODE_NONE && !call->response &&
-		    call_empty(call, 204) == API_REPLY)
-			call_header(call, "Allow", "%s", allow); /* OPTIONS */
+		if (call->problem.code == CODE_NONE && !call->response)
+			answer_options(call, allow);
 		return API_REPLY;
 	}
 	if (call->route->kind == ROUTE_PURE)
@@ -355,8 +362,6 @@ static void finish(struct api_call *call)
 
 static struct http_response *make_response(struct api_call *call)
 {
-	bool text = problem_wants_text(http_header(call->request, "Accept"));
-
 	if (call->problem.code == CODE_NONE && !call->response)
 		(void)call_fail(call, CODE_INTERNAL, "no answer");
 	if (call->problem.code == CODE_NONE)
@@ -369,7 +374,7 @@ static struct http_response *make_response(struct api_call *call)
 	/* For the correction, when the daemon did not say which image it is about. */
 	if (call->problem.service.image.name[0] == '\0' && gate_name(call->ref))
 		memcpy(call->problem.service.image.name, call->ref, SERVICE_NAME);
-	return problem_response(&call->problem, call->id, text);
+	return problem_response(&call->problem, call->id, problem_wants_text(call->request));
 }
 
 /* A problem and 304 say of content that is open what other answers have said already. */
@@ -428,8 +433,7 @@ struct http_response *api_refuse(const struct api *api, const struct http_reques
 	problem_set(problem, codes_of_service(code), "%s",
 		    codes_info(codes_of_service(code))->title);
 	problem->close = true;
-	response = problem_response(problem, request->id,
-				    problem_wants_text(http_header(request, "Accept")));
+	response = problem_response(problem, request->id, problem_wants_text(request));
 	if (response &&
 	    (!common_headers(response, request->id) || !cors_headers(api, request, response))) {
 		http_response_free(response);

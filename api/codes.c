@@ -75,9 +75,10 @@ static const struct code_info codes[CODES] = {
 				     "The method is not possible here",
 				     "The resource exists, but has other methods.",
 				     "See the Allow header of this answer."},
-	[CODE_NOT_ACCEPTABLE] = {406, false, "not-acceptable", "There is no answer of that type",
-				 "Accept names only types in which this resource cannot be sent.",
-				 "Leave the Accept header out, or add */* to it."},
+	[CODE_NOT_ACCEPTABLE] =
+		{406, false, "not-acceptable", "There is no answer of that type",
+		 "Accept takes none of the types in which this resource can be sent.",
+		 "Leave the Accept header out, or add */* to it."},
 	[CODE_UNSUPPORTED_MEDIA_TYPE] =
 		{415, false, "unsupported-media-type", "The body is of a kind that is not taken",
 		 "Bodies are taken as they are: Content-Encoding is not undone, PATCH of content takes a few types, PUT of it none that is JSON or has parts.",

@@ -109,13 +109,12 @@ void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t
 		call_next(call, names, text);
 }
 
-enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors)
+enum api_step data_beyond(struct api_call *call, const char *unit, uint64_t at, uint64_t n)
 {
 	(void)snprintf(call->problem.content_range, sizeof call->problem.content_range,
-		       "sectors */%" PRIu64, sectors);
+		       "%ss */%" PRIu64, unit, n);
 	return call_fail(call, CODE_RANGE_NOT_SATISFIABLE,
-			 "sector %" PRIu64 " is beyond the last one, %" PRIu64, sector,
-			 sectors - 1);
+			 "%s %" PRIu64 " is beyond the last one, %" PRIu64, unit, at, n - 1);
 }
 
 void data_headers(struct api_call *call, const struct service_data_state *state)

@@ -30,8 +30,8 @@ enum api_step data_mapped(struct api_call *call, enum api_step step, const char 
 /* Links to what is left of a span, [next, end), if there is any. The parameters are the two words
  * of `names`: where it begins, and how long it is. */
 void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t end);
-/* Answers 416 in sectors. */
-enum api_step data_beyond_sectors(struct api_call *call, uint64_t sector, uint64_t sectors);
+/* Answers 416: there are `n` of the unit, "byte" or "sector", and none at `at`. */
+enum api_step data_beyond(struct api_call *call, const char *unit, uint64_t at, uint64_t n);
 
 /* ETag, X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier. */
 void data_headers(struct api_call *call, const struct service_data_state *state);

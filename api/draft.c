@@ -78,9 +78,11 @@ static void parse_uuid(struct fields *fields, struct draft *draft)
 	fields_text(fields, "uuid", SIZE_MAX, &text);
 	if (!text)
 		return;
-	if (!number_uuid(text, draft->uuid) ||
-	    strcmp(draft->uuid, "00000000-0000-0000-0000-000000000000") == 0)
+	if (!number_uuid(text, draft->uuid))
 		fields_error(fields, "uuid", CODE_INVALID_VALUE, "'%.40s' is not a UUID", text);
+	else if (strcmp(draft->uuid, "00000000-0000-0000-0000-000000000000") == 0)
+		fields_error(fields, "uuid", CODE_INVALID_VALUE,
+			     "the nil UUID names no image; leave it out to get one");
 	draft->spec.uuid = draft->uuid;
 }
 

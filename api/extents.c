@@ -205,10 +205,8 @@ enum api_step extents_get(struct api_call *call)
 	if (!data_look(call, &state, &step))
 		return step;
 	size = service_data_info(call->data)->size;
-	if (span.start >= size) {
-		(void)data_inside(call, span.start, 1);
-		return API_REPLY;
-	}
+	if (span.start >= size)
+		return data_beyond(call, "byte", span.start, size);
 	if (span.length > size - span.start)
 		span.length = size - span.start;
 	if (call->nowait && span.length > NOWAIT_LENGTH)

@@ -1,7 +1,6 @@
 /* file.c - what the file of an image holds: its fields, as vhd-tool names them, and its layout. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "call.h"
 #include "handlers.h"
@@ -12,22 +11,8 @@
 
 /* ---- fields ---- */
 
-/* Text unless JSON is asked for: what is wanted in a script is the value. False: problem set. */
-static bool wants_json(struct api_call *call, bool *ret_json)
-{
-	const char *format = query_get(&call->query, "format");
-	const char *accept = http_header(call->request, "Accept");
-
-	*ret_json = format ? strcmp(format, "json") == 0 : accept && strcasestr(accept, "json");
-	if (!format || *ret_json || strcmp(format, "text") == 0)
-		return true;
-	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
-			  "'%.60s' is neither json nor text", format);
-	return false;
-}
-
 static enum api_step answer_fields(struct api_call *call, const struct service_fields *fields,
-				   bool json)
+				   bool text)
 {
 	struct out out = out_object();
 	struct buf buf = {0};
@@ -40,12 +25,12 @@ static enum api_step answer_fields(struct api_call *call, const struct service_f
 		buf_append(&buf, "\n", 1);
 		out_text(&out, fields->items[i].name, fields->items[i].text);
 	}
-	if (json) {
-		buf_fini(&buf);
-		step = call_json(call, 200, out_take(&out));
-	} else {
+	if (text) {
 		json_decref(out_take(&out));
 		step = call_text(call, 200, "text/plain; charset=utf-8", &buf);
+	} else {
+		buf_fini(&buf);
+		step = call_json(call, 200, out_take(&out));
 	}
 	call_header(call, "Vary", "Accept");
 	return step;
@@ -55,13 +40,13 @@ enum api_step file_fields(struct api_call *call)
 {
 	CLEANUP(service_fields_fini) struct service_fields fields = {0};
 	enum service_code code;
-	bool json = false;
+	bool text = true; /* what is wanted in a script is the value */
 
-	if (!wants_json(call, &json))
+	if (!view_parse_text(call, &text))
 		return API_REPLY;
 	code = service_image_fields(call->api->service, call->ref, call->arg[0] ? call->arg : NULL,
 				    &fields, &call->err);
-	return code == SERVICE_OK ? answer_fields(call, &fields, json) : call_refused(call, code);
+	return code == SERVICE_OK ? answer_fields(call, &fields, text) : call_refused(call, code);
 }
 
 /* ---- layout ---- */
@@ -106,7 +91,6 @@ static enum api_step answer_layout(struct api_call *call, const struct view *vie
 
 enum api_step file_layout(struct api_call *call)
 {
-	const char *accept = http_header(call->request, "Accept");
 	CLEANUP(freep) struct service_region *regions = NULL;
 	struct service_region_list list = {.n = 0};
 	struct view view = {.format = VIEW_NDJSON};
@@ -116,8 +100,7 @@ enum api_step file_layout(struct api_call *call)
 
 	query_size(&call->query, "start", &start, &call->problem);
 	query_limit(&call->query, "limit", call_limits(call)->page, &limit, &call->problem);
-	if (query_get(&call->query, "format") || (accept && !strstr(accept, "*/*")))
-		(void)view_parse_format(call, &view);
+	(void)view_parse_format(call, &view);
 	if (call->problem.code != CODE_NONE)
 		return API_REPLY;
 	regions = malloc((size_t)limit * sizeof *regions);

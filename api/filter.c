@@ -247,7 +247,7 @@ static bool parse_since(struct filter_term *term, const struct http_field *field
 	if (!number_moment(field->value, now_ms, &term->since_ms))
 		problem_parameter(problem, field->name, CODE_INVALID_VALUE,
 				  "'%.60s' is neither a duration like 30s, 5m, 2h or 7d nor a time "
-				  "like 2026-11-22T06:00:00Z",
+				  "like 2026-11-22T06:00:00Z, from 2000 to 2135",
 				  field->value);
 	return true;
 }

@@ -25,6 +25,7 @@ route_fn extents_get;
 bool read_prepare(struct api_call *call);
 bool write_prepare(struct api_call *call);
 bool patch_body(struct api_call *call);
+bool update_prepare(struct api_call *call);
 bool write_piece(struct api_call *call, const void *data, size_t len);
 
 #endif

@@ -23,10 +23,15 @@ static json_t *check_json(const struct service_check *check)
 enum api_step health_ready(struct api_call *call)
 {
 	struct service_ready ready = {.ready = false};
-	struct out checks = out_object();
-	struct out out = out_object();
+	struct out checks, out;
+	bool verbose; /* all checks are told anyway */
 
+	query_bool(&call->query, "verbose", &verbose, &call->problem);
+	if (call->problem.code != CODE_NONE)
+		return API_REPLY;
 	service_ready(call->api->service, &ready);
+	checks = out_object();
+	out = out_object();
 	for (size_t i = 0; i < ready.n_checks; i++)
 		out_json(&checks, ready.checks[i].name, check_json(&ready.checks[i]));
 	out_bool(&out, "ready", ready.ready);

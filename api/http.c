@@ -33,21 +33,39 @@ static bool same_name(const char *a, const char *b)
 	return ((*a ^ *b) & ~0x20) == 0 && strcasecmp(a, b) == 0;
 }
 
-const char *http_header(const struct http_request *request, const char *name)
+const char *http_header_next(const struct http_request *request, const char *name, size_t *at)
 {
-	for (size_t i = 0; i < request->n_headers; i++) {
-		if (same_name(request->headers[i].name, name))
-			return request->headers[i].value;
+	while (*at < request->n_headers) {
+		const struct http_field *header = &request->headers[(*at)++];
+
+		if (same_name(header->name, name))
+			return header->value;
 	}
 	return NULL;
 }
 
+const char *http_header(const struct http_request *request, const char *name)
+{
+	size_t at = 0;
+
+	return http_header_next(request, name, &at);
+}
+
+bool http_body_is(const struct http_request *request, const char *type)
+{
+	const char *value = http_header(request, "Content-Type");
+	size_t len = value ? strcspn(value, "; \t") : 0;
+
+	return value && len == strlen(type) && strncasecmp(value, type, len) == 0;
+}
+
 size_t http_header_count(const struct http_request *request, const char *name)
 {
+	size_t at = 0;
 	size_t n = 0;
 
-	for (size_t i = 0; i < request->n_headers; i++)
-		n += same_name(request->headers[i].name, name);
+	while (http_header_next(request, name, &at))
+		n++;
 	return n;
 }
 

@@ -61,7 +61,7 @@ static void list_fini(struct list *list)
 /* Lists with whole images in them are short, and have no columns. */
 static bool parse_embed(struct api_call *call, struct list *list)
 {
-	struct view format;
+	struct view format = {.n = 0};
 
 	if (!embed_parse(call, &list->embed) || !view_parse_format(call, &format))
 		return false;

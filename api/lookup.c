@@ -42,7 +42,7 @@ static bool parse_sector(struct api_call *call, json_t *list, size_t i, uint64_t
 	*ret_sector = (uint64_t)json_integer_value(number);
 	if (*ret_sector < sectors)
 		return true;
-	(void)data_beyond_sectors(call, *ret_sector, sectors);
+	(void)data_beyond(call, "sector", *ret_sector, sectors);
 	problem_field(&call->problem, pointer, CODE_RANGE_NOT_SATISFIABLE,
 		      "is beyond the last one");
 	return false;

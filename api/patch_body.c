@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "body.h"
 #include "number.h"
@@ -14,15 +13,6 @@
 enum { LINE = 256 }; /* of the head of a part, with NUL */
 
 static const char blanks[] = " \t";
-
-/* The media type without its parameters. */
-static bool is_type(const struct api_call *call, const char *type)
-{
-	const char *value = http_header(call->request, "Content-Type");
-	size_t len = value ? strcspn(value, "; \t") : 0;
-
-	return value && len == strlen(type) && strncasecmp(value, type, len) == 0;
-}
 
 /* ---- message/byterange ---- */
 
@@ -152,8 +142,16 @@ static bool is_json(const struct api_call *call)
 	while (at < buf->len && body_is_blank(buf->data[at]))
 		at++;
 	return (at < buf->len && buf->data[at] == '{') ||
-	       !http_header(call->request, "Content-Type") || is_type(call, "application/json") ||
-	       is_type(call, "application/x-www-form-urlencoded");
+	       !http_header(call->request, "Content-Type") ||
+	       http_body_is(call->request, "application/json") ||
+	       http_body_is(call->request, "application/x-www-form-urlencoded");
+}
+
+void patch_refuse(struct api_call *call, const char *types)
+{
+	call->problem.accept_patch = types;
+	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",
+			http_header(call->request, "Content-Type"), types);
 }
 
 bool patch_body(struct api_call *call)
@@ -161,17 +159,15 @@ bool patch_body(struct api_call *call)
 	const struct buf *buf = &call->collected;
 	unsigned depth = (unsigned)call_limits(call)->json_depth;
 
-	if (is_type(call, "message/byterange"))
+	if (http_body_is(call->request, "message/byterange"))
 		return take_part(call);
-	if (is_type(call, "application/vnd.vhdd.ops+ndjson")) {
+	if (http_body_is(call->request, "application/vnd.vhdd.ops+ndjson")) {
 		call->body = body_parse_lines(buf->data, buf->len, depth, "ops", PATCH_OPS_MAX,
 					      &call->problem);
 	} else if (is_json(call)) {
 		call->body = body_parse(buf->data, buf->len, depth, &call->problem);
 	} else {
-		call->problem.accept_patch = patch_types;
-		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",
-				http_header(call->request, "Content-Type"), patch_types);
+		patch_refuse(call, patch_types);
 	}
 	buf_fini(&call->collected);
 	return call->body != NULL;

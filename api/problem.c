@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "accept.h"
 #include "buf.h"
@@ -114,13 +113,13 @@ void problem_service(struct problem *problem, enum service_code code,
 			       "bytes */%" PRIu64, err->size);
 }
 
-/* text/plain named, and not after a JSON type: enough for `curl -H 'Accept: text/plain'`. */
-bool problem_wants_text(const char *accept)
+/* Who prefers JSON to text may say so without "problem". */
+bool problem_wants_text(const struct http_request *request)
 {
-	const char *text = accept ? strcasestr(accept, "text/plain") : NULL;
-	const char *json = accept ? strcasestr(accept, "json") : NULL;
+	static const char *const types[] = {"application/problem+json", "application/json",
+					    "text/plain"};
 
-	return text && (!json || text < json) && accept_allows(accept, "text/plain");
+	return accept_best(request, types, 3) == 2;
 }
 
 /* The correction with the image it is about. */

@@ -28,7 +28,7 @@ struct problem {
 	const char *advice;           /* instead of what the code says; static, or NULL */
 	char known[PROBLEM_DETAIL];   /* of unknown-field, unknown-parameter: what there is */
 	char allow[64];               /* of method-not-allowed */
-	const char *accept_patch;     /* of unsupported-media-type; static, or NULL */
+	const char *accept_patch;     /* of unsupported-media-type and OPTIONS; static, or NULL */
 	char content_range[64];       /* of 416: where the disk ends */
 	char etag[80];                /* of precondition-failed: the ETag now */
 	bool has_completed;           /* of PATCH: so many operations were done before this */
@@ -52,8 +52,8 @@ void problem_known(struct problem *problem, const char *name, size_t len);
 void problem_service(struct problem *problem, enum service_code code,
 		     const struct service_error *err);
 
-/* Does `value` stand for text/plain in preference to JSON? (Accept of the request; NULL = no.) */
-bool problem_wants_text(const char *accept);
+/* Is text preferred to JSON? Who takes neither gets JSON. */
+bool problem_wants_text(const struct http_request *request);
 
 /* NULL: no memory. */
 struct http_response *problem_response(const struct problem *problem, const char *request_id,

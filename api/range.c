@@ -126,7 +126,7 @@ bool range_parse(const char *header, uint64_t size, uint64_t max, struct range_s
 		struct range range;
 
 		at = skip_blanks(at + 1);
-		if ((*at == ',' || *at == '\0') && seen > 0) /* an empty element of the list */
+		if (*at == ',' || *at == '\0') /* an empty element of the list */
 			continue;
 		if (!take_range(&at, size, &range))
 			return malformed(problem, header);
@@ -136,7 +136,7 @@ bool range_parse(const char *header, uint64_t size, uint64_t max, struct range_s
 			set.items[set.n++] = range;
 		at = skip_blanks(at);
 	} while (*at == ',');
-	if (*at != '\0')
+	if (*at != '\0' || seen == 0)
 		return malformed(problem, header);
 	if (set.n == 0)
 		return beyond(problem, size);

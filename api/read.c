@@ -59,8 +59,8 @@ static bool sector_window(struct api_call *call, struct window *window)
 	query_size(&call->query, "sector", &sector, &call->problem);
 	query_size(&call->query, "count", &count, &call->problem);
 	if (sector >= sectors || count > sectors - sector) {
-		(void)data_beyond_sectors(call, sector >= sectors ? sector : sector + count - 1,
-					  sectors);
+		(void)data_beyond(call, "sector", sector >= sectors ? sector : sector + count - 1,
+				  sectors);
 		return false;
 	}
 	window->ranges.n = 1;

@@ -8,6 +8,7 @@
 #include "filter.h"
 #include "handlers.h"
 #include "number.h"
+#include "patch.h"
 
 #define LIST_PARAMETERS "limit cursor count sort fields embed format " FILTER_PARAMETERS
 
@@ -31,7 +32,8 @@ static const struct route routes[] = {
 	{HTTP_PUT, "/v1/images/{ref}", create_named, .tagged = true, .kind = ROUTE_WORK,
 	 .body = ROUTE_COLLECT, .later = "dry_run wait ignore_policy"},
 	{HTTP_PATCH, "/v1/images/{ref}", update_image, .tagged = true, .guarded = true,
-	 .kind = ROUTE_WORK, .body = ROUTE_COLLECT, .later = "dry_run wait"},
+	 .kind = ROUTE_WORK, .body = ROUTE_COLLECT, .later = "dry_run wait",
+	 .prepare = update_prepare, .patches = patch_update_types},
 	{HTTP_DELETE, "/v1/images/{ref}", images_delete, .tagged = true, .guarded = true,
 	 .kind = ROUTE_WORK, .parameters = "keep_file missing_ok", .flags = "keep_file missing_ok",
 	 .later = "merge recursive confirm dry_run wait"},
@@ -162,6 +164,8 @@ const struct route *routes_find(struct api_call *call, char ret_allow[64])
 		(void)match(routes[i].path, request->path, call);
 		if (routes[i].method == method)
 			return &routes[i];
+		if (routes[i].patches && method == HTTP_OPTIONS)
+			call->problem.accept_patch = routes[i].patches;
 		if (routes[i].method != HTTP_OPTIONS)
 			allow(ret_allow, routes[i].method);
 	}

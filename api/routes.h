@@ -36,6 +36,7 @@ struct route {
 	/* ROUTE_UPLOAD: one piece, and the end. */
 	bool (*piece)(struct api_call *call, const void *data, size_t len);
 	route_fn *end;
+	const char *patches; /* what OPTIONS says of a PATCH; may be NULL */
 	const char *instead; /* ROUTE_NO_BODY: what to do with a body; may be NULL */
 	bool tagged;         /* has an ETag, and looks at If-Match and If-None-Match itself */
 	bool guarded;        /* must name one of them where the configuration says so */

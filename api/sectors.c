@@ -13,6 +13,7 @@
 #include "number.h"
 #include "put.h"
 #include "scope.h"
+#include "view.h"
 
 enum { SECTOR = 512, NOWAIT_SECTORS = 256 };
 #define SCAN_MAX (UINT64_C(64) << 20) /* sectors of one request */
@@ -142,7 +143,7 @@ enum api_step sectors_locate(struct api_call *call)
 		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (sector >= sectors)
-		return data_beyond_sectors(call, sector, sectors);
+		return data_beyond(call, "sector", sector, sectors);
 	code = service_data_locate(call->data, sector, data_flags(call), &location, &list,
 				   &call->err);
 	if (code != SERVICE_OK)
@@ -234,18 +235,12 @@ static enum api_step answer_json(struct api_call *call, const struct span *span,
 
 static bool parse_span(struct api_call *call, struct span *span)
 {
-	const char *format = query_get(&call->query, "format");
-	const char *accept = http_header(call->request, "Accept");
-
 	query_size(&call->query, "start", &span->start, &call->problem);
 	query_size(&call->query, "count", &span->count, &call->problem);
 	query_limit(&call->query, "limit", call_limits(call)->page, &span->limit, &call->problem);
 	if (span->count == 0)
 		problem_parameter(&call->problem, "count", CODE_INVALID_VALUE, "must not be 0");
-	if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
-		problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
-				  "'%.60s' is neither json nor text", format);
-	span->text = format ? strcmp(format, "text") == 0 : problem_wants_text(accept);
+	(void)view_parse_text(call, &span->text);
 	return call->problem.code == CODE_NONE;
 }
 
@@ -290,7 +285,7 @@ enum api_step sectors_runs(struct api_call *call)
 		return step;
 	sectors = service_data_info(call->data)->size / SECTOR;
 	if (span.start >= sectors)
-		return data_beyond_sectors(call, span.start, sectors);
+		return data_beyond(call, "sector", span.start, sectors);
 	if (span.count > sectors - span.start)
 		span.count = sectors - span.start;
 	if (call->nowait && span.count > NOWAIT_SECTORS)

@@ -7,6 +7,9 @@
 #include "handlers.h"
 #include "image.h"
 #include "labels.h"
+#include "patch.h"
+
+const char patch_update_types[] = "application/json, application/merge-patch+json";
 
 static void parse_name(struct fields *fields, struct service_update *update)
 {
@@ -83,6 +86,20 @@ static enum api_step apply(struct api_call *call, struct service_update *update)
 		call->problem.advice = "Choose another name, or first rename the image that has "
 				       "this one: PATCH /v1/images/{image}";
 	return code == SERVICE_OK ? answer(call, &image) : call_refused(call, code);
+}
+
+/* Patches of other kinds would be taken for merge patches, or for forms. */
+bool update_prepare(struct api_call *call)
+{
+	const struct http_request *request = call->request;
+
+	if (!http_header(request, "Content-Type") || http_body_is(request, "application/json") ||
+	    http_body_is(request, "application/merge-patch+json") ||
+	    http_body_is(request, "application/x-www-form-urlencoded"))
+		return true;
+	call->problem.advice = "Send the fields with curl -d NAME=VALUE, or as JSON.";
+	patch_refuse(call, patch_update_types);
+	return false;
 }
 
 enum api_step update_image(struct api_call *call)

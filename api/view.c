@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "accept.h"
 #include "scope.h"
@@ -18,33 +17,54 @@ void view_fini(struct view *view)
 
 /* ---- parse ---- */
 
-static enum view_format by_accept(const char *accept)
+/* By enum view_format; the first two are what all of them have. */
+static const char *const names[] = {"json", "text", "ndjson", "csv"};
+static const char *const types[] = {"application/json", "text/plain", "application/x-ndjson",
+				    "text/csv"};
+
+/* One of the first `n`. */
+static enum view_format by_accept(const struct api_call *call, size_t n, enum view_format usual)
 {
-	if (accept && strcasestr(accept, "application/x-ndjson") &&
-	    accept_allows(accept, "application/x-ndjson"))
-		return VIEW_NDJSON;
-	if (accept && strcasestr(accept, "text/csv") && accept_allows(accept, "text/csv"))
-		return VIEW_CSV;
-	return problem_wants_text(accept) ? VIEW_TEXT : VIEW_JSON;
+	/* The usual one, which is preferred, comes once more in its place. */
+	const char *offered[1 + sizeof types / sizeof *types] = {types[usual]};
+	int best;
+
+	memcpy(offered + 1, types, n * sizeof *types);
+	best = accept_best(call->request, offered, 1 + n);
+	return best <= 0 ? usual : (enum view_format)(best - 1);
 }
 
-bool view_parse_format(struct api_call *call, struct view *ret_view)
+static bool parse_format(struct api_call *call, size_t n, enum view_format *format)
 {
-	static const char *const names[] = {"json", "ndjson", "text", "csv"};
-	const char *format = query_get(&call->query, "format");
+	const char *name = query_get(&call->query, "format");
 
-	ret_view->format = by_accept(http_header(call->request, "Accept"));
-	if (!format)
+	if (!name) {
+		*format = by_accept(call, n, *format);
 		return true;
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(format, names[i]) == 0) {
-			ret_view->format = (enum view_format)i;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*format = (enum view_format)i;
 			return true;
 		}
 	}
-	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE,
-			  "'%.60s' is none of json, ndjson, text and csv", format);
+	problem_parameter(&call->problem, "format", CODE_INVALID_VALUE, "'%.60s' is %s", name,
+			  n == 2 ? "neither json nor text" : "none of json, ndjson, text and csv");
 	return false;
+}
+
+bool view_parse_format(struct api_call *call, struct view *view)
+{
+	return parse_format(call, sizeof names / sizeof *names, &view->format);
+}
+
+bool view_parse_text(struct api_call *call, bool *text)
+{
+	enum view_format format = *text ? VIEW_TEXT : VIEW_JSON;
+	bool ok = parse_format(call, 2, &format);
+
+	*text = format == VIEW_TEXT;
+	return ok;
 }
 
 /* The member of that path in the sample. */

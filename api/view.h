@@ -11,7 +11,7 @@
 
 enum { VIEW_FIELDS = 64 };
 
-enum view_format { VIEW_JSON, VIEW_NDJSON, VIEW_TEXT, VIEW_CSV };
+enum view_format { VIEW_JSON, VIEW_TEXT, VIEW_NDJSON, VIEW_CSV };
 
 struct view {
 	enum view_format format;
@@ -24,8 +24,11 @@ void view_fini(struct view *view);
 /* The sample has every member that fields may name; a member "*" stands for any name. It is made
  * only when there are fields. False: problem set. */
 bool view_parse(struct api_call *call, json_t *(*make_sample)(void), struct view *ret_view);
-/* Only the format, of lists whose members are fixed. */
-bool view_parse_format(struct api_call *call, struct view *ret_view);
+/* Only the format, of lists whose members are fixed. It is the usual one when nothing is asked for.
+ */
+bool view_parse_format(struct api_call *call, struct view *view);
+/* The same of what is text or JSON. */
+bool view_parse_text(struct api_call *call, bool *text);
 
 /* The members that are shown. Steals `object`; NULL is lack of memory, in and out. */
 json_t *view_pick(const struct view *view, json_t *object);

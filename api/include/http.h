@@ -49,6 +49,11 @@ struct http_request {
 
 /* Value of the first header of that name (any case), or NULL. */
 const char *http_header(const struct http_request *request, const char *name);
+/* The same of the next header of that name, from the one of number *at on, which moves behind it.
+ */
+const char *http_header_next(const struct http_request *request, const char *name, size_t *at);
+/* Does Content-Type name that type, whatever its parameters? */
+bool http_body_is(const struct http_request *request, const char *type);
 /* How many headers have that name (any case). */
 size_t http_header_count(const struct http_request *request, const char *name);
 

@@ -61,16 +61,20 @@ for accept in application/json APPLICATION/JSON 'application/*' '*/*' 'image/png
 	takes 200 $disk "$accept"
 	header Content-Type | grep -qx application/json || fail "$accept is answered as $(header Content-Type)"
 done
-for accept in image/png 'text/*' application/jsonx 'application/json;q=0' 'application/json; q=0.000, */*' \
+for accept in image/png 'audio/*' application/jsonx 'application/json;q=0' 'application/json; q=0.000, */*' \
 	'*/*;q=0' 'application/vnd.api+json'; do
 	takes 406 $disk "$accept"
 done
 check '.detail == "Accept says '"'application/vnd.api+json'"'; there is application/json"'
+expect 406 $disk -H 'Accept: text/*'
+grep -q "^not-acceptable: Accept says 'text/\*'; there is application/json$" "$body" || fail "text/*: $(cat "$body")"
 takes 406 /v1/images text/html
 check '.detail == "Accept says '"'text/html'"'; there is application/json, and what ?format= asks for"'
 takes 200 /v1/images 'text/plain'
 takes 200 /v1/images 'text/csv;q=0, application/x-ndjson;q=0, application/json'
 header Content-Type | grep -qx application/json || fail "q=0 is answered as $(header Content-Type)"
+expect 200 $disk/sectors -H 'Accept: image/png' -H 'Accept: application/json;q=0.5, text/plain;q=0.6'
+header Content-Type | grep -q '^text/plain' || fail "two lines of Accept are answered as $(header Content-Type)"
 takes 406 /v1/images image/png
 takes 200 '/v1/images?format=csv' image/png
 takes 200 $disk/data application/octet-stream

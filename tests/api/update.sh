@@ -60,6 +60,12 @@ expect_problem 409 name-exists /v1/images/root -X PATCH -d name=other
 check '.image.name == "other" and .errors[0].pointer == "/name"'
 expect 200 /v1/images/root -X PATCH -d '{"saved_state":false,"features":[]}'
 expect_problem 400 unknown-field /v1/images/root -X PATCH -d size=1G
+expect 200 /v1/images/root -X PATCH -d '{"description":"text"}' -H 'Content-Type: application/merge-patch+json'
+expect_problem 415 unsupported-media-type /v1/images/root -X PATCH -d name=zz -H 'Content-Type: text/plain'
+expect_header Accept-Patch 'application/json, application/merge-patch+json'
+expect_problem 415 unsupported-media-type /v1/images/root -X PATCH -F name=zz
+expect 204 /v1/images/root -X OPTIONS
+expect_header Accept-Patch 'application/json, application/merge-patch+json'
 expect_problem 412 precondition-failed /v1/images/root -X PATCH -d name=x -H 'If-Match: "m1"'
 etag=$(jq -r .current_etag "$body")
 expect 200 /v1/images/root -X PATCH -d '{"labels":null}' -H "If-Match: $etag"

@@ -7,7 +7,7 @@ target_include_directories(
 			"${PROJECT_SOURCE_DIR}/tests/support")
 target_link_libraries(test_api PUBLIC vhd_api PkgConfig::jansson PkgConfig::gnutls cmocka PRIVATE house)
 
-foreach(part adopt call data date digest file gate http images list openapi problem range sectors text update)
+foreach(part accept adopt call data date digest file gate http images list openapi problem range sectors text update)
 	vhd_unit_test(test_api_${part} test_api_${part}.c LIBS test_api)
 endforeach()
 vhd_unit_test(test_api_memory test_api_memory.c LIBS test_api test_alloc_fault)

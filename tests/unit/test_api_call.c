@@ -362,6 +362,8 @@ static void speaks_plainly_to_people(void **state)
 
 static void tells_what_it_is(void **state)
 {
+	static const char *const flags[] = {"/readyz", "/readyz?verbose", "/readyz?verbose=1",
+					    "/readyz?verbose=no"};
 	struct service *service = *state;
 	struct exchange exchange = {"GET", "/v1"};
 
@@ -380,9 +382,15 @@ static void tells_what_it_is(void **state)
 	assert_string_equal(exchange.text, "ok\n");
 	exchange_fini(&exchange);
 
-	exchange.target = "/readyz?verbose=1";
-	(void)exchange_json(service, &exchange, 200);
-	exchange_fini(&exchange);
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		exchange.target = flags[i];
+		(void)exchange_json(service, &exchange, 200);
+		exchange_fini(&exchange);
+	}
+	exchange.target = "/readyz?verbose=foo";
+	exchange_problem(service, &exchange, 400, "invalid-value",
+			 "verbose: 'foo' is neither y nor n");
+	exchange.target = "/readyz?verbose=n";
 	service->not_ready = true;
 	(void)exchange_json(service, &exchange, 503);
 	assert_string_equal(exchange_text(&exchange, "checks.catalog.text"),

@@ -136,7 +136,7 @@ static void refuses_bad_fields(void **state)
 		 "/parent: '../etc' is neither a name nor an id"},
 		{"{\"size\":512,\"uuid\":\"1\"}", 400, "invalid-value", "/uuid: '1' is not a UUID"},
 		{"{\"size\":512,\"uuid\":\"00000000-0000-0000-0000-000000000000\"}", 400,
-		 "invalid-value", "/uuid: '00000000-0000-0000-0000-000000000000' is not a UUID"},
+		 "invalid-value", "/uuid: the nil UUID names no image; leave it out to get one"},
 		{"{\"size\":512,\"features\":[\"fast\"]}", 400, "invalid-value",
 		 "/features: there is only \"temporary\""},
 		{"{\"size\":512,\"features\":{}}", 400, "invalid-value",

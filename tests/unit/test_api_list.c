@@ -335,6 +335,9 @@ static void refuses_lists(void **state)
 		{"/v1/images/web-1/data?sector", "invalid-value",
 		 "sector: has no value; write sector=VALUE"},
 		{"/v1/images?writable=2", "invalid-value", "writable: '2' is neither y nor n"},
+		{"/v1/images?since=2999-01-01T00:00:00Z", "invalid-value",
+		 "since: '2999-01-01T00:00:00Z' is neither a duration like 30s, 5m, 2h or 7d nor a "
+		 "time like 2026-11-22T06:00:00Z, from 2000 to 2135"},
 		{"/v1/images?label=", "invalid-value", "label: '' is not KEY, KEY=VALUE or !KEY"},
 		{"/v1/images?label=a+b", "invalid-value",
 		 "label: 'a b' is not KEY, KEY=VALUE or !KEY"},

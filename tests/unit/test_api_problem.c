@@ -150,16 +150,6 @@ static void keeps_the_first_of_many(void **state)
 	assert_int_equal(problem.n_items, PROBLEM_ITEMS);
 }
 
-static void prefers_what_accept_names_first(void **state)
-{
-	(void)state;
-	assert_true(problem_wants_text("text/plain"));
-	assert_true(problem_wants_text("Text/Plain, application/json"));
-	assert_false(problem_wants_text("application/json, text/plain"));
-	assert_false(problem_wants_text("*/*"));
-	assert_false(problem_wants_text(NULL));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,7 +161,6 @@ int main(void)
 		cmocka_unit_test(says_when_to_try_again),
 		cmocka_unit_test(survives_text_that_is_not_utf8),
 		cmocka_unit_test(keeps_the_first_of_many),
-		cmocka_unit_test(prefers_what_accept_names_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

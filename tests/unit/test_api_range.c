@@ -35,6 +35,8 @@ static void reads_ranges(void **state)
 		{"bytes=0-0,-1", 2, 0, 1},
 		{"bytes=0-0,,5-5", 1, 0, 6},
 		{"bytes=0-4,", 1, 0, 5},
+		{"bytes=,0-4", 1, 0, 5},
+		{"bytes= , ,\t0-0,5-5", 1, 0, 6},
 		{"bytes=0-4 , ", 1, 0, 5},
 		{"bytes=0-0,1048576-", 1, 0, 1},
 	};
@@ -68,6 +70,8 @@ static void refuses_ranges(void **state)
 		{"bytes=0x0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0x0-4' cannot be read"},
 		{"bytes=+0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes=+0-4' cannot be read"},
 		{"bytes=,", CODE_INVALID_RANGE_HEADER, "Range 'bytes=,' cannot be read"},
+		{"bytes=, ,", CODE_INVALID_RANGE_HEADER, "Range 'bytes=, ,' cannot be read"},
+		{"bytes=,x", CODE_INVALID_RANGE_HEADER, "Range 'bytes=,x' cannot be read"},
 		{"bytes", CODE_INVALID_RANGE_HEADER, "Range 'bytes' cannot be read"},
 		{"bytes 0-4", CODE_INVALID_RANGE_HEADER, "Range 'bytes 0-4' cannot be read"},
 		{"bytes=0", CODE_INVALID_RANGE_HEADER, "Range 'bytes=0' cannot be read"},

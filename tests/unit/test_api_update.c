@@ -1,4 +1,5 @@
 /* test_api_update.c - images are changed, and made twice without harm. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api_client.h"
@@ -295,6 +296,88 @@ static void compares_small_bodies_only(void **state)
 	assert_int_equal(service->writes, 0);
 }
 
+static const char taken[] = "application/json, application/merge-patch+json";
+
+static void merges_what_says_it_is_a_merge_patch_or_a_form(void **state)
+{
+	static const struct {
+		const char *headers, *body;
+	} rows[] = {
+		{NULL, "{\"description\":\"new\"}"},
+		{NULL, "description=new"},
+		{"Content-Type: application/json", "{\"description\":\"new\"}"},
+		{"Content-Type: Application/JSON; charset=utf-8", "{\"description\":\"new\"}"},
+		{"Content-Type: application/merge-patch+json", "{\"description\":\"new\"}"},
+		{"Content-Type: application/x-www-form-urlencoded", "{\"description\":\"new\"}"},
+		{"Content-Type: application/x-www-form-urlencoded", "description=new"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct service *service = *state;
+		struct exchange exchange = {"PATCH", WEB, rows[i].headers, rows[i].body};
+
+		memset(service->update_texts, 0, sizeof service->update_texts);
+		(void)exchange_json(service, &exchange, 200);
+		assert_string_equal(service->update_texts[1], "new");
+		exchange_fini(&exchange);
+	}
+}
+
+static void takes_no_patch_of_another_kind(void **state)
+{
+	static const struct {
+		const char *type, *body;
+	} rows[] = {
+		{"application/json-patch+json", "[{\"op\":\"remove\",\"path\":\"/name\"}]"},
+		{"text/plain", "name=zz"},
+		{"text/plain;charset=UTF-8", "{\"name\":\"zz\"}"},
+		{"application/jsonx", "{}"},
+		{"multipart/form-data; boundary=x", "--x\r\n"},
+		{"application/octet-stream", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char header[80], detail[160];
+		struct exchange exchange = {"PATCH", WEB, header, rows[i].body};
+
+		(void)snprintf(header, sizeof header, "Content-Type: %s", rows[i].type);
+		(void)snprintf(detail, sizeof detail, "Content-Type '%s'; there is %s",
+			       rows[i].type, taken);
+		(void)exchange_json(*state, &exchange, 415);
+		assert_string_equal(exchange_text(&exchange, "code"), "unsupported-media-type");
+		assert_string_equal(exchange_text(&exchange, "detail"), detail);
+		assert_string_equal(exchange_text(&exchange, "correction"),
+				    "Send the fields with curl -d NAME=VALUE, or as JSON.");
+		assert_string_equal(exchange_header(&exchange, "Accept-Patch"), taken);
+		assert_string_equal(exchange.steps, "reply");
+		exchange_fini(&exchange);
+	}
+}
+
+static void says_which_patches_it_takes(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		unsigned status;
+		const char *types;
+	} rows[] = {
+		{"OPTIONS", WEB, 204, taken},
+		{"OPTIONS", "/v1/images", 204, ""},
+		{"OPTIONS", WEB "/chain", 204, ""},
+		{"POST", WEB, 405, ""},
+		{"DELETE", "/v1/images/nobody", 404, ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {rows[i].method, rows[i].target};
+
+		exchange_send(*state, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		assert_string_equal(exchange_header(&exchange, "Accept-Patch"), rows[i].types);
+		exchange_fini(&exchange);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +390,12 @@ int main(void)
 		cmocka_unit_test(loses_a_race_honestly),
 		cmocka_unit_test_setup_teardown(compares_and_writes, fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(compares_small_bodies_only, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(merges_what_says_it_is_a_merge_patch_or_a_form,
+						fake_pair, fake_teardown),
+		cmocka_unit_test_setup_teardown(takes_no_patch_of_another_kind, fake_pair,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(says_which_patches_it_takes, fake_pair,
 						fake_teardown),
 	};
 
