@@ -170,6 +170,7 @@ bool patch_body(struct api_call *call)
 		call->body = body_parse(buf->data, buf->len, depth, &call->problem);
 	} else {
 		call->problem.accept_patch = patch_types;
+		call->problem.advice = "Send it with a type that Accept-Patch names.";
 		(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",
 				http_header(call->request, "Content-Type"), patch_types);
 	}
