@@ -41,6 +41,29 @@ static bool too_deep(const char *data, size_t len, unsigned max)
 	return false;
 }
 
+/* What another parser takes, and a check with it would not find. */
+static const struct {
+	enum json_error_code code;
+	const char *advice;
+} stricter[] = {
+	{json_error_numeric_overflow,
+	 "Integers in JSON end at 2^63 - 1 here; a larger size may be sent as text: \"NUMBER\"."},
+	{json_error_null_character, "Leave \\u0000 out: no text here has a NUL character."},
+	{json_error_null_byte_in_key, "Leave \\u0000 out: no key here has a NUL character."},
+	{json_error_duplicate_key, "Give each key once."},
+	{json_error_invalid_utf8, "Send the body in UTF-8."},
+	{json_error_end_of_input_expected, "Send one object, and nothing after it."},
+};
+
+static const char *advice_of(const json_error_t *error)
+{
+	for (size_t i = 0; i < sizeof stricter / sizeof *stricter; i++) {
+		if (stricter[i].code == json_error_code(error))
+			return stricter[i].advice;
+	}
+	return NULL;
+}
+
 /* `before`: lines before `data`. */
 static json_t *parse_json(const char *data, size_t len, unsigned depth, int before,
 			  struct problem *problem)
@@ -49,17 +72,20 @@ static json_t *parse_json(const char *data, size_t len, unsigned depth, int befo
 	json_t *body;
 
 	if (too_deep(data, len, depth)) {
+		problem->advice = "Nest it less. The limit is json_depth of GET /v1.";
 		problem_set(problem, CODE_INVALID_JSON, "nested deeper than %u levels", depth);
 		return NULL;
 	}
 	body = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
 	if (!body) {
+		problem->advice = advice_of(&error);
 		problem_set(problem, CODE_INVALID_JSON, "line %d, column %d: %s",
 			    before + error.line, error.column, error.text);
 		return NULL;
 	}
 	if (!json_is_object(body)) {
 		json_decref(body);
+		problem->advice = "Send one object: {\"NAME\": VALUE, ...}";
 		problem_set(problem, CODE_INVALID_JSON, "the body must be an object: {...}");
 		return NULL;
 	}
@@ -122,6 +148,20 @@ static json_t *parse_form(const char *data, size_t len, struct problem *problem)
 	return STEAL(body);
 }
 
+/* What has no value anywhere, such as null, "x" or <x/>, and what looks like JSON but for a mark
+ * before it. A NUL character has an advice of its own. */
+static bool is_neither(const char *data, size_t len, struct problem *problem)
+{
+	bool marked = len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+
+	if (memchr(data, '\0', len) || (!marked && memchr(data, '=', len)))
+		return false;
+	problem->advice = "Send fields with curl -d NAME=VALUE, or as JSON: {\"NAME\": VALUE, ...}";
+	problem_set(problem, CODE_INVALID_VALUE, "%s is neither a JSON object nor a form",
+		    marked ? "the body begins with a byte order mark, and so" : "the body");
+	return true;
+}
+
 static json_t *parse(const char *data, size_t len, unsigned depth, struct problem *problem)
 {
 	size_t skip = blanks(data, len);
@@ -136,7 +176,7 @@ static json_t *parse(const char *data, size_t len, unsigned depth, struct proble
 	while (len > 0 && body_is_blank(data[len - 1]))
 		len--;
 	if (len > 0)
-		return parse_form(data, len, problem);
+		return is_neither(data, len, problem) ? NULL : parse_form(data, len, problem);
 	body = json_object();
 	if (!body)
 		problem_set(problem, CODE_INTERNAL, "no memory");
@@ -150,6 +190,7 @@ static bool twice(struct problem *problem)
 
 	problem->code = CODE_NONE;
 	problem->n_items = 0;
+	problem->advice = NULL;
 	if (!probe)
 		problem_set(problem, CODE_INTERNAL, "no memory");
 	json_decref(probe);

@@ -20,10 +20,21 @@ enum api_step call_fail(struct api_call *call, enum code code, const char *forma
 	return API_REPLY;
 }
 
+/* Is the image that the daemon names the one that the path does? */
+static bool is_own(const struct api_call *call)
+{
+	return strcmp(call->err.image.name, call->ref) == 0 ||
+	       strcmp(call->err.image.id, call->ref) == 0;
+}
+
 enum api_step call_refused(struct api_call *call, enum service_code code)
 {
 	if (code == SERVICE_AGAIN && call->nowait)
 		return API_RUN;
+	if (code == SERVICE_CHAIN_UNHEALTHY && is_own(call))
+		call->problem.advice =
+			"It is the image's own file, 'file' of GET /v1/images/{image}: put it "
+			"back, or forget the image: DELETE /v1/images/{image}?keep_file=1";
 	problem_service(&call->problem, code, &call->err);
 	return API_REPLY;
 }

@@ -20,7 +20,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_INVALID_VALUE] =
 		{400, false, "invalid-value", "A value is not valid",
 		 "A field, parameter or header has a value of the wrong type or outside its limits.",
-		 "Correct it as 'detail' says; 'errors' has all that is wrong, with the value that was sent."},
+		 "Correct it as 'detail' says."},
 	[CODE_INVALID_PATH] =
 		{400, false, "invalid-path", "The path is not valid",
 		 "Ids and names never need escaping: '%', empty, '.' and '..' segments are refused.",
@@ -32,7 +32,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_CONTENT_RANGE_MISMATCH] =
 		{400, false, "content-range-mismatch", "Content-Range does not fit the request",
 		 "The first byte is the offset; the last byte and the complete length must agree with body and disk.",
-		 "Send 'Content-Range: bytes FIRST-LAST/*', or use ?offset=FIRST instead."},
+		 "Send 'Content-Range: bytes FIRST-LAST/*', or PUT with ?offset=FIRST instead."},
 	[CODE_UNALIGNED] = {400, false, "unaligned", "Offset or length is not a multiple of 512",
 			    "The request said aligned=1.",
 			    "Align the request to 512 bytes, or leave aligned out."},
@@ -82,7 +82,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_UNSUPPORTED_MEDIA_TYPE] =
 		{415, false, "unsupported-media-type", "The body is of a kind that is not taken",
 		 "Bodies are taken as they are: Content-Encoding is not undone, PATCH of content takes a few types, PUT of it none that is JSON or has parts.",
-		 "Send the body without Content-Encoding, and with a type that Accept-Patch names."},
+		 "Send the body as it is, without Content-Encoding."},
 	[CODE_EXPECTATION_FAILED] = {417, false, "expectation-failed",
 				     "The expectation cannot be met",
 				     "100-continue is the only expectation there is.",
@@ -135,15 +135,17 @@ static const struct code_info codes[CODES] = {
 	[CODE_PARENT_CHANGED] = {409, false, "parent-changed", "The parent has changed",
 				 "A parent was written after its child was created.",
 				 "Restore the parent from a copy of that time."},
-	[CODE_CHAIN_TOO_DEEP] = {409, false, "chain-too-deep", "The chain is too deep",
-				 "Every snapshot adds a level, and there is a limit.",
-				 "Delete snapshots that nobody needs. The limit is in GET /v1."},
+	[CODE_CHAIN_TOO_DEEP] =
+		{409, false, "chain-too-deep", "The chain is too deep",
+		 "Every snapshot adds a level, and there is a limit.",
+		 "Go on in a copy: PUT what GET /v1/images/{image}/data answers to the data of a new image. The limit is in GET /v1."},
 	[CODE_CHAIN_CYCLE] = {409, false, "chain-cycle", "The chain comes back to itself",
 			      "An image is among its own ancestors.",
 			      "Restore the images from copies."},
-	[CODE_CHAIN_UNHEALTHY] = {409, false, "chain-unhealthy", "The chain is not healthy",
-				  "An ancestor is missing or damaged.",
-				  "See which one: GET /v1/images/{image}/chain"},
+	[CODE_CHAIN_UNHEALTHY] =
+		{409, false, "chain-unhealthy", "The chain is not healthy",
+		 "A file of the chain, its own or that of an ancestor, is missing or damaged.",
+		 "See which one: GET /v1/images/{image}/chain"},
 	[CODE_SIZE_MISMATCH] = {409, false, "size-mismatch", "The size does not fit the parent",
 				"A child is as large as its parent or larger.",
 				"Leave 'size' out to take the parent's."},
@@ -199,10 +201,14 @@ static const struct code_info codes[CODES] = {
 		{422, false, "size-not-representable", "The size cannot be represented",
 		 "With this block size the sector numbers of the format run out before the disk ends.",
 		 "Use the default block size, or a smaller disk."},
-	[CODE_POOL_OFFLINE] = {503, true, "pool-offline", "The pool is offline",
-			       "Its folder cannot be reached, or its file system is read-only.",
-			       "Mount it as it should be, then try again. DELETE with keep_file=1 forgets an image "
-			       "whose folder is gone for good."},
+	[CODE_POOL_OFFLINE] =
+		{503, true, "pool-offline", "The pool is offline",
+		 "Its folder cannot be reached, its file system is read-only, or the configuration "
+		 "does not name it.",
+		 "Mount it as it should be, or name it in the configuration again, as "
+		 "'detail' says. "
+		 "DELETE with keep_file=1 forgets an image "
+		 "whose folder is gone for good."},
 	[CODE_CATALOG_BUSY] = {503, true, "catalog-busy", "The catalog is busy",
 			       "Other changes are being written.", "Try again in a moment."},
 	[CODE_OVERLOADED] = {503, true, "overloaded", "The daemon has too much to do",

@@ -18,7 +18,9 @@ static json_t *warnings_json(unsigned warnings)
 			&list,
 			"The image is larger than its parent: libvhdi and Windows refuse such images.");
 	if (warnings & SERVICE_WARN_DEPTH)
-		out_add_text(&list, "The chain is deep: delete snapshots that nobody needs.");
+		out_add_text(
+			&list,
+			"The chain is deep: go on in a copy, a new image with the data of this one.");
 	if (warnings & SERVICE_WARN_PARENT_CHANGED)
 		out_add_text(
 			&list,
@@ -62,14 +64,28 @@ static enum service_code make(struct api_call *call, const struct service_create
 	return SERVICE_PARENT_MISSING;
 }
 
+static bool wants_new(const struct api_call *call)
+{
+	const char *none = http_header(call->request, "If-None-Match");
+
+	return none && strcmp(none, "*") == 0;
+}
+
+static enum api_step exists(struct api_call *call)
+{
+	call->problem.service = call->err;
+	call->problem.advice = "It exists already: choose another name, or see what it is: "
+			       "GET /v1/images/{image}";
+	return call_fail(call, CODE_PRECONDITION_FAILED, "%s", call->err.text);
+}
+
 static enum api_step finish(struct api_call *call, enum service_code code,
 			    struct service_created *created)
 {
-	const char *none = http_header(call->request, "If-None-Match");
 	enum api_step step;
 
-	if (code == SERVICE_NAME_EXISTS && none && strcmp(none, "*") == 0)
-		return call_fail(call, CODE_PRECONDITION_FAILED, "%s", call->err.text);
+	if (code == SERVICE_NAME_EXISTS && wants_new(call))
+		return exists(call);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	call_done(call, &created->image);
@@ -175,8 +191,13 @@ static enum api_step answer_existing(struct api_call *call, const struct service
 	char etag[SERVICE_ETAG];
 
 	image_etag(image, etag);
-	if (!call_etag(call, etag))
+	if (!call_etag(call, etag)) {
+		if (wants_new(call))
+			call->problem.advice =
+				"It exists already: choose another name, or leave If-None-Match "
+				"out to be answered 200 when it is what was asked for.";
 		return API_REPLY;
+	}
 	/* Nobody knows yet whether it comes to an end. */
 	if (image->state == SERVICE_CREATING &&
 	    service_image_ready(call->api->service, image->id, &call->err) == SERVICE_IMAGE_BUSY)

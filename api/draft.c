@@ -25,7 +25,8 @@ static void parse_name(struct fields *fields, struct service_create *spec)
 			     spec->name);
 }
 
-static void parse_size(struct fields *fields, struct service_create *spec)
+/* PUT takes no source. */
+static void parse_size(struct fields *fields, struct service_create *spec, bool named)
 {
 	bool given = fields_size(fields, "size", &spec->size);
 
@@ -42,7 +43,8 @@ static void parse_size(struct fields *fields, struct service_create *spec)
 			     (unsigned long long)(spec->size / 512 + 1) * 512);
 	if (!given && !spec->parent && !json_object_get(fields->object, "size"))
 		fields_error(fields, "size", CODE_INVALID_VALUE,
-			     "is required, unless there is a parent or a source");
+			     "is required, unless there is a parent%s",
+			     named ? "" : " or a source");
 }
 
 static void parse_kind(struct fields *fields, struct service_create *spec)
@@ -152,12 +154,12 @@ static void parse_pool(struct fields *fields, struct service_create *spec)
 }
 
 /* All fields but kind and parent, which the path of a snapshot says. */
-static void parse_common(struct fields *fields, struct draft *draft)
+static void parse_common(struct fields *fields, struct draft *draft, bool named)
 {
 	struct service_create *spec = &draft->spec;
 
 	parse_name(fields, spec);
-	parse_size(fields, spec);
+	parse_size(fields, spec, named);
 	parse_uuid(fields, draft);
 	(void)feature_parse(fields, &spec->temporary);
 	parse_layout(fields, spec);
@@ -176,7 +178,7 @@ bool draft_parse(struct api_call *call, struct draft *draft, bool named)
 	parse_kind(&fields, &draft->spec);
 	if (named && json_object_get(call->body, "name"))
 		fields_error(&fields, "name", CODE_INVALID_VALUE, "is in the path already");
-	parse_common(&fields, draft);
+	parse_common(&fields, draft, named);
 	parse_preallocation(&fields, &draft->spec);
 	fields_later(&fields, "new_uuid");
 	fields_finish(&fields);
@@ -187,7 +189,7 @@ bool draft_parse_child(struct api_call *call, struct draft *draft)
 {
 	struct fields fields = {.object = call->body, .problem = &call->problem, .path = ""};
 
-	parse_common(&fields, draft);
+	parse_common(&fields, draft, false);
 	fields_finish(&fields);
 	return call->problem.code == CODE_NONE;
 }

@@ -13,6 +13,16 @@ bool call_unguarded(const struct api_call *call)
 	       !http_header(call->request, "If-None-Match");
 }
 
+/* What is there is refused; asking again with the ETag that it has now would be refused, too. */
+static const char *advice_of_none(const char *none)
+{
+	if (strcmp(none, "*") == 0)
+		return "It exists already, and If-None-Match: * is for what must not: leave the "
+		       "condition out, or name its ETag in If-Match.";
+	return "It is still what If-None-Match names: leave the condition out, or name its ETag in "
+	       "If-Match.";
+}
+
 /* `mark` is "W/" for a weak one. If-Match may also name `other`. */
 static bool check_etag(struct api_call *call, const char *mark, const char *etag, const char *other)
 {
@@ -37,6 +47,7 @@ static bool check_etag(struct api_call *call, const char *mark, const char *etag
 		call_header(call, "ETag", "%s", now);
 		return false;
 	} else {
+		call->problem.advice = advice_of_none(none);
 		(void)call_fail(call, CODE_PRECONDITION_FAILED,
 				"If-None-Match names %s, and the ETag is %s", none, now);
 	}

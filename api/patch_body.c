@@ -150,6 +150,7 @@ static bool is_json(const struct api_call *call)
 void patch_refuse(struct api_call *call, const char *types)
 {
 	call->problem.accept_patch = types;
+	call->problem.advice = "Send it with a type that Accept-Patch names.";
 	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",
 			http_header(call->request, "Content-Type"), types);
 }

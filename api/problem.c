@@ -122,15 +122,25 @@ bool problem_wants_text(const struct http_request *request)
 	return accept_best(request, types, 3) == 2;
 }
 
+/* Only what stands in a field or a parameter is told by 'errors'. */
+static const char *advice_of(const struct problem *problem)
+{
+	if (problem->service.done)
+		return "It was done all the same, and what is left to do is tried again. See what "
+		       "there is: GET /v1/images/{image}";
+	if (problem->advice)
+		return problem->advice;
+	if (problem->code == CODE_INVALID_VALUE && problem->n_items > 0)
+		return "Correct it as 'detail' says; 'errors' has all that is wrong, with the "
+		       "value that was sent.";
+	return codes_info(problem->code)->correction;
+}
+
 /* The correction with the image it is about. */
 static char *correction(const struct problem *problem)
 {
 	static const char mark[] = "{image}";
-	const char *advice = problem->service.done
-				     ? "It was done all the same, and what is left to do is tried "
-				       "again. See what there is: GET /v1/images/{image}"
-				     : problem->advice;
-	const char *text = advice ? advice : codes_info(problem->code)->correction;
+	const char *text = advice_of(problem);
 	const char *name = problem->service.image.name[0] ? problem->service.image.name : "NAME";
 	struct buf buf = {0};
 

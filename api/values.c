@@ -74,15 +74,27 @@ static const struct {
 	{CODE_DUPLICATE_UUID, "/source/path"}, {CODE_SOURCE_NOT_FOUND, "/source/path"},
 	{CODE_PARENT_MISSING, "/parent"},      {CODE_CHAIN_TOO_DEEP, "/parent"},
 	{CODE_SIZE_MISMATCH, "/size"},         {CODE_SIZE_NOT_REPRESENTABLE, "/size"},
-	{CODE_POOL_NOT_FOUND, "/pool"},
+	{CODE_POOL_NOT_FOUND, "/pool"},        {CODE_INVALID_VALUE, "/source/kind"},
 };
+
+/* Of what the daemon says of a value, "POINTER: detail", the latter. What else may not be valid has
+ * no place. */
+static const char *detail_of(const struct problem *problem, const char *pointer)
+{
+	size_t len = strlen(pointer);
+
+	if (strncmp(problem->detail, pointer, len) == 0 && problem->detail[len] == ':')
+		return problem->detail + len + 2;
+	return problem->code == CODE_INVALID_VALUE ? NULL : problem->detail;
+}
 
 static void point(struct problem *problem, const json_t *body)
 {
 	for (size_t i = 0; i < sizeof faults / sizeof *faults && problem->n_items == 0; i++) {
-		if (faults[i].code == problem->code && member(body, faults[i].pointer))
-			problem_field(problem, faults[i].pointer, problem->code, "%s",
-				      problem->detail);
+		const char *detail = detail_of(problem, faults[i].pointer);
+
+		if (faults[i].code == problem->code && detail && member(body, faults[i].pointer))
+			problem_field(problem, faults[i].pointer, problem->code, "%s", detail);
 	}
 }
 

@@ -12,6 +12,7 @@ struct reading {
 	struct config *config;
 	FILE *file;
 	int line;      /* the last one that was read */
+	bool has_key;  /* see config_line_flaw() */
 	uint64_t seen; /* a bit for each key */
 	char what[CONFIG_WHY];
 };
@@ -180,21 +181,34 @@ static int on_section(struct reading *reading, const char *line)
 	return refuse(reading, section, "", "no such section");
 }
 
+/* fgets() ends before a newline only where the file ends or the buffer does. */
+static void check_line(struct reading *reading, const char *line, size_t size)
+{
+	const char *text = line + strspn(line, " \t");
+	const char *flaw = config_line_flaw(line, &reading->has_key);
+
+	if (strlen(line) == size - 1 && line[size - 2] != '\n')
+		(void)snprintf(reading->what, sizeof reading->what,
+			       "longer than %zu characters; lists may have several lines",
+			       size - 2);
+	else if (!strchr(line, '\n') && !feof(reading->file))
+		(void)snprintf(reading->what, sizeof reading->what,
+			       "a NUL character: save the file as UTF-8");
+	else if (flaw)
+		(void)snprintf(reading->what, sizeof reading->what, "%s", flaw);
+	else if (*text == '[')
+		(void)on_section(reading, text + 1);
+}
+
 /* As fgets(). */
 static char *read_line(char *buffer, int size, void *ctx)
 {
 	struct reading *reading = ctx;
-	const char *text;
 
 	if (*reading->what || !fgets(buffer, size, reading->file))
 		return NULL;
 	reading->line++;
-	text = buffer + strspn(buffer, " \t");
-	if (strlen(buffer) == (size_t)size - 1 && buffer[size - 2] != '\n')
-		(void)snprintf(reading->what, sizeof reading->what,
-			       "longer than %d characters; lists may have several lines", size - 2);
-	else if (*text == '[')
-		(void)on_section(reading, text + 1);
+	check_line(reading, buffer, (size_t)size);
 	return *reading->what ? NULL : buffer;
 }
 

@@ -40,6 +40,14 @@ static void raise_limits(const struct config *config)
 			    (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
+/* As nohup(1) starts it; a signal that is blocked is waited for even when it is ignored. */
+static bool outlives_terminal(void)
+{
+	struct sigaction hangup;
+
+	return sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+}
+
 /* Before the first thread, so that all of them leave the signals to the main one. */
 static void block_signals(sigset_t *ret_ends)
 {
@@ -47,6 +55,8 @@ static void block_signals(sigset_t *ret_ends)
 	(void)sigemptyset(ret_ends);
 	(void)sigaddset(ret_ends, SIGTERM);
 	(void)sigaddset(ret_ends, SIGINT);
+	if (!outlives_terminal())
+		(void)sigaddset(ret_ends, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, ret_ends, NULL);
 }
 
@@ -88,7 +98,7 @@ static int serve(struct options *options, struct service *service, const sigset_
 	}
 	announce(options);
 	sign = attend(ends, httpd);
-	log_info("stopping on signal %d", sign);
+	log_info("stopping on signal %d (SIG%s)", sign, sigabbrev_np(sign));
 	notify_stopping();
 	httpd_stop(httpd);
 	return 0;

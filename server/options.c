@@ -28,9 +28,10 @@ const char options_help[] =
 	"  --version            print the version\n"
 	"  --help               print this\n"
 	"\n"
-	"Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot run, 64 when the command\n"
-	"line makes no sense, 65 when the catalog is damaged (see --rebuild-catalog), 70\n"
-	"when its disk failed in a commit, 78 when a newer vhdd has written it.\n";
+	"Exit status: 0 after SIGTERM, SIGINT or SIGHUP, 1 when it cannot run, 64 when the\n"
+	"command line makes no sense, 65 when the catalog is damaged (see\n"
+	"--rebuild-catalog), 70 when its disk failed in a commit, 78 when a newer vhdd has\n"
+	"written it.\n";
 
 enum {
 	OPT_STATE_DIR = 1,

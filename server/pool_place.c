@@ -48,7 +48,8 @@ int place_path(const struct pool_set *pools, const struct catalog_place *at,
 		return 0;
 	}
 	if (!pool)
-		return failure(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+		return failure(err, VHD_E_NOT_FOUND, "the configuration has no pool %.200s",
+			       at->pool);
 	pool_file_path(pool, at->id, ret_path);
 	return 0;
 }
@@ -95,7 +96,8 @@ int place_reach(const struct pool_set *pools, const struct catalog_place *at,
 	} else {
 		pool = pool_set_find(pools, at->pool);
 		if (!pool)
-			return failure(err, VHD_E_NOT_FOUND, "there is no pool %.200s", at->pool);
+			return failure(err, VHD_E_NOT_FOUND, "the configuration has no pool %.200s",
+				       at->pool);
 		place.folder = *pool;
 		pool_file_name(at->id, place.name);
 	}

@@ -231,7 +231,8 @@ static void miss(struct reconcile *reconcile, struct report *report, const struc
 		 const struct vhd_error *why)
 {
 	if (at->path[0] == '\0')
-		find(report, FINDING_POOL_OFFLINE, "lies in a pool that is not there");
+		find(report, FINDING_POOL_OFFLINE,
+		     "lies in a pool that is not in the configuration now");
 	else if (!pool_set_allows(reconcile->pools, at->root))
 		find(report, FINDING_POOL_OFFLINE,
 		     "lies below a folder that is no root of the configuration now");

@@ -114,6 +114,38 @@ void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],
 									: SERVICE_CORRUPT;
 }
 
+/* Ends behind a word where there is no room for all. */
+static void put_whole_words(char *text, size_t size, const char *from)
+{
+	size_t len = strlen(from);
+
+	if (len < size) {
+		memcpy(text, from, len + 1);
+		return;
+	}
+	len = size - sizeof " …";
+	while (len > 0 && from[len] != ' ')
+		len--;
+	(void)snprintf(text, size, "%.*s …", (int)len, from);
+}
+
+/* Those that are only in the log are not told apart. */
+static void put_findings(struct service_check *check, const struct findings_count *count,
+			 const struct finding *worst)
+{
+	const size_t room = sizeof check->text;
+	size_t len = (size_t)snprintf(check->text, room, "%zu finding%s, ", count->all,
+				      count->all == 1 ? "" : "s");
+
+	if (count->lost > 0) {
+		(void)snprintf(check->text + len, room - len,
+			       "%zu of them only in the log for want of memory", count->lost);
+		return;
+	}
+	len += (size_t)snprintf(check->text + len, room - len, "%s: ", findings_name(worst->kind));
+	put_whole_words(check->text + len, room - len, worst->text);
+}
+
 void service_health_check(struct service *service, struct service_check *ret_check)
 {
 	struct finding worst;
@@ -121,11 +153,6 @@ void service_health_check(struct service *service, struct service_check *ret_che
 	size_t n = findings_list(service->findings, &worst, 1, &count);
 
 	*ret_check = (struct service_check){.name = "images", .ok = count.serious + count.met == 0};
-	if (n > 0)
-		(void)snprintf(ret_check->text, sizeof ret_check->text, "%zu findings, %s: %.110s",
-			       count.all, findings_name(worst.kind), worst.text);
-	if (count.lost > 0)
-		(void)snprintf(ret_check->text, sizeof ret_check->text,
-			       "%zu findings, %zu of them only in the log for want of memory",
-			       count.all, count.lost);
+	if (n + count.lost > 0)
+		put_findings(ret_check, &count, &worst);
 }

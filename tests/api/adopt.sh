@@ -201,6 +201,7 @@ adopt 201 "{\"path\":\"$srv/two.vhd\",\"kind\":\"fixed\"}" '"name":"two"'
 [ "$(content two)" = "$(head -c 1048576 "$srv/two.vhd" | sum)" ] || fail "two is not the fixed disk"
 refuses 400 invalid-value '/source/kind: .*linked2.vhd is a dynamic disk$' \
 	"{\"path\":\"$(cp "$work/inner.vhd" "$srv/linked2.vhd" && echo "$srv/linked2.vhd")\",\"kind\":\"fixed\"}"
+check '.errors | length == 1 and (.[0] | .pointer == "/source/kind" and .value == "fixed" and (.detail | endswith("linked2.vhd is a dynamic disk")))'
 
 # ---- the file itself is refused
 n=$(count)
@@ -437,6 +438,8 @@ stop_vhdd
 printf '[pool]\nroots = %s\n' "$work/not-mounted" >"$work/conf"
 start
 expect_problem 503 pool-offline /v1/images/ext2/data
+check '.detail | endswith(" lies below a folder that is no root of the configuration now")'
+check '.cause == "Its folder cannot be reached, or the configuration does not name it."'
 expect_problem 503 pool-offline /v1/images/ext2 -X DELETE
 check '.image.name == "ext2" and (.detail | endswith(": keep_file=1 forgets the image alone"))'
 expect 200 /v1/images/ext2

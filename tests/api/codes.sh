@@ -5,7 +5,7 @@
 requires curl jq python3
 : "${VHDTOOL:?is the tool that makes images}"
 mkdir "$work/srv"
-printf '[limits]\ndepth = 3\n[pool]\nroots = %s\n' "$work/srv" >"$work/conf"
+printf '[limits]\ndepth = 3\ndepth_warning = 3\n[pool]\nroots = %s\n' "$work/srv" >"$work/conf"
 start_vhdd --config "$work/conf"
 random 512 "$work/sector"
 image disk 4M
@@ -44,10 +44,13 @@ expect 204 /v1/images/new -X DELETE
 
 # ---- a chain of as many images as there may be, and one more
 child two disk
+check '.warnings == []'
 child three two
+check '.warnings == ["The chain is deep: go on in a copy, a new image with the data of this one."]'
 expect_problem 409 chain-too-deep /v1/images -d name=four -d parent=three
 check '.detail == "a chain has at most 3 images"'
 expect_problem 409 chain-too-deep /v1/images/three/snapshots -d name=four
+check '.correction == "Go on in a copy: PUT what GET /v1/images/three/data answers to the data of a new image. The limit is in GET /v1."'
 expect 200 /v1/images/three
 check '.writable and .children_count == 0'
 expect 200 /v1/images/three/data -T "$work/sector"

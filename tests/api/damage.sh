@@ -60,7 +60,8 @@ check '.detail | startswith("block table: entry 1 ")'
 problems disk '["damaged-block"]' ready
 expect 200 /v1/images/disk -H "If-None-Match: $one"
 expect 200 /v1/images -H "If-None-Match: $list"
-findings "1 findings, damaged-block: 'disk': default/[-0-9a-f]*[.]vhd block table: entry 1 at "
+# There is no room for all of it; it ends behind a word.
+findings "1 finding, damaged-block: 'disk': default/[-0-9a-f]*[.]vhd block table: entry 1 at .*[^ ] …$"
 # What is met again, and elsewhere, is one finding; and no news.
 tags disk
 expect_problem 422 corrupt-image /v1/images/disk/data -r $BLOCK-$((BLOCK + 99))
@@ -92,7 +93,7 @@ problems disk '[]' ready
 expect_problem 422 corrupt-image /v1/images/kid/data -r $BLOCK-$((BLOCK + 99))
 problems kid '[]' ready
 problems disk '["damaged-block"]' ready
-findings "1 findings, damaged-block: 'disk': default/[-0-9a-f]*[.]vhd block table: entry 1 at "
+findings "1 finding, damaged-block: 'disk': default/[-0-9a-f]*[.]vhd block table: entry 1 at "
 expect 204 /v1/images/kid -X DELETE
 
 # ---- put right

@@ -67,6 +67,19 @@ expect_problem 413 body-too-large /v1/images/disk -T "$work/bytes"
 advice "Send less; the limit is in GET /v1. $to_data"
 expect_problem 412 precondition-failed /v1/images/disk -X PUT -d size=16M -H 'If-None-Match: *'
 check '.cause == "The resource is in another state than the request asks for: somebody has changed or made it."'
+advice 'It exists already: choose another name, or leave If-None-Match out to be answered 200 when '
+expect_problem 412 precondition-failed /v1/images -d name=disk -d size=16M -H 'If-None-Match: *'
+advice 'It exists already: choose another name, or see what it is: GET /v1/images/disk'
+check '.detail == "an image '"'disk'"' exists" and .image.name == "disk"'
+for change in 'disk/data -T '"$work/bytes" 'disk/data -X PATCH -d op=flush' 'disk -X PATCH -d description=x' 'disk -X DELETE' 'disk/actions/freeze -X POST'; do
+	read -ra words <<<"$change"
+	expect_problem 412 precondition-failed "/v1/images/${words[0]}" "${words[@]:1}" -H 'If-None-Match: *'
+	advice 'It exists already, and If-None-Match: * is for what must not: leave the condition out, or name its ETag '
+done
+expect 200 /v1/images/disk
+expect_problem 412 precondition-failed /v1/images/disk -X PATCH -d description=x -H "If-None-Match: $(header ETag)"
+advice 'It is still what If-None-Match names: leave the condition out'
+expect_problem 412 precondition-failed /v1/images/disk -X PATCH -d description=x -H 'If-Match: "other"'
 advice 'Read it again, then repeat the request with the ETag that it has now, or without the condition.'
 expect_problem 400 invalid-value /v1/images/disk -X DELETE -d keep_file=1
 advice 'Leave the body out: parameters go into the URL.'
@@ -95,6 +108,46 @@ expect_problem 400 invalid-value /v1/images/disk/data -X PATCH -d op=trim -d off
 check '[.errors[].pointer] == ["/op"]'
 expect_problem 400 invalid-value /v1/images/disk/data -X PATCH -d op=zero -d offset=0
 check '[.errors[].pointer] == ["/length"]'
+
+# ---- what is not in a field or a parameter has no place in 'errors', and none is promised
+plain() { # STATUS CODE PATH [CURL-OPTION...]
+	expect_problem "$@"
+	check 'has("errors") | not'
+	[ "$(jq -r .correction "$body")" = "Correct it as 'detail' says." ] || fail "$3: $(jq -r .correction "$body")"
+}
+plain 400 invalid-value /v1/images/disk/data -X PUT -d ''
+plain 400 invalid-value /v1/images/disk/data -T "$work/bytes" -H 'Content-Digest: x'
+plain 400 invalid-value /v1/images/disk/data -T "$work/bytes" -H 'Content-MD5: x'
+plain 400 invalid-value /v1/images/disk/sectors/-1
+plain 400 invalid-value /v1/images/disk/sectors/abc
+plain 400 invalid-value /v1/images/disk/data -X PATCH -H 'Content-Type: message/byterange' -d x
+expect_problem 400 invalid-value /v1/images -d '{"size":"x"}'
+advice "Correct it as 'detail' says; 'errors' has all that is wrong, with the value that was sent."
+
+# ---- what holds for one method holds not for another
+expect_problem 400 invalid-value /v1/images/new -X PUT
+check '.detail == "/size: is required, unless there is a parent"'
+expect_problem 400 invalid-value /v1/images -X POST
+check '.detail == "/size: is required, unless there is a parent or a source"'
+expect_problem 400 content-range-mismatch /v1/images/disk/data -X PATCH -H 'Content-Type: message/byterange' \
+	--data-binary $'Content-Range: bytes 0-7/*\r\n\r\nabc'
+advice "Send 'Content-Range: bytes FIRST-LAST/*', or PUT with ?offset=FIRST instead."
+for change in 'disk/data -T '"$work/bytes" '/ -d size=1M'; do
+	read -ra words <<<"$change"
+	expect_problem 415 unsupported-media-type "/v1/images/${words[0]%/}" "${words[@]:1}" -H 'Content-Encoding: gzip'
+	advice 'Send the body as it is, without Content-Encoding.'
+done
+expect_problem 415 unsupported-media-type /v1/images/disk/data -X PATCH -H 'Content-Type: text/xml' -d '<x/>'
+advice 'Send it with a type that Accept-Patch names.'
+[ -n "$(header Accept-Patch)" ] || fail 'no Accept-Patch'
+expect_problem 400 invalid-value '/v1/images/disk/data?op=flush' -d x
+check '.correction | endswith(" With op=flush, leave the body out.")'
+expect 200 '/v1/images/disk/data?op=flush' -X POST
+expect_problem 400 invalid-value /v1/images/disk/actions/freeze -d x
+check '.detail == "the body is neither a JSON object nor a form"'
+printf '{"ops":%s1%s}' "$(printf '[%.0s' {1..40})" "$(printf ']%.0s' {1..40})" >"$work/deep"
+expect_problem 400 invalid-json /v1/images -d "@$work/deep"
+advice 'Nest it less. The limit is json_depth of GET /v1.'
 
 # ---- framing: what two readers could read in two ways (answers are closed)
 raw() { # prints the status line of the answer to standard input
@@ -162,6 +215,9 @@ check '.state == "missing"'
 expect 200 /v1/images -H "If-None-Match: $list"
 check '[.items[] | select(.name == "lost") | .state] == ["missing"]'
 expect_problem 409 chain-unhealthy /v1/images/lost/data -r 0-0
+check '.detail | startswith("missing-file: '"'lost'"': ") and endswith(" is not there")'
+check '.cause == "A file of the chain, its own or that of an ancestor, is missing or damaged."'
+advice "It is the image's own file, 'file' of GET /v1/images/lost: put it back, or forget the image: DELETE /v1/images/lost?keep_file=1"
 expect_problem 409 parent-missing /v1/images/kid/data -r 0-0
 expect 200 /v1/images/kid
 expect 200 /v1/images/kid/chain
@@ -178,5 +234,21 @@ expect 204 /v1/images/kid -X DELETE
 rm "$lost"
 expect 204 /v1/images/lost -X DELETE
 expect_problem 422 not-a-vhd /v1/images/junk/data -r 0-0
+
+# ---- a pool that leaves the configuration
+stop_vhdd
+mkdir "$work/far"
+printf '[pool far]\npath = %s\n' "$work/far" >"$work/conf"
+start_vhdd --config "$work/conf"
+expect 201 /v1/images -d name=away -d size=1M -d pool=far
+stop_vhdd
+start_vhdd
+expect_problem 503 pool-offline /v1/images/away/data
+check '.detail | endswith(" lies in a pool that is not in the configuration now")'
+check '.cause == "Its folder cannot be reached, or the configuration does not name it."'
+advice "Mount it, or name it in the configuration again, as 'detail' says. DELETE with keep_file=1 forgets an image "
+expect_problem 503 pool-offline /v1/images/away -X DELETE
+check '.detail | contains("(the configuration has no pool far)")'
+expect 204 '/v1/images/away?keep_file=1' -X DELETE
 
 finish

@@ -34,6 +34,26 @@ stop_vhdd INT
 start_vhdd
 unchanged 'after SIGINT'
 
+# The terminal of `vhdd &` closes.
+expect 200 '/v1/images/kid/data?offset=30M&flush=n' -T "$work/three"
+stop_vhdd HUP
+[ "$stopped" -eq 0 ] || fail "SIGHUP ends with status $stopped"
+[ ! -e "$socket" ] || fail "the socket is left after SIGHUP"
+[ "$(grep -c 'stopping on signal 1 (SIGHUP)' "$work/log")" -eq 1 ] || fail "the log does not tell of SIGHUP"
+trap '' HUP # as nohup does
+start_vhdd
+trap - HUP
+unchanged 'after SIGHUP'
+expect 206 /v1/images/kid/data -r 31457280-31458279
+same "$work/three" "$body" 'what SIGHUP has flushed'
+kill -HUP "$pid"
+sleep 0.3
+expect 200 /readyz
+stop_vhdd
+[ "$stopped" -eq 0 ] || fail "SIGTERM after nohup ends with status $stopped"
+[ "$(grep -c 'stopping on signal 1 ' "$work/log")" -eq 1 ] || fail "SIGHUP ends what nohup has started"
+start_vhdd
+
 # Killed with unflushed writes: those may be old or new, what was flushed is there.
 expect 200 '/v1/images/kid/data?offset=10M&flush=n' -T "$work/one"
 expect 200 '/v1/images/kid/data?offset=20M' -T "$work/three"

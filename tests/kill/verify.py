@@ -190,7 +190,8 @@ class World:
     def check_ready(self, client, known):
         """It has found `known` files that are images without a row, what was planted, and nothing else."""
         status, _, ready = client.ask("GET", "/readyz")
-        want = f"{len(self.planted) + known} findings, "
+        n = len(self.planted) + known
+        want = f"{n} finding{'s' if n != 1 else ''}, "
         if status != 200 or not ready["ready"] or not ready["checks"]["images"]["text"].startswith(want):
             raise Wrong(f"readyz says {status} {ready}, not {want}")
 

@@ -54,7 +54,7 @@ class World(verify.World):
 
     def check_ready(self, client, known):
         status, _, ready = client.ask("GET", "/readyz")
-        want = f"{known} findings, " if known else ""
+        want = f"{known} finding{'s' if known > 1 else ''}, " if known else ""
         text = ready["checks"]["images"]["text"]
         if status != 200 or not ready["ready"] or (not text.startswith(want) if known else text):
             raise Wrong(f"readyz says {status} {ready}, not '{want}'")

@@ -320,7 +320,7 @@ static void names_the_wrong_field_of_a_form(void **state)
 	} rows[] = {
 		{"size=1M&size=2M", "/size", "comes more than once"},
 		{"size=%zz", "/size", "has a bad escape or a control character"},
-		{"size", "/size", "has no value; write size=VALUE"},
+		{"size=1M&name", "/name", "has no value; write name=VALUE"},
 		{"size=512&name=%ff", "/name", "is not UTF-8"},
 		{"labels=a&labels.b=c", "/labels.b", "is there as a value, and with parts"},
 	};
@@ -331,6 +331,49 @@ static void names_the_wrong_field_of_a_form(void **state)
 		(void)exchange_json(*state, &exchange, 400);
 		assert_string_equal(exchange_text(&exchange, "errors.0.pointer"), rows[i].pointer);
 		assert_string_equal(exchange_text(&exchange, "errors.0.detail"), rows[i].detail);
+		exchange_fini(&exchange);
+	}
+}
+
+static void says_what_to_do_with_a_body_that_other_parsers_take(void **state)
+{
+	static const char fields[] =
+		"Send fields with curl -d NAME=VALUE, or as JSON: {\"NAME\": VALUE, ...}";
+	static const char neither[] = "the body is neither a JSON object nor a form";
+	static const struct {
+		const char *body, *code, *detail, *correction;
+	} rows[] = {
+		{"[]", "invalid-json", "the body must be an object: {...}",
+		 "Send one object: {\"NAME\": VALUE, ...}"},
+		{"{\"size\":9223372036854775808}", "invalid-json",
+		 "line 1, column 27: too big integer near '9223372036854775808'",
+		 "Integers in JSON end at 2^63 - 1 here; a larger size may be sent as text: "
+		 "\"NUMBER\"."},
+		{"{\"size\":1,\"size\":1}", "invalid-json", NULL, "Give each key once."},
+		{"{\"name\":\"\\u0000\"}", "invalid-json", NULL,
+		 "Leave \\u0000 out: no text here has a NUL character."},
+		{"{\"name\":\"\xff\"}", "invalid-json", NULL, "Send the body in UTF-8."},
+		{"{} {}", "invalid-json", NULL, "Send one object, and nothing after it."},
+		{"{", "invalid-json", NULL, "Check it with: jq . <<< \"$BODY\""},
+		{"null", "invalid-value", neither, fields},
+		{" \"x\" ", "invalid-value", neither, fields},
+		{"<x/>", "invalid-value", neither, fields},
+		{"size", "invalid-value", neither, fields},
+		{"\xef\xbb\xbf{\"name\":\"a=b\"}", "invalid-value",
+		 "the body begins with a byte order mark, and so is neither a JSON object nor a "
+		 "form",
+		 fields},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"POST", "/v1/images", .body = rows[i].body};
+
+		print_message("%s\n", rows[i].body);
+		(void)exchange_json(*state, &exchange, 400);
+		assert_string_equal(exchange_text(&exchange, "code"), rows[i].code);
+		if (rows[i].detail)
+			assert_string_equal(exchange_text(&exchange, "detail"), rows[i].detail);
+		assert_string_equal(exchange_text(&exchange, "correction"), rows[i].correction);
 		exchange_fini(&exchange);
 	}
 }
@@ -615,6 +658,8 @@ int main(void)
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(points_at_fields_of_any_name, fake_pair,
 						fake_teardown),
+		cmocka_unit_test_setup_teardown(says_what_to_do_with_a_body_that_other_parsers_take,
+						fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(names_the_wrong_field_of_a_form, fake_pair,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(tags_what_is_embedded_before_it_looks, fake_pair,

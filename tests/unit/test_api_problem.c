@@ -136,6 +136,32 @@ static void survives_text_that_is_not_utf8(void **state)
 	http_response_free(response);
 }
 
+static void promises_errors_only_when_there_are_some(void **state)
+{
+	static const char few[] = "Correct it as 'detail' says.";
+	static const char more[] = "Correct it as 'detail' says; 'errors' has all that is wrong, "
+				   "with the value that was sent.";
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct problem problem = {.code = CODE_NONE};
+		struct http_response *response;
+		json_t *json;
+
+		if (i > 0)
+			problem_field(&problem, "/size", CODE_INVALID_VALUE, "is required");
+		else
+			problem_set(&problem, CODE_INVALID_VALUE, "the body is empty");
+		response = problem_response(&problem, "r", false);
+		json = json_of(response);
+		assert_string_equal(json_string_value(json_object_get(json, "correction")),
+				    i > 0 ? more : few);
+		assert_int_equal(json_object_get(json, "errors") != NULL, i > 0);
+		json_decref(json);
+		http_response_free(response);
+	}
+}
+
 static void keeps_the_first_of_many(void **state)
 {
 	struct problem problem = {.code = CODE_NONE};
@@ -160,6 +186,7 @@ int main(void)
 		cmocka_unit_test(is_two_lines_for_people),
 		cmocka_unit_test(says_when_to_try_again),
 		cmocka_unit_test(survives_text_that_is_not_utf8),
+		cmocka_unit_test(promises_errors_only_when_there_are_some),
 		cmocka_unit_test(keeps_the_first_of_many),
 	};
 

@@ -141,6 +141,77 @@ static void refuses_what_it_does_not_know(void **state)
 	}
 }
 
+#define COMMENT "';' or '#' after a blank: a comment needs a line of its own"
+
+/* What would be dropped, or be taken for something else. */
+static void refuses_what_it_would_not_use(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{"[pool]\nroots = /srv/a ; /srv/b\n", "line 2: " COMMENT},
+		{"[http]\nhosts = a.example ; b.example\n", "line 2: " COMMENT},
+		{"[http]\nhosts = a.example # b.example\n", "line 2: " COMMENT},
+		{"[http]\nhosts = a.example\n  b.example\t;c\n", "line 3: " COMMENT},
+		{"[pool x]\npath = /tmp/p2 ;old disk\n", "line 2: " COMMENT},
+		{"[cache]\nsize = ;64M\n", "line 2: " COMMENT},
+		{"[limits] list = 5\n",
+		 "line 1: text after ']': a key, or a comment, needs a line of its own"},
+		{"\n[cache]junk\n", "line 2: text after ']': a key"},
+		{"[cache] ; of metadata\n", "line 1: text after ']'"},
+		{"[cache]\nsize : 64M\n", "line 2: ':' instead of '=': write key = value"},
+		{"[http]\nhosts: a = b\n", "line 2: ':' instead of '='"},
+		{"\xef\xbb\xbf[cache]\nsize = 64M\n",
+		 "line 1: a byte order mark: save the file as UTF-8 without one"},
+		{"\xef\xbb\xbf[pool x]\npath = /x\n", "line 1: a byte order mark"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct config config;
+		char why[CONFIG_WHY] = "";
+
+		print_message("%s", rows[i].text);
+		assert_int_equal(read_text(rows[i].text, &config, why), -1);
+		print_message("%s\n", why);
+		assert_non_null(strstr(why, rows[i].why));
+	}
+}
+
+static void takes_comments_on_lines_of_their_own(void **state)
+{
+	struct config config;
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(read_text("; one : two\n[cache] \t\r\n  # three ; four\nsize = 64M \n"
+				   "[pool]\nroots = /a;b\n  ;x\n\n  /c:/d#e\n",
+				   &config, why),
+			 0);
+	assert_int_equal(config.cache_size, 64 << 20);
+	assert_int_equal(config.n_roots, 3);
+	assert_string_equal(config.roots[0], "/a;b");
+	assert_string_equal(config.roots[1], "/c");
+	assert_string_equal(config.roots[2], "/d#e");
+}
+
+static void refuses_nul_characters(void **state)
+{
+	char path[] = "/tmp/vhdd-config-XXXXXX", why[CONFIG_WHY] = "";
+	const char text[] = "[cache]\nsize = 64M\0 and more\n";
+	struct config config;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+	(void)close(fd);
+	config_init(&config);
+	assert_int_equal(config_read(&config, path, why), -1);
+	(void)unlink(path);
+	assert_non_null(strstr(why, "line 2: a NUL character: save the file as UTF-8"));
+}
+
 static void refuses_a_folder(void **state)
 {
 	struct config config;
@@ -180,6 +251,9 @@ int main(void)
 		cmocka_unit_test(reads_values),
 		cmocka_unit_test(lists_may_have_several_lines),
 		cmocka_unit_test(refuses_what_it_does_not_know),
+		cmocka_unit_test(refuses_what_it_would_not_use),
+		cmocka_unit_test(takes_comments_on_lines_of_their_own),
+		cmocka_unit_test(refuses_nul_characters),
 		cmocka_unit_test(refuses_a_folder),
 		cmocka_unit_test(prints_what_it_reads),
 	};
