@@ -150,7 +150,6 @@ static bool is_json(const struct api_call *call)
 void patch_refuse(struct api_call *call, const char *types)
 {
 	call->problem.accept_patch = types;
-	call->problem.advice = "Send it with a type that Accept-Patch names.";
 	(void)call_fail(call, CODE_UNSUPPORTED_MEDIA_TYPE, "Content-Type '%s'; there is %s",
 			http_header(call->request, "Content-Type"), types);
 }
@@ -168,6 +167,7 @@ bool patch_body(struct api_call *call)
 	} else if (is_json(call)) {
 		call->body = body_parse(buf->data, buf->len, depth, &call->problem);
 	} else {
+		call->problem.advice = "Send it with a type that Accept-Patch names.";
 		patch_refuse(call, patch_types);
 	}
 	buf_fini(&call->collected);
