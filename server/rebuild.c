@@ -97,8 +97,9 @@ static void complete(struct rebuild_file *file, int64_t now)
 	row->updated_at = now;
 	if (!row->created_at)
 		row->created_at = now;
-	/* It may have been open: it is repaired when it is opened. */
-	row->dirty = !file->parent && !row->frozen;
+	/* It may have been open: it is repaired when it is opened. One that is said to be frozen was
+	 * not, unless its file tells that this is from before it was thawed. */
+	row->dirty = !file->parent && (!row->frozen || file->unclean);
 }
 
 /* The rows, parents first. They still belong to the files. NULL: out of memory. */

@@ -15,6 +15,7 @@ struct rebuild_file {
 	struct catalog_image row;
 	int level; /* ancestors, or one of the above */
 	bool parent;
+	bool unclean; /* its footers are as an unclean stop leaves them */
 };
 
 struct rebuild {

@@ -114,6 +114,7 @@ static int add(struct scan *scan, struct vhd *disk, const struct catalog_image *
 	memcpy(file.row.parent_id, info->parent_id, IDS_SIZE);
 	file.row.kind = service_facts_kind(info->type);
 	file.row.state = CATALOG_READY;
+	file.unclean = reconcile_unclean(info) != NULL;
 	service_facts_vhd(disk, &file.row.vhd);
 	if (vhd_file_size(disk, &file.row.usage.file_bytes, NULL) < 0 ||
 	    vhd_allocated_blocks(disk, &blocks, NULL) < 0)

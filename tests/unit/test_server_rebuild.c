@@ -246,6 +246,62 @@ static void keeps_labels_and_seven_backups(void **state)
 	pool_world_free(world);
 }
 
+static void wipe_footer(const struct pool_world *world, unsigned number)
+{
+	static const uint8_t zeroes[512];
+	int fd = open(pool_world_file(world, number), O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeroes, sizeof zeroes, lseek(fd, -512, SEEK_END)), 512);
+	(void)close(fd);
+}
+
+static void freeze(struct pool_world *world, unsigned number)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE];
+
+	pool_world_id(number, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	row.frozen = true;
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
+}
+
+/* What says that it is frozen may be older than its thaw, and than a power cut after that. */
+static void repairs_what_is_frozen_when_its_file_is_unclean(void **state)
+{
+	static const struct pool_image images[] = {
+		{.number = 1, .type = VHD_DYNAMIC},
+		{.number = 2, .type = VHD_DYNAMIC},
+		{.number = 3, .type = VHD_DYNAMIC},
+	};
+	static const bool dirty[] = {false, true, true}; /* the third is not frozen */
+	struct pool_world *world = pool_world_new();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		pool_world_write(world, &images[i]);
+	pool_world_rows(world, images, 3);
+	freeze(world, 1);
+	freeze(world, 2);
+	pool_world_close(world);
+	wipe_footer(world, 2);
+	assert_int_equal(rebuild(world), 0);
+	pool_world_open(world);
+	for (unsigned i = 0; i < 3; i++) {
+		struct catalog_brief brief;
+		uint8_t id[IDS_SIZE];
+
+		pool_world_id(i + 1, id);
+		assert_true(catalog_brief(world->catalog, id, &brief));
+		assert_int_equal(brief.frozen, i < 2);
+		assert_int_equal(brief.dirty, dirty[i]);
+	}
+	assert_int_equal(reconcile_all(&world->reconcile), 0);
+	assert_false(findings_any_serious(world->reconcile.findings));
+	pool_world_free(world);
+}
+
 /* As somebody does who looks at it with the shell of SQLite. */
 static void a_catalog_that_is_locked_keeps_its_names(void **state)
 {
@@ -420,6 +476,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_it_cannot_place),
 		cmocka_unit_test(a_catalog_that_is_locked_keeps_its_names),
 		cmocka_unit_test(keeps_labels_and_seven_backups),
+		cmocka_unit_test(repairs_what_is_frozen_when_its_file_is_unclean),
 		cmocka_unit_test(removes_the_oldest_backups),
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
 		cmocka_unit_test(a_catalog_begins_empty_unless_a_backup_has_content),
