@@ -21,7 +21,7 @@ struct call_write {
 	uint64_t offset;
 	uint64_t length;  /* SERVICE_UNKNOWN_LENGTH: not said */
 	uint64_t written; /* bytes so far */
-	uint64_t stored;  /* of them, those that are part of the content now */
+	uint64_t stored;  /* of them, those that are part of the content for sure */
 	uint64_t number;  /* in the journal of uploads; 0: not there */
 	uint64_t
 		declared; /* by Content-Range of a chunked body; SERVICE_UNKNOWN_LENGTH: not said */

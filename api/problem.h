@@ -33,7 +33,7 @@ struct problem {
 	char etag[80];                /* of precondition-failed: the ETag now */
 	bool has_completed;           /* of PATCH: so many operations were done before this */
 	size_t completed;
-	bool has_written; /* of an upload: so many bytes were written nevertheless */
+	bool has_written; /* of an upload: so many bytes may have been written nevertheless */
 	uint64_t written_offset, written_length;
 	bool close; /* the connection cannot go on */
 };

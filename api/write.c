@@ -164,15 +164,13 @@ enum api_step write_begin(struct api_call *call)
 	return API_UPLOAD;
 }
 
-/* Who is refused on the way must know which bytes of his are part of the content. Answers false. */
-static bool refused(struct api_call *call)
+/* Whom it fails must know which bytes of his may be part of the content: the first `given`. Of
+ * those that a write was given which failed there may be none, some or all. */
+static void may_hold(struct api_call *call, uint64_t given)
 {
-	const struct call_write *write = &call->write;
-
-	call->problem.has_written = write->stored > 0;
-	call->problem.written_offset = write->offset;
-	call->problem.written_length = write->stored;
-	return false;
+	call->problem.has_written = given > 0;
+	call->problem.written_offset = call->write.offset;
+	call->problem.written_length = given;
 }
 
 static bool piece_fits(struct api_call *call, size_t len)
@@ -194,8 +192,9 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 	struct call_write *write = &call->write;
 	enum service_code code;
 
+	may_hold(call, write->stored);
 	if (!piece_fits(call, len) || (write->collect && !api_call_collect(call, data, len)))
-		return refused(call);
+		return false;
 	if (write->collect)
 		code = SERVICE_OK;
 	else if (write->detect_zeroes)
@@ -204,8 +203,9 @@ bool write_piece(struct api_call *call, const void *data, size_t len)
 		code = service_data_write(call->data, data, len, write->offset + write->written,
 					  &call->err);
 	if (code != SERVICE_OK) {
+		may_hold(call, write->written + len);
 		(void)call_refused(call, code);
-		return refused(call);
+		return false;
 	}
 	write->written += len;
 	if (!write->collect)
@@ -267,7 +267,10 @@ static enum service_code write_collected(struct api_call *call)
 					  &call->err);
 	if (write->compare)
 		service_data_unlock(call->data);
-	write->stored = code == SERVICE_OK ? write->written : 0;
+	if (code == SERVICE_OK)
+		write->stored = write->written;
+	else
+		may_hold(call, write->written);
 	return code;
 }
 
@@ -279,7 +282,7 @@ enum api_step write_end(struct api_call *call)
 	if (write->written == 0)
 		return call_fail(call, CODE_INVALID_VALUE, "the body is empty");
 	if (write->length != SERVICE_UNKNOWN_LENGTH && write->written != write->length) {
-		(void)refused(call);
+		may_hold(call, write->stored);
 		return call_fail(call, CODE_CONTENT_RANGE_MISMATCH,
 				 "the body has %" PRIu64 " bytes instead of %" PRIu64,
 				 write->written, write->length);
@@ -289,6 +292,7 @@ enum api_step write_end(struct api_call *call)
 	code = write->collect ? write_collected(call) : SERVICE_OK;
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
+	may_hold(call, write->stored); /* when the flush fails */
 	return write->flush ? call_flush(call, write_answer) : write_answer(call);
 }
 

@@ -93,8 +93,9 @@ void images_discard(struct image *image);
 /* Flushes, closes and marks the image clean; it stays held. */
 int images_close(struct image *image, struct vhd_error *err);
 
-/* Gives up what a failed image holds in memory: it is closed, and repaired when it is opened next.
- * One that has not failed is left alone. */
+/* Gives up what a failed image holds in memory: it is closed, repaired and opened. So is one whose
+ * footers are unclean although the catalog says that it was closed; a parent is VHD_E_FROZEN. Any
+ * other is left as it is. */
 int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 
 /* Opens and pins a parent for a child; no writer is left. IMAGES_ALONE: nor anybody else who has

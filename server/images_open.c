@@ -224,18 +224,52 @@ static int open_above_break(struct image *image, struct vhd **ret_disk, struct v
 	return open_with(image, VHD_BROKEN, ret_disk, err);
 }
 
-/* What a crash left is repaired first: for that the file needs no parent. */
-static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
-		       struct vhd_error *err)
+/* A crash before this line costs a look at a file that is in order. */
+static void mark_clean(const struct image *image, const struct catalog_usage *usage)
 {
-	int r = dirty ? open_with(image, VHD_WRITE | VHD_RECOVER | VHD_NO_PARENT, ret_disk, err)
-		      : 0;
+	struct catalog_error why;
+
+	if (catalog_mark_clean(image->images->catalog, image->id, usage, &why) < 0)
+		log_warning("%s", why.text);
+}
+
+/* What a crash left is repaired: for that the file needs no parent. */
+static int repair(struct image *image, struct vhd_error *err)
+{
+	struct catalog_usage usage = {.measured_at = clock_wall_ms()};
+	uint32_t blocks = 0;
+	struct vhd *disk;
+	int r = open_with(image, VHD_WRITE | VHD_RECOVER | VHD_NO_PARENT, &disk, err);
 
 	if (r < 0)
 		return r;
-	if (dirty)
-		vhd_close(*ret_disk);
-	return open_above_break(image, ret_disk, err);
+	r = vhd_file_size(disk, &usage.file_bytes, err);
+	if (r == 0)
+		r = vhd_allocated_blocks(disk, &blocks, err);
+	usage.blocks = blocks;
+	vhd_close(disk);
+	if (r == 0)
+		mark_clean(image, &usage);
+	return r;
+}
+
+static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
+		       struct vhd_error *err)
+{
+	int r = dirty ? repair(image, err) : 0;
+
+	return r < 0 ? r : open_above_break(image, ret_disk, err);
+}
+
+/* Where nobody may write the file now, it is read as it is. */
+static int open_frozen(struct image *image, bool dirty, struct vhd **ret_disk,
+		       struct vhd_error *err)
+{
+	int r = dirty ? repair(image, err) : 0;
+
+	if (r < 0 && r != VHD_E_BUSY && r != VHD_E_FORBIDDEN)
+		return r;
+	return open_with(image, 0, ret_disk, err);
 }
 
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
@@ -258,7 +292,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	if (brief.broken)
 		r = open_broken(image, brief.dirty, &disk, err);
 	else if (brief.children || brief.frozen)
-		r = open_with(image, 0, &disk, err);
+		r = open_frozen(image, brief.dirty && !brief.children, &disk, err);
 	else
 		r = open_leaf(image, mode, brief.dirty, &disk, err);
 	if (r == 0)
@@ -287,7 +321,6 @@ void images_open_measure(const struct image *image, struct catalog_usage *ret_us
 
 int images_open_close(struct image *image, struct vhd_error *err)
 {
-	struct catalog_error why;
 	struct catalog_usage usage;
 	struct catalog_brief brief;
 	int r = 0;
@@ -301,11 +334,9 @@ int images_open_close(struct image *image, struct vhd_error *err)
 	images_open_measure(image, &usage);
 	images_open_drop(image);
 	CRASH_POINT("close.dropped");
-	/* A crash before this line costs a look at a file that is in order. */
 	if (!image->failed && image->writable &&
-	    catalog_brief(image->images->catalog, image->id, &brief) && brief.dirty &&
-	    catalog_mark_clean(image->images->catalog, image->id, &usage, &why) < 0)
-		log_warning("%s", why.text);
+	    catalog_brief(image->images->catalog, image->id, &brief) && brief.dirty)
+		mark_clean(image, &usage);
 	return 0;
 }
 

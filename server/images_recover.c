@@ -1,4 +1,5 @@
-/* images_recover.c - the way back of an image whose sync has failed. */
+/* images_recover.c - the way back of an image whose sync has failed, or whose file is unclean. */
+#include "failure.h"
 #include "images_table.h"
 
 static void draw_verifier(struct images *images)
@@ -29,12 +30,48 @@ static int give_up(struct images *images, const uint8_t id[IDS_SIZE], struct vhd
 	return 0;
 }
 
+/* The catalog takes its file for one that was closed as it should be, and it is not. */
+static bool is_unclean(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	struct finding finding;
+
+	(void)reconcile_image(images->reconcile, id);
+	return findings_serious(images->reconcile->findings, id, &finding) &&
+	       finding.kind == FINDING_UNCLEAN_FOOTER;
+}
+
+/* The next open repairs what is dirty. The file of a parent changes under no child. */
+static int distrust(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	struct catalog_brief brief = {.children = 0};
+	struct catalog_error why;
+	struct image *image;
+	uint64_t generation;
+	int r = images_hold(images, id, &image, err);
+
+	if (r < 0)
+		return r;
+	if (catalog_brief(images->catalog, id, &brief) && brief.children)
+		r = failure(err, VHD_E_FROZEN,
+			    "its footers are not what they should be, and while images read "
+			    "through it its file is not repaired: forget them (DELETE with "
+			    "keep_file=1), recover it, and adopt them again");
+	if (r == 0)
+		r = images_close(image, err);
+	if (r == 0 && catalog_mark_dirty(images->catalog, id, &generation, &why) < 0)
+		r = failure(err, VHD_E_IO, "%s", why.text);
+	images_release(image);
+	return r;
+}
+
 int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	struct images_view view;
 	struct image *image;
-	int r;
+	int r = is_unclean(images, id) ? distrust(images, id, err) : 0;
 
+	if (r < 0)
+		return r;
 	images_look(images, id, &view);
 	if (view.open && !view.failed)
 		return 0;

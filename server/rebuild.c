@@ -18,9 +18,7 @@ enum { DEPTH_MAX = 1024, CANNOT = 1 };
 static struct rebuild_file *parent_of(const struct rebuild *rebuild,
 				      const struct rebuild_file *file)
 {
-	return ids_is_zero(file->row.parent_id) || file->row.parent_missing
-		       ? NULL
-		       : rebuild_find(rebuild, file->row.parent_id);
+	return file->row.parent_missing ? NULL : rebuild_parents_find(rebuild, file);
 }
 
 /* The level of the nearest ancestor, or of the image itself, that has one already; or why there is
@@ -67,12 +65,25 @@ static void look_for_parent(const struct rebuild *rebuild, struct rebuild_file *
 {
 	char id[IDS_TEXT];
 
-	file->row.parent_missing = !ids_is_zero(file->row.parent_id) && !parent_of(rebuild, file);
+	const struct rebuild_file *parent = parent_of(rebuild, file);
+
+	file->row.parent_missing =
+		!ids_is_zero(file->row.parent_id) && (!parent || parent->level == REBUILD_LEFT_OUT);
 	if (!file->row.parent_missing)
 		return;
 	ids_format(file->row.parent_id, id);
-	(void)fprintf(rebuild->out, "parent-missing %s: its parent %s is not there\n",
-		      file->row.name, id);
+	(void)fprintf(rebuild->out, "parent-missing %s: its parent %s is %s\n", file->row.name, id,
+		      parent ? "left out" : "not there");
+}
+
+static void look_for_parents(const struct rebuild *rebuild)
+{
+	for (size_t i = 0; i < rebuild->n; i++) {
+		if (rebuild->files[i].level == REBUILD_LEFT_OUT)
+			continue;
+		look_for_parent(rebuild, &rebuild->files[i]);
+		rebuild_parents_tell(rebuild, &rebuild->files[i]);
+	}
 }
 
 struct sorted {
@@ -97,8 +108,9 @@ static void complete(struct rebuild_file *file, int64_t now)
 	row->updated_at = now;
 	if (!row->created_at)
 		row->created_at = now;
-	/* It may have been open: it is repaired when it is opened. */
-	row->dirty = !file->parent && !row->frozen;
+	/* It may have been open: it is repaired when it is opened. One that is said to be frozen
+	 * was not, unless its file tells that this is from before it was thawed. */
+	row->dirty = !file->parent && (!row->frozen || file->unclean);
 }
 
 /* The rows, parents first. They still belong to the files. NULL: out of memory. */
@@ -111,10 +123,11 @@ static struct catalog_image *order(struct rebuild *rebuild, size_t *ret_n)
 
 	if (!sorted || !rows)
 		return NULL;
-	for (size_t i = 0; i < rebuild->n; i++)
-		look_for_parent(rebuild, &rebuild->files[i]);
-	for (size_t i = 0; i < rebuild->n; i++)
-		place(rebuild, &rebuild->files[i]);
+	look_for_parents(rebuild);
+	for (size_t i = 0; i < rebuild->n; i++) {
+		if (rebuild->files[i].level == REBUILD_UNKNOWN)
+			place(rebuild, &rebuild->files[i]);
+	}
 	for (size_t i = 0; i < rebuild->n; i++) {
 		struct rebuild_file *parent = parent_of(rebuild, &rebuild->files[i]);
 
@@ -184,7 +197,10 @@ static int run(struct rebuild *rebuild, const char *path)
 
 	if (pool_backup_undo(path) < 0)
 		return fail(rebuild, path);
-	if (rebuild_scan(rebuild, path) < 0 || rebuild_names(rebuild, path) < 0)
+	if (rebuild_scan(rebuild, path) < 0)
+		return -1;
+	rebuild_parents_judge(rebuild);
+	if (rebuild_names(rebuild, path) < 0)
 		return -1;
 	CRASH_POINT("rebuild.scanned");
 	if (pool_backup_begin(path, fresh) < 0 || write_catalog(rebuild, fresh) < 0)

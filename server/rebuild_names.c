@@ -35,6 +35,11 @@ static int claim(void **names, const char *name)
 	return slot ? *slot == name : -1;
 }
 
+static bool lacks_name(const struct rebuild_file *file)
+{
+	return file->level != REBUILD_LEFT_OUT && !*file->row.name;
+}
+
 /* All but the name, of the newest that knows it. */
 static int describe(struct catalog_image *row, const struct catalog_image *image)
 {
@@ -85,7 +90,7 @@ static int take(void *ctx, const struct catalog_image *image)
 	if (!file && !naming->more)
 		(void)fprintf(naming->rebuild->out, "left out image '%s': no file is that image\n",
 			      image->name);
-	if (!file || *file->row.name)
+	if (!file || !lacks_name(file))
 		return 0;
 	r = describe(&file->row, image);
 	if (r < 0)
@@ -102,7 +107,7 @@ static int take(void *ctx, const struct catalog_image *image)
 static bool all_named(const struct rebuild *rebuild)
 {
 	for (size_t i = 0; i < rebuild->n; i++) {
-		if (!*rebuild->files[i].row.name)
+		if (lacks_name(&rebuild->files[i]))
 			return false;
 	}
 	return true;
@@ -172,7 +177,7 @@ static int make_up_names(struct naming *naming)
 	size_t n = 0;
 
 	for (size_t i = 0; i < rebuild->n; i++) {
-		if (*rebuild->files[i].row.name)
+		if (!lacks_name(&rebuild->files[i]))
 			continue;
 		n++;
 		if (make_up_name(&naming->names, &rebuild->files[i].row) < 0) {

@@ -15,6 +15,9 @@ struct rebuild_file {
 	struct catalog_image row;
 	int level; /* ancestors, or one of the above */
 	bool parent;
+	bool known; /* to the catalog, or the backup that was read in its place, if there is one */
+	bool unclean;  /* its footers are as an unclean stop leaves them */
+	int64_t mtime; /* seconds since 1970 */
 };
 
 struct rebuild {
@@ -31,7 +34,15 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path);
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE]);
 void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why);
 
-/* rebuild_names.c: a name for each. -1: out of memory. */
+/* rebuild_parents.c. NULL: it has none, or it is not there. */
+struct rebuild_file *rebuild_parents_find(const struct rebuild *rebuild,
+					  const struct rebuild_file *file);
+/* Leaves out what is not known and is over a parent that was written since. */
+void rebuild_parents_judge(struct rebuild *rebuild);
+/* Says of one that has a name when its parent was. */
+void rebuild_parents_tell(const struct rebuild *rebuild, const struct rebuild_file *file);
+
+/* rebuild_names.c: a name for each that is not left out. -1: out of memory. */
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path);
 
 #endif

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "clock.h"
+#include "failure.h"
 #include "pool_backup.h"
 #include "pool_look.h"
 #include "rebuild_private.h"
@@ -26,6 +28,8 @@ struct scan {
 	size_t n_adopted; /* the first of its files, by path, once all of those are found */
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
+	int64_t mtime;        /* of the file that is looked at */
+	bool knows;           /* `known` is all that a catalog has, and that is something */
 	struct vhd_error why; /* of what stopped it; "" = memory */
 };
 
@@ -114,6 +118,8 @@ static int add(struct scan *scan, struct vhd *disk, const struct catalog_image *
 	memcpy(file.row.parent_id, info->parent_id, IDS_SIZE);
 	file.row.kind = service_facts_kind(info->type);
 	file.row.state = CATALOG_READY;
+	file.unclean = reconcile_unclean(info) != NULL;
+	file.mtime = scan->mtime;
 	service_facts_vhd(disk, &file.row.vhd);
 	if (vhd_file_size(disk, &file.row.usage.file_bytes, NULL) < 0 ||
 	    vhd_allocated_blocks(disk, &blocks, NULL) < 0)
@@ -143,6 +149,17 @@ static const char *misfit(const struct vhd_info *info)
 	return NULL;
 }
 
+/* Before the engine takes the descriptor. */
+static int take_time(struct scan *scan, int fd, struct vhd_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return failure_sys(err, VHD_E_IO, errno, "its time cannot be read");
+	scan->mtime = clock_bounded(st.st_mtim.tv_sec);
+	return 0;
+}
+
 static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 {
 	CLEANUP(closep) int fd = -1;
@@ -156,6 +173,8 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	catalog_place_of(image, &at);
 	place_text(&at, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
+	if (r == 0)
+		r = take_time(scan, fd, &why);
 	if (r == 0)
 		r = reconcile_open(scan->engine, &fd, reconcile_hint(image->kind), &disk, &why);
 	if (r < 0)
@@ -254,6 +273,7 @@ static int scan_adopted(struct scan *scan, const char *catalog_path)
 	    pool_backup_newest(catalog_path, backup) == 0)
 		r = catalog_salvage(backup, take, scan, &why);
 	if (r == 0 || r == CATALOG_E_DAMAGED) {
+		scan->knows = r == 0 && scan->n_known > 0;
 		sort(scan);
 		return 0;
 	}
@@ -277,23 +297,35 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 	return misfit(info);
 }
 
+static const struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SIZE])
+{
+	struct known key;
+
+	if (!scan->n_known)
+		return NULL;
+	memcpy(key.id, id, IDS_SIZE);
+	return bsearch(&key, scan->known, scan->n_known, sizeof key, compare_known);
+}
+
 static unsigned hint_of(const struct scan *scan, const char *name)
 {
 	const struct known *known = NULL;
-	struct known key;
+	uint8_t id[IDS_SIZE];
 
-	if (scan->n_known > 0 && pool_look_id(name, key.id))
-		known = bsearch(&key, scan->known, scan->n_known, sizeof key, compare_known);
+	if (pool_look_id(name, id))
+		known = find_known(scan, id);
 	return known ? reconcile_hint(known->kind) : 0;
 }
 
 /* The catalog is asked only where the file leaves open what it is. */
-static int open_disk(const struct scan *scan, const char *name, struct vhd **ret_disk,
+static int open_disk(struct scan *scan, const char *name, struct vhd **ret_disk,
 		     struct vhd_error *err)
 {
 	CLEANUP(closep) int fd = -1, again = -1;
 	int r = pool_look_open(scan->item->pool, name, &fd, err);
 
+	if (r == 0)
+		r = take_time(scan, fd, err);
 	if (r == 0)
 		r = reconcile_open(scan->engine, &fd, 0, ret_disk, err);
 	if (r != VHD_E_AMBIGUOUS)
@@ -369,6 +401,9 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		scan.item = &rebuild->pools.items[i];
 		r = scan_pool(&scan);
 	}
+	for (size_t i = 0; i < rebuild->n; i++)
+		rebuild->files[i].known =
+			!scan.knows || find_known(&scan, rebuild->files[i].row.id) != NULL;
 	vhd_engine_free(scan.engine);
 	free(scan.known);
 	if (r < 0) {

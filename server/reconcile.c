@@ -161,15 +161,11 @@ static void compare_sizes(struct report *report, const struct vhd_info *info)
 
 static void compare_footers(struct report *report, const struct vhd_info *info)
 {
-	unsigned wanted = VHD_FOOTER_EOF | (info->type == VHD_FIXED ? 0 : VHD_FOOTER_HEAD);
+	const char *unclean = reconcile_unclean(info);
 
-	if (report->row->dirty)
-		return; /* repaired when it is opened */
-	if ((info->footers & wanted) != wanted)
-		find(report, FINDING_UNCLEAN_FOOTER, "has no footer at its %s",
-		     info->footers & VHD_FOOTER_EOF ? "start" : "end");
-	else if (info->footers & VHD_FOOTER_DIFFER)
-		find(report, FINDING_UNCLEAN_FOOTER, "has two different footers");
+	/* What is dirty is repaired when it is opened. */
+	if (unclean && !report->row->dirty)
+		find(report, FINDING_UNCLEAN_FOOTER, "%s", unclean);
 }
 
 /* The length that the catalog knows was measured at a close; files only grow. */

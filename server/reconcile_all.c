@@ -51,6 +51,17 @@ int reconcile_open(struct vhd_engine *engine, int *fd, unsigned hint, struct vhd
 	return r;
 }
 
+const char *reconcile_unclean(const struct vhd_info *info)
+{
+	unsigned wanted = VHD_FOOTER_EOF | (info->type == VHD_FIXED ? 0 : VHD_FOOTER_HEAD);
+
+	if (!(info->footers & VHD_FOOTER_EOF))
+		return "has no footer at its end";
+	if ((info->footers & wanted) != wanted)
+		return "has no footer at its start";
+	return info->footers & VHD_FOOTER_DIFFER ? "has two different footers" : NULL;
+}
+
 /* ---- names ---- */
 
 static void find(const struct pass *pass, enum finding_kind kind, const char *name,

@@ -13,6 +13,8 @@ struct vhd_engine *reconcile_engine(void);
 int reconcile_open(struct vhd_engine *engine, int *fd, unsigned hint, struct vhd **ret_disk,
 		   struct vhd_error *err);
 unsigned reconcile_hint(enum catalog_kind kind);
+/* What an unclean stop has left of its footers, for people; NULL: nothing. */
+const char *reconcile_unclean(const struct vhd_info *info);
 
 /* The fields of a footer that may change, of an image that is in order: when they differ from those
  * of the row, the row gets what the file has. `again`: a descriptor of the file. */

@@ -7,6 +7,7 @@
 #include "pool_place.h"
 #include "service_private.h"
 #include "service_unfinished.h"
+#include "uploads.h"
 
 /* Without a row nobody would know whose its first name is: a power cut must not bring it back. */
 static int settle(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
@@ -147,8 +148,10 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 			       : remove_file(service, id, how->version, err);
 	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING)
 		service_unfinished_add(service->unfinished, id);
-	if (!catalog_brief(service->catalog, id, &brief))
+	if (!catalog_brief(service->catalog, id, &brief)) {
 		findings_forget(service->findings, id);
+		uploads_forget(service->uploads, id);
+	}
 	/* Without a row, or with one that says so, the file is of no use to anybody. */
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		images_discard(image);

@@ -189,6 +189,23 @@ enum service_code service_pools(struct service *service, struct service_pools *r
 
 /* ---- recovery ---- */
 
+static enum service_code not_recovered(struct service *service, const uint8_t id[IDS_SIZE],
+				       const struct vhd_error *why, struct service_error *err)
+{
+	enum service_code code = SERVICE_OK;
+
+	/* The open may have found something that says more. */
+	if (why->code != VHD_E_FROZEN)
+		code = service_health_chain(service, id, 0, err);
+	if (code != SERVICE_OK)
+		return code;
+	code = service_codes_image(service, id, why, err);
+	if (why->code == VHD_E_FROZEN)
+		(void)snprintf(err->text, sizeof err->text, "'%s' is a parent: %.300s",
+			       err->image.name, why->text);
+	return code;
+}
+
 enum service_code service_image_recover(struct service *service, const char *ref,
 					struct service_image *ret_image, struct service_error *err)
 {
@@ -199,6 +216,6 @@ enum service_code service_image_recover(struct service *service, const char *ref
 	if (code != SERVICE_OK)
 		return code;
 	if (images_recover(service->images, id, &why) < 0)
-		return service_codes_image(service, id, &why, err);
+		return not_recovered(service, id, &why, err);
 	return service_image_get(service, ref, 0, ret_image, err);
 }

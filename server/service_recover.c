@@ -14,6 +14,7 @@
 #include "service_main.h"
 #include "service_private.h"
 #include "service_unfinished.h"
+#include "uploads.h"
 
 static int forget(struct service *service, const struct catalog_image *image, struct vhd_error *err)
 {
@@ -22,6 +23,7 @@ static int forget(struct service *service, const struct catalog_image *image, st
 	if (catalog_forget(service->catalog, image->id, 0, &why) < 0)
 		return failure(err, VHD_E_IO, "%s", why.text);
 	findings_forget(service->findings, image->id);
+	uploads_forget(service->uploads, image->id);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct ring {
 struct uploads {
 	pthread_mutex_t lock; /* guards all; held for a copy at most */
 	uint64_t number;
-	struct ring *rings[RINGS]; /* heap */
+	struct ring *rings[RINGS]; /* heap; those that there are come first */
 };
 
 struct uploads *uploads_new(void)
@@ -42,13 +42,21 @@ void uploads_free(struct uploads *uploads)
 	free(uploads);
 }
 
-static struct ring *find(const struct uploads *uploads, const uint8_t id[IDS_SIZE])
+/* RINGS: there is none. */
+static size_t place_of(const struct uploads *uploads, const uint8_t id[IDS_SIZE])
 {
 	for (size_t i = 0; i < RINGS && uploads->rings[i]; i++) {
 		if (ids_equal(uploads->rings[i]->id, id))
-			return uploads->rings[i];
+			return i;
 	}
-	return NULL;
+	return RINGS;
+}
+
+static struct ring *find(const struct uploads *uploads, const uint8_t id[IDS_SIZE])
+{
+	size_t i = place_of(uploads, id);
+
+	return i < RINGS ? uploads->rings[i] : NULL;
 }
 
 /* An empty ring for the image, in the place of the oldest when there is no other. */
@@ -110,6 +118,22 @@ void uploads_note(struct uploads *uploads, const uint8_t id[IDS_SIZE], uint64_t 
 			(void)snprintf(item->outcome, sizeof item->outcome, "%s", outcome);
 			item->ended_at = clock_wall_ms();
 		}
+	}
+	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
+void uploads_forget(struct uploads *uploads, const uint8_t id[IDS_SIZE])
+{
+	size_t i, last;
+
+	(void)pthread_mutex_lock(&uploads->lock);
+	i = place_of(uploads, id);
+	for (last = i; last + 1 < RINGS && uploads->rings[last + 1]; last++)
+		;
+	if (i < RINGS) {
+		free(uploads->rings[i]);
+		uploads->rings[i] = uploads->rings[last];
+		uploads->rings[last] = NULL;
 	}
 	(void)pthread_mutex_unlock(&uploads->lock);
 }

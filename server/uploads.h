@@ -21,6 +21,8 @@ uint64_t uploads_begin(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 /* How far it got; with an outcome it has ended. One that is forgotten already is left alone. */
 void uploads_note(struct uploads *uploads, const uint8_t id[IDS_SIZE], uint64_t number,
 		  uint64_t written, const char *outcome);
+/* The image is gone: another one may come with its id. */
+void uploads_forget(struct uploads *uploads, const uint8_t id[IDS_SIZE]);
 /* The newest first. How many. */
 size_t uploads_list(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 		    struct service_upload ret_list[SERVICE_UPLOADS]);

@@ -100,5 +100,25 @@ wait_until is_ready
 expect 200 '/v1/images/other/data?offset=12M' -T "$work/page"
 expect 206 /v1/images/other/data -r 12582912-12587007
 same "$work/page" "$body" 'after all'
+
+# ---- the end of the room is in the middle of a body: a part of it is there, and the answer says so
+image across 64M
+middle=$((2097152 - 524288)) # half of the body in the first block, half in the second
+for block in 0 2M; do
+	expect 200 "/v1/images/across/data?offset=$block" -T "$work/page"
+done
+fill
+truncate -s -700K "$work/small/filler"
+expect 200 /v1/images/across/data -I
+expect_problem 507 no-space "/v1/images/across/data?offset=$middle" -T - -H "If-Match: $(header ETag)" <"$work/piece"
+check ".written == {offset: $middle, length: 1048576}"
+expect 206 /v1/images/across/data -r "$middle-$((middle + 524287))"
+slice "$work/piece" 0 524288 >"$work/half"
+same "$work/half" "$body" 'the half that found room'
+expect 200 '/v1/images/across/data?op=writes'
+check ".items[0] | .outcome == \"no-space\" and .written == 0 and .next_offset == $middle"
+free
+wait_until is_ready
+expect 200 "/v1/images/across/data?offset=$middle" -T "$work/piece"
 in_order 'at the end'
 finish

@@ -88,6 +88,19 @@ expect_problem 412 precondition-failed "$data?op=writes" -H 'If-Match: "d0"'
 expect 200 "$data" -I
 expect 304 "$data?op=writes" -H "If-None-Match: $(header ETag)"
 
+# ---- another image of the same id has another journal
+twin=aaaaaaaa-0000-4000-8000-000000000001
+for keep in 0 1; do
+	expect 201 /v1/images -d name=twin -d size=1M -d uuid=$twin
+	expect 200 /v1/images/twin/data -T "$work/sector"
+	expect 204 "/v1/images/twin?keep_file=$keep" -X DELETE
+	rm -f "$state/images/$twin.vhd"
+	expect 201 /v1/images -d name=twin -d size=1M -d uuid=$twin
+	expect 200 '/v1/images/twin/data?op=writes'
+	check '.items == []'
+	expect 204 /v1/images/twin -X DELETE
+done
+
 # ---- a start forgets
 stop_vhdd
 start_vhdd

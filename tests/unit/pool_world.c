@@ -140,6 +140,7 @@ void pool_world_write(struct pool_world *world, const struct pool_image *image)
 		.size = image->size,
 		.block_size = image->block_size,
 		.timestamp = 1,
+		.parent_timestamp = world->parent_timestamp,
 		.parent_path = pool_world_file(world, image->parent),
 		.child_path = pool_world_file(world, image->number),
 	};
@@ -196,12 +197,27 @@ static void seal_row(struct pool_world *world, unsigned number, struct catalog_i
 	(void)close(fd);
 }
 
+/* The parent of a row, in the catalog or before it. */
+static bool has_row(const struct pool_world *world, const struct catalog_image *rows, size_t n,
+		    const struct catalog_image *child)
+{
+	struct catalog_brief brief;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ids_equal(rows[i].id, child->parent_id))
+			return true;
+	}
+	return catalog_brief(world->catalog, child->parent_id, &brief);
+}
+
 void pool_world_rows(struct pool_world *world, const struct pool_image *images, size_t n)
 {
 	struct catalog_image *rows = must_alloc(n * sizeof *rows);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		fill_row(world, &images[i], &rows[i]);
+		rows[i].parent_missing = images[i].parent && !has_row(world, rows, i, &rows[i]);
+	}
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < n; k++) {
 			if (images[k].number == images[i].parent && !rows[k].sealed)

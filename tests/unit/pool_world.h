@@ -18,6 +18,7 @@ struct pool_world {
 	struct vhd_engine *engine;
 	struct reconcile reconcile;
 	struct catalog_error err;
+	uint32_t parent_timestamp; /* of the next file; 0 = it does not say */
 };
 
 /* What an image shall be. Ids are made of numbers from 1 on; a parent has been made before. */
@@ -40,8 +41,8 @@ const char *pool_world_path(const struct pool_world *world, const char *name);
 
 /* The file alone. */
 void pool_world_write(struct pool_world *world, const struct pool_image *image);
-/* Rows for files that are there, in one transaction: clean, and parents sealed; parents come first.
- */
+/* Rows for files that are there, in one transaction: clean, and parents sealed; parents come first,
+ * or are missing. */
 void pool_world_rows(struct pool_world *world, const struct pool_image *images, size_t n);
 
 #endif

@@ -496,6 +496,60 @@ static void says_what_was_written_of_a_body_that_fails(void **state)
 	}
 }
 
+/* A call that fails may have written a part of what it was given. The journal says what is sure. */
+static void says_what_may_be_written_when_the_disk_is_full(void **state)
+{
+	static const struct {
+		const char *target, *headers;
+		int writes; /* that succeed */
+		unsigned status;
+		const char *written;
+		uint64_t sure;
+	} rows[] = {
+		{DATA "?offset=512", NULL, 1, 507, "\"written\":{\"offset\":512,\"length\":1024}",
+		 700},
+		{DATA, "If-Match: *", 1, 507, "\"written\":{\"offset\":0,\"length\":1024}", 700},
+		{DATA "?detect_zeroes=y", "If-Match: \"d12.0\"", 1, 507,
+		 "\"written\":{\"offset\":0,\"length\":1024}", 0},
+		{DATA, "If-Match: \"d12.7\"", 1, 412, NULL, 0},
+		{DATA, NULL, 0, 507, NULL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct service *service = fake_new();
+		char body[1024] = "x";
+		struct exchange exchange = {"PUT",           rows[i].target,
+					    rows[i].headers, .body = body,
+					    .piece = 700,    .body_length = sizeof body};
+
+		(void)fake_add(service, "web-1", SIZE, NULL);
+		service->fail = SERVICE_NO_SPACE;
+		service->fail_after = rows[i].writes;
+		exchange_send(service, &exchange);
+		assert_int_equal(exchange.response->status, rows[i].status);
+		if (rows[i].written)
+			assert_non_null(strstr(exchange.text, rows[i].written));
+		else
+			assert_null(strstr(exchange.text, "\"written\""));
+		assert_int_equal(service->uploads[0].written, rows[i].sure);
+		exchange_fini(&exchange);
+		fake_free(service);
+	}
+}
+
+static void says_what_is_written_but_not_durable(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"PUT", DATA "?offset=5", .body = "abc"};
+
+	service->flushed = SERVICE_IO_ERROR;
+	(void)exchange_json(service, &exchange, 500);
+	assert_int_equal(exchange_number(&exchange, "written.offset"), 5);
+	assert_int_equal(exchange_number(&exchange, "written.length"), 3);
+	exchange_fini(&exchange);
+}
+
 static void refuses_an_empty_chunked_body(void **state)
 {
 	struct exchange exchange = {"PUT", DATA, .chunked = true};
@@ -712,6 +766,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reports_what_fails_on_the_way, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(says_what_was_written_of_a_body_that_fails, setup,
+						fake_teardown),
+		cmocka_unit_test(says_what_may_be_written_when_the_disk_is_full),
+		cmocka_unit_test_setup_teardown(says_what_is_written_but_not_durable, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_an_empty_chunked_body, setup,
 						fake_teardown),

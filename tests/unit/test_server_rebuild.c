@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "must.h"
 #include "pool_backup.h"
 #include "pool_world.h"
@@ -246,6 +248,149 @@ static void keeps_labels_and_seven_backups(void **state)
 	pool_world_free(world);
 }
 
+/* What the child says of its parent, and the file of the parent. */
+static void set_times(struct pool_world *world, const struct pool_image *child, int64_t told,
+		      int64_t mtime)
+{
+	const struct timespec times[2] = {{.tv_sec = mtime}, {.tv_sec = mtime}};
+
+	world->parent_timestamp = (uint32_t)(told - CLOCK_2000);
+	pool_world_write(world, child);
+	assert_int_equal(utimensat(AT_FDCWD, pool_world_file(world, child->parent), times, 0), 0);
+}
+
+static void expect_in_catalog(struct pool_world *world, const char *numbers)
+{
+	for (unsigned number = 1; number <= strlen(numbers); number++) {
+		struct catalog_brief brief;
+		uint8_t id[IDS_SIZE];
+
+		pool_world_id(number, id);
+		assert_int_equal(catalog_brief(world->catalog, id, &brief),
+				 numbers[number - 1] != '-');
+		assert_int_equal(access(pool_world_file(world, number), F_OK), 0);
+	}
+}
+
+/* 1 to 3 are a chain, as are 1 and 4. Which of them the catalog knows, and has in the end. */
+static void leaves_out_forgotten_children_of_parents_that_were_written(void **state)
+{
+#define ID(n) "ee000000-0000-0000-0000-00000000000" n
+#define LEFT_OUT(n, whose, parent)                                                          \
+	"left out default/" ID(n) ".vhd: no catalog knows it, and " whose " " ID(           \
+		parent) " was written since, so that its content may be another; its file " \
+			"stays, and POST /v1/images with its path as source adopts it\n"
+#define CHANGED(n)                                                                          \
+	"parent-changed image-" n ": its parent image-1 was written since, by the time of " \
+	"its file: compare what it reads with a copy, or delete it\n"
+	static const struct pool_image images[] = {
+		{.number = 1, .type = VHD_DYNAMIC},
+		{.number = 2, .parent = 1},
+		{.number = 3, .parent = 2},
+		{.number = 4, .parent = 1},
+	};
+	static const struct {
+		const char *known, *then;
+		int64_t told, mtime; /* of image 1, by image 2; the others do not say */
+		const char *line, *other;
+	} rows[] = {
+		{"1--4", "1--4", 1000000000, 1000000002, LEFT_OUT("2", "its parent", "1"),
+		 LEFT_OUT("3", "an ancestor of its parent", "2")},
+		{"1--4", "1--4", 1000000000, 999999998, LEFT_OUT("2", "its parent", "1"),
+		 "2 images are in the new catalog"},
+		{"1--4", "1234", 1000000000, 1000000001, "2 images got new names",
+		 "4 images are in the new catalog"},
+		{"1--4", "1234", CLOCK_2000, 1000000002, "2 images got new names",
+		 "4 images are in the new catalog"},
+		{"1234", "1234", 1000000000, 1000000002, CHANGED("2"),
+		 "4 images are in the new catalog"},
+		{"12-4", "1234", 1000000000, 1000000002, CHANGED("2"), "1 images got new names"},
+		{"1-34", "1-34", 1000000000, 1000000002, LEFT_OUT("2", "its parent", "1"),
+		 "parent-missing image-3: its parent " ID("2") " is left out\n"},
+		{"----", "1234", 1000000000, 1000000002, "parent-changed img-",
+		 "4 images are in the new catalog"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pool_world *world = pool_world_new();
+
+		for (size_t k = 0; k < 4; k++)
+			pool_world_write(world, &images[k]);
+		set_times(world, &images[1], rows[i].told, rows[i].mtime);
+		for (size_t k = 0; k < 4; k++) {
+			if (rows[i].known[k] != '-')
+				pool_world_rows(world, &images[k], 1);
+		}
+		pool_world_close(world);
+		assert_int_equal(rebuild(world), 0);
+		if (!strstr(said, rows[i].line) || !strstr(said, rows[i].other))
+			fail_msg("row %zu: %s", i, said);
+		pool_world_open(world);
+		expect_in_catalog(world, rows[i].then);
+		pool_world_free(world);
+	}
+#undef ID
+#undef LEFT_OUT
+#undef CHANGED
+}
+
+static void wipe_footer(const struct pool_world *world, unsigned number)
+{
+	static const uint8_t zeroes[512];
+	int fd = open(pool_world_file(world, number), O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeroes, sizeof zeroes, lseek(fd, -512, SEEK_END)), 512);
+	(void)close(fd);
+}
+
+static void freeze(struct pool_world *world, unsigned number)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE];
+
+	pool_world_id(number, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	row.frozen = true;
+	assert_int_equal(catalog_update(world->catalog, &row, &world->err), 0);
+}
+
+/* What says that it is frozen may be older than its thaw, and than a power cut after that. */
+static void repairs_what_is_frozen_when_its_file_is_unclean(void **state)
+{
+	static const struct pool_image images[] = {
+		{.number = 1, .type = VHD_DYNAMIC},
+		{.number = 2, .type = VHD_DYNAMIC},
+		{.number = 3, .type = VHD_DYNAMIC},
+	};
+	static const bool dirty[] = {false, true, true}; /* the third is not frozen */
+	struct pool_world *world = pool_world_new();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		pool_world_write(world, &images[i]);
+	pool_world_rows(world, images, 3);
+	freeze(world, 1);
+	freeze(world, 2);
+	pool_world_close(world);
+	wipe_footer(world, 2);
+	assert_int_equal(rebuild(world), 0);
+	pool_world_open(world);
+	for (unsigned i = 0; i < 3; i++) {
+		struct catalog_brief brief;
+		uint8_t id[IDS_SIZE];
+
+		pool_world_id(i + 1, id);
+		assert_true(catalog_brief(world->catalog, id, &brief));
+		assert_int_equal(brief.frozen, i < 2);
+		assert_int_equal(brief.dirty, dirty[i]);
+	}
+	assert_int_equal(reconcile_all(&world->reconcile), 0);
+	assert_false(findings_any_serious(world->reconcile.findings));
+	pool_world_free(world);
+}
+
 /* As somebody does who looks at it with the shell of SQLite. */
 static void a_catalog_that_is_locked_keeps_its_names(void **state)
 {
@@ -420,6 +565,8 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_it_cannot_place),
 		cmocka_unit_test(a_catalog_that_is_locked_keeps_its_names),
 		cmocka_unit_test(keeps_labels_and_seven_backups),
+		cmocka_unit_test(leaves_out_forgotten_children_of_parents_that_were_written),
+		cmocka_unit_test(repairs_what_is_frozen_when_its_file_is_unclean),
 		cmocka_unit_test(removes_the_oldest_backups),
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
 		cmocka_unit_test(a_catalog_begins_empty_unless_a_backup_has_content),

@@ -95,12 +95,53 @@ static void forgets_the_image_that_was_written_longest_ago(void **state)
 	assert_int_equal(uploads_list(uploads, id_of(2), list), 1);
 }
 
+/* First, last or in the middle, and one that is not there; the others stay. */
+static void forgets_an_image_that_is_gone(void **state)
+{
+	static const struct {
+		unsigned images, gone;
+	} rows[] = {{1, 0}, {3, 0}, {3, 1}, {3, 2}, {3, 7}, {256, 0}, {256, 128}, {256, 255}};
+	struct service_upload list[SERVICE_UPLOADS];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (unsigned n = 0; n < rows[i].images; n++)
+			(void)begin(n, n);
+		uploads_forget(uploads, id_of(rows[i].gone));
+		for (unsigned n = 0; n < rows[i].images; n++)
+			assert_int_equal(uploads_list(uploads, id_of(n), list), n != rows[i].gone);
+		for (unsigned n = 0; n < rows[i].images; n++)
+			uploads_forget(uploads, id_of(n));
+	}
+}
+
+/* Whoever was about to end it finds nothing of it, and leaves what came after it alone. */
+static void an_image_of_the_same_id_has_a_journal_of_its_own(void **state)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+	uint64_t old = begin(1, 0);
+
+	(void)state;
+	uploads_forget(uploads, id_of(1));
+	uploads_note(uploads, id_of(1), old, 100, "durable");
+	assert_int_equal(uploads_list(uploads, id_of(1), list), 0);
+	(void)begin(1, 4096);
+	uploads_note(uploads, id_of(1), old, 100, "durable");
+	assert_int_equal(uploads_list(uploads, id_of(1), list), 1);
+	assert_int_equal(list[0].offset, 4096);
+	assert_int_equal(list[0].written, 0);
+	assert_string_equal(list[0].outcome, "");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(remembers_how_far_it_got, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgets_the_oldest_of_an_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgets_the_image_that_was_written_longest_ago,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(forgets_an_image_that_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_image_of_the_same_id_has_a_journal_of_its_own,
 						setup, teardown),
 	};
 
