@@ -7,6 +7,8 @@
 #include "error.h"
 #include "image.h"
 
+enum { DOUBT_MAX = 64 << 20 }; /* bytes read to find out which entries may be torn */
+
 /* The file is divided into cells as long as a block. Two blocks in one cell lie on each other, and
  * so do those in cells side by side where the later one starts earlier in its cell. */
 struct pass {
@@ -20,6 +22,7 @@ struct pass {
 	uint32_t highest;   /* sector, of all entries; 0 = none */
 	uint32_t last;      /* start of the last block looked at; 0 = none */
 	bool doubt;         /* an entry may be torn */
+	uint64_t room;      /* bytes that may still be read to find that out */
 };
 
 /* The entry that names a place, the first of them, and the one of the next block behind it, the
@@ -133,24 +136,30 @@ static int read_cells(struct pass *pass, struct vhd_error *err)
 		     : bat_each(pass->image, pass->image->header.max_entries, collect, pass, err);
 }
 
-/* FORMAT.md 8: the beginning of a new entry, and the rest still FF, names a place behind the right
- * one. Where blocks lie close together there is no room for that. */
-static int doubt_entry(const struct pass *pass, uint32_t start, struct vhd_error *err)
+static int refuse_torn(const struct image *image, uint64_t behind, uint32_t start,
+		       struct vhd_error *err)
 {
-	uint64_t end = pass->last != 0 ? (uint64_t)pass->last + pass->stride
-				       : image_metadata_end(pass->image) / VHD_SECTOR;
 	struct pair torn = {.start = start, .next_start = UINT32_MAX};
-	int r;
+	uint64_t end = behind ? behind : image_metadata_end(image) / VHD_SECTOR;
+	int r = find_pair(image, &torn, err);
 
-	if ((start & 0xff) != 0xff || start <= end + BLOCKS_GAP)
-		return 0;
-	r = find_pair(pass->image, &torn, err);
 	if (r < 0)
 		return r;
 	return vhd_fail(err, VHD_E_CORRUPT,
 			"block table: entry %u at 0x%" PRIx64 " is sector 0x%" PRIx32
 			": it may be torn, for nothing is in the %" PRIu64 " sectors before",
-			torn.first, entry_at(pass->image, torn.first), start, start - end);
+			torn.first, entry_at(image, torn.first), start, start - end);
+}
+
+static int doubt_entry(struct pass *pass, uint32_t start, struct vhd_error *err)
+{
+	uint64_t behind = pass->last != 0 ? (uint64_t)pass->last + pass->stride : 0;
+	bool suspect;
+	int r = torn_suspect(pass->image, behind, start, &pass->room, &suspect, err);
+
+	if (r < 0)
+		return vhd_wrap(err, r, "before the block at sector 0x%" PRIx32, start);
+	return suspect ? refuse_torn(pass->image, behind, start, err) : 0;
 }
 
 static int check_start(struct pass *pass, uint32_t start, struct vhd_error *err)
@@ -190,6 +199,7 @@ int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struc
 {
 	struct pass pass = {.image = image,
 			    .doubt = doubt,
+			    .room = DOUBT_MAX,
 			    .stride = image->bitmap_size / VHD_SECTOR + image->block_sectors};
 	int r;
 
