@@ -165,6 +165,11 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err);
  * metadata area ends, or the last block that the table names, by a spare entry too. */
 int blocks_check(const struct image *image, bool doubt, uint64_t *ret_end, struct vhd_error *err);
 enum { BLOCKS_GAP = 8 }; /* sectors that placing a block may leave unused before its bitmap */
+/* Whether an entry that names `start` may be one of ours that a power cut has torn. `behind`: the
+ * sector where the block before it ends, 0 = there is none. What is read comes off *room; when that
+ * is not enough, it may be. */
+int torn_suspect(const struct image *image, uint64_t behind, uint32_t start, uint64_t *room,
+		 bool *ret_suspect, struct vhd_error *err);
 
 /* Those of the first `count` table entries that are not empty, straight from the file; a negative
  * answer stops. */
