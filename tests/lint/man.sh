@@ -34,4 +34,19 @@ same keys "$(keys_of)" "$(page_keys)" || failed=1
 statuses() { sed -n '/Exit status:/,/";$/p' server/options.c | grep -oE '\<[0-9]+\>'; }
 page_statuses() { sed -n '/^# EXIT STATUS/,/^# ENV/s/^\*\([0-9]*\)\*$/\1/p' "$page"; }
 same "exit statuses" "$(statuses)" "$(page_statuses)" || failed=1
+# The numbers that a key of [limits] may have: of the table, and of the page.
+bounds() {
+	sed -n '/struct key keys\[\]/,/^};/p' server/config.c | tr '\n' ' ' | sed 's/KEY(/\n&/g;s/$/\n/' |
+		sed -n 's/^KEY("limits",[[:space:]]*"\([a-z_]*\)",[^,]*,[^,]*,[[:space:]]*\([^,]*\),[[:space:]]*\([^,]*\),.*/\1 \2 \3/p'
+}
+while read -r key least most; do
+	case $most in
+	API_*) most=$(sed -n "s/^[[:space:]]*$most = \(.*\),$/\1/p" api/include/api.h) ;;
+	esac
+	most=${most//ULL/}
+	told=$(sed -n "/^\*$key\* = /,/^$/p" "$page" | grep -oE '[0-9]+[KM]? to [0-9]+[KM]?' | head -n 1 | sed 's/K/*1024/g;s/M/*1048576/g') || :
+	[ -n "$told" ] && [ "$((${told% to *}))" -eq "$((least))" ] && [ "$((${told#* to }))" -eq "$((most))" ] && continue
+	echo "[limits] $key: $page says '$told', server/config.c $least to $most"
+	failed=1
+done < <(bounds)
 exit "$failed"

@@ -47,6 +47,28 @@ static void documents_every_route(void **state)
 	json_decref(json);
 }
 
+static const char *pattern_of(json_t *json, const char *schema, const char *member)
+{
+	json_t *schemas = json_object_get(json_object_get(json, "components"), "schemas");
+	json_t *at = json_object_get(schemas, schema);
+
+	return json_string_value(
+		json_object_get(member ? json_object_get(at, member) : at, "pattern"));
+}
+
+static void tells_what_texts_must_be_like(void **state)
+{
+	json_t *json = document();
+	const char *text =
+		json_string_value(json_object_get(json_object_get(json, "info"), "description"));
+
+	(void)state;
+	assert_string_equal(pattern_of(json, "Labels", "propertyNames"), "^[A-Za-z0-9._/-]{1,63}$");
+	assert_string_equal(pattern_of(json, "Time", NULL), "Z$");
+	assert_non_null(strstr(text, "`X-Request-Id` of up to 64 letters"));
+	json_decref(json);
+}
+
 static bool routed(const char *path, const char *method)
 {
 	size_t n;
@@ -126,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_every_route),
+		cmocka_unit_test(tells_what_texts_must_be_like),
 		cmocka_unit_test(routes_every_documented_operation),
 		cmocka_unit_test(documents_every_parameter),
 	};
