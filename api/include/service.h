@@ -98,8 +98,8 @@ struct service_error {
 	bool done; /* SERVICE_INTERNAL: it was done to `image`, and only the answer is missing */
 };
 
-/* Of what is told of an image: of its row, and of the names of its parent and its root, which change
- * without it. */
+/* Of what is told of an image: of its row, and of the names of its parent and its root, which
+ * change without it. */
 void service_meta_etag(uint64_t version, const char *parent, const char *root,
 		       char ret_etag[SERVICE_ETAG]);
 

@@ -52,7 +52,8 @@ static struct service *service_new(void)
 	return service;
 }
 
-#define DONE "\"correction\":\"It was done all the same, and what is left to do is tried again. See what there is: "
+#define DONE \
+	"\"correction\":\"It was done all the same, and what is left to do is tried again. See what there is: "
 
 /* Whether there is one image more. That the daemon itself cannot tell of what it has done is not of
  * this side of the border. */
