@@ -66,8 +66,10 @@ static int prove_itself(const uint8_t raw[HEADER_SIZE], struct vhd_error *err)
 	return 0;
 }
 
-/* Twice the need, as blktap preallocates tables for a later resize; any table up to the format's
- * largest. */
+#define TABLE_REACH (UINT64_C(2) << 40)
+
+/* Twice the need; any table up to one for the 2 TiB that sector numbers reach, which XenServer has
+ * blktap make for a later resize. */
 static int prove_entries(const uint8_t raw[HEADER_SIZE], uint64_t disk_size, struct vhd_error *err)
 {
 	uint32_t block_size = get_be32(raw + HDR_BLOCK_SIZE),
@@ -81,7 +83,7 @@ static int prove_entries(const uint8_t raw[HEADER_SIZE], uint64_t disk_size, str
 				" at %d: not a power of two from %d to %d",
 				block_size, HDR_BLOCK_SIZE, BLOCK_SIZE_MIN, BLOCK_SIZE_LIMIT);
 	need = div_up(disk_size, block_size);
-	most = div_up(VHD_SIZE_MAX, block_size);
+	most = div_up(TABLE_REACH, block_size);
 	if (most < need * 2)
 		most = need * 2;
 	if (entries < need)

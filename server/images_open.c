@@ -109,8 +109,14 @@ static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
 	return r;
 }
 
-/* For writing when nothing forbids it; a reader is content with less, when qemu-img looks at the
- * file or the file system is read-only. */
+/* The file may be read, but not written: qemu-img looks at it, its mode says so, or its file system
+ * is read-only. */
+static bool is_denied(int r)
+{
+	return r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY;
+}
+
+/* For writing when nothing forbids it; a reader is content with less. */
 static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
 		     struct vhd_error *err)
 {
@@ -118,8 +124,7 @@ static int open_leaf(struct image *image, enum images_mode mode, bool dirty, str
 	int r = open_with(image, flags, ret_disk, err);
 
 	image->writable = r == 0;
-	if (mode == IMAGES_READ && !dirty &&
-	    (r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY))
+	if (mode == IMAGES_READ && !dirty && is_denied(r))
 		r = open_with(image, 0, ret_disk, err);
 	return r;
 }
@@ -267,9 +272,7 @@ static int open_frozen(struct image *image, bool dirty, struct vhd **ret_disk,
 {
 	int r = dirty ? repair(image, err) : 0;
 
-	if (r < 0 && r != VHD_E_BUSY && r != VHD_E_FORBIDDEN)
-		return r;
-	return open_with(image, 0, ret_disk, err);
+	return r < 0 && !is_denied(r) ? r : open_with(image, 0, ret_disk, err);
 }
 
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)

@@ -439,7 +439,7 @@ printf '[pool]\nroots = %s\n' "$work/not-mounted" >"$work/conf"
 start
 expect_problem 503 pool-offline /v1/images/ext2/data
 check '.detail | endswith(" lies below a folder that is no root of the configuration now")'
-check '.cause == "Its folder cannot be reached, or the configuration does not name it."'
+check '.cause == "Its folder cannot be reached, its file system is read-only, or the configuration does not name it."'
 expect_problem 503 pool-offline /v1/images/ext2 -X DELETE
 check '.image.name == "ext2" and (.detail | endswith(": keep_file=1 forgets the image alone"))'
 expect 200 /v1/images/ext2

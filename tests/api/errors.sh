@@ -245,8 +245,8 @@ stop_vhdd
 start_vhdd
 expect_problem 503 pool-offline /v1/images/away/data
 check '.detail | endswith(" lies in a pool that is not in the configuration now")'
-check '.cause == "Its folder cannot be reached, or the configuration does not name it."'
-advice "Mount it, or name it in the configuration again, as 'detail' says. DELETE with keep_file=1 forgets an image "
+check '.cause == "Its folder cannot be reached, its file system is read-only, or the configuration does not name it."'
+advice "Mount it as it should be, or name it in the configuration again, as 'detail' says. DELETE with keep_file=1 forgets an image "
 expect_problem 503 pool-offline /v1/images/away -X DELETE
 check '.detail | contains("(the configuration has no pool far)")'
 expect 204 '/v1/images/away?keep_file=1' -X DELETE
