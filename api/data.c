@@ -67,14 +67,15 @@ enum api_step data_tagged(struct api_call *call, enum api_step step, const char 
 enum api_step data_mapped(struct api_call *call, enum api_step step, const char *etag)
 {
 	const struct http_response *whole = call->response;
-	char own[SERVICE_ETAG];
+	size_t len = strlen(etag);
+	char own[SERVICE_ETAG + HASH_SUFFIX];
 	bool varies;
 
 	if (call->problem.code != CODE_NONE || !whole)
 		return step;
 	varies = http_response_get(whole, "Vary") != NULL;
-	(void)snprintf(own, sizeof own, "%s-%016" PRIx64, etag,
-		       hash_bytes(0, whole->body, whole->body_length));
+	memcpy(own, etag, len);
+	hash_suffix(hash_bytes(0, whole->body, whole->body_length), own + len);
 	if (call_etag_either(call, own, etag))
 		return data_tagged(call, step, own);
 	data_cache(call, service_data_info(call->data)); /* of 304 */

@@ -23,3 +23,13 @@ uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
 	memcpy(&word, at, left);
 	return step(step(hash, word), len);
 }
+
+void hash_suffix(uint64_t hash, char ret_text[HASH_SUFFIX])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*ret_text++ = '-';
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*ret_text++ = digits[hash >> shift & 0xf];
+	*ret_text = '\0';
+}

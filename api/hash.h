@@ -10,4 +10,8 @@
  * than the lookup. */
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t len);
 
+/* Behind an ETag: a hyphen, 16 digits and a NUL. */
+enum { HASH_SUFFIX = 1 + 16 + 1 };
+void hash_suffix(uint64_t hash, char ret_text[HASH_SUFFIX]);
+
 #endif

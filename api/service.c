@@ -1,8 +1,6 @@
 /* service.c - ETags, and what the answers of the daemon own. */
 #include "service.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +18,7 @@ void service_meta_etag(uint64_t version, const char *parent, const char *root,
 	if (!*parent)
 		return;
 	names = hash_bytes(hash_bytes(0, parent, strlen(parent)), root, strlen(root));
-	(void)snprintf(end, 1 + 16 + 1, "-%016" PRIx64, names);
+	hash_suffix(names, end);
 }
 
 void service_image_fini(struct service_image *image)
