@@ -9,6 +9,7 @@
 #include "embed.h"
 #include "filter.h"
 #include "handlers.h"
+#include "hash.h"
 #include "image.h"
 #include "order.h"
 #include "out.h"
@@ -249,6 +250,17 @@ static bool embed(struct api_call *call, const struct list *list, size_t n, stru
 	return code == SERVICE_OK;
 }
 
+/* Images come into a list and leave it also when only time has passed, or data was written. */
+static void tag(const struct list *list, size_t n, char ret_etag[IMAGE_LIST_ETAG + HASH_SUFFIX])
+{
+	uint64_t ids = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ids = hash_bytes(ids, list->items[i]->image.id, strlen(list->items[i]->image.id));
+	image_list_etag(list->revision, list->health, ret_etag);
+	hash_suffix(ids, ret_etag + strlen(ret_etag));
+}
+
 static enum api_step answer(struct api_call *call, const struct list *list)
 {
 	struct view view = list->view;
@@ -257,11 +269,11 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 	char *next = link + 7;
 	CLEANUP(put_fini) struct put items = {.tree = view_picks(&list->view) || list->embed};
 	enum api_step step;
-	char etag[IMAGE_LIST_ETAG];
+	char etag[IMAGE_LIST_ETAG + HASH_SUFFIX];
 
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
-	image_list_etag(list->revision, list->health, etag);
+	tag(list, n, etag);
 	if (!view_etag(call, etag))
 		return API_REPLY;
 	put_open(&items, NULL, '[');

@@ -74,6 +74,16 @@ expect_header Vary Accept
 image new 1M
 expect 200 /v1/images -H "If-None-Match: $etag"
 
+# What a filter finds may change without the catalog.
+large='/v1/images?name=new&usage.file.gt=600K'
+random 1048576 "$work/much"
+expect 200 "$large"
+check '.items == []'
+etag=$(header ETag)
+expect 200 /v1/images/new/data -T "$work/much"
+grown() { request "$large" -H "If-None-Match: $etag" >/dev/null; [ "$(jq -r '.items[0].name' "$body" 2>/dev/null)" = new ]; }
+wait_until grown
+
 # ---- a chain is polled like a list
 chain=/v1/images/web-1/chain
 expect 200 $chain
