@@ -10,7 +10,8 @@ endforeach()
 set_tests_properties(unit.test_server_workers PROPERTIES LABELS "unit;tsan")
 # File systems that answer late, or never.
 vhd_unit_test(test_server_room test_server_room.c LIBS vhdd_server vhd_api)
-target_link_options(test_server_room PRIVATE -Wl,--wrap=pool_space -Wl,--wrap=clock_monotonic_ms)
+target_link_options(test_server_room PRIVATE -Wl,--wrap=pool_space -Wl,--wrap=pool_check_writable
+					     -Wl,--wrap=clock_monotonic_ms)
 
 # What needs image files.
 foreach(name damage footer migrate orphan pool_place rebuild reconcile scale scarce turns)

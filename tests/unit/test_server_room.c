@@ -10,7 +10,8 @@
 /* What the file system of each pool answers; wrapped in by the linker. */
 static struct {
 	uint64_t size, space;
-	const char *why; /* NULL: it answers */
+	const char *why;       /* NULL: it answers */
+	const char *read_only; /* NULL: it is not */
 } answers[2];
 static int asked;
 static int64_t now_ms;
@@ -18,6 +19,7 @@ static void (*meanwhile)(void);
 
 int __wrap_pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_free,
 		      struct vhd_error *err);
+int __wrap_pool_check_writable(const struct pool_dir *pool, struct vhd_error *err);
 int64_t __wrap_clock_monotonic_ms(void);
 
 int64_t __wrap_clock_monotonic_ms(void)
@@ -43,6 +45,17 @@ int __wrap_pool_space(struct pool_dir *pool, uint64_t *ret_size, uint64_t *ret_f
 	return 0;
 }
 
+int __wrap_pool_check_writable(const struct pool_dir *pool, struct vhd_error *err)
+{
+	const char *why = answers[pool ? 1 : 0].read_only;
+
+	if (!why)
+		return 0;
+	err->code = VHD_E_READONLY;
+	(void)snprintf(err->text, sizeof err->text, "%s", why);
+	return VHD_E_READONLY;
+}
+
 static struct pool_set set = {.n = 2};
 static struct service_room *room;
 
@@ -54,6 +67,7 @@ static int setup(void **state)
 	answers[0].size = answers[1].size = 1000;
 	answers[0].space = answers[1].space = 500;
 	answers[0].why = answers[1].why = NULL;
+	answers[0].read_only = answers[1].read_only = NULL;
 	meanwhile = NULL;
 	asked = 0;
 	room = service_room_new(&set);
@@ -103,6 +117,17 @@ static void another_pool_is_told_of_and_stops_nothing(void **state)
 	answers[0].why = "cannot measure /images: Input/output error";
 	service_room_measure(room);
 	expect(false, "default: cannot measure /images: Input/output error");
+}
+
+static void one_that_is_read_only_is_told_of(void **state)
+{
+	(void)state;
+	answers[1].read_only = "the file system of /fast is read-only";
+	service_room_measure(room);
+	expect(true, "fast: the file system of /fast is read-only");
+	answers[0].read_only = "the file system of /images is read-only";
+	service_room_measure(room);
+	expect(false, "default: the file system of /images is read-only");
 }
 
 static void while_it_waits(void)
@@ -160,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_what_was_measured, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_pool_is_told_of_and_stops_nothing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(one_that_is_read_only_is_told_of, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			small_bodies_are_not_asked_about_while_there_is_a_gigabyte, setup,
 			teardown),
