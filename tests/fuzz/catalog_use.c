@@ -14,6 +14,7 @@
 #include "service_private.h"
 #include "service_recover.h"
 #include "service_unfinished.h"
+#include "uploads.h"
 
 enum { PATH = 64, IMAGES_MAX = 1000 };
 
@@ -45,6 +46,7 @@ static void remove_folder(void)
 	pool_set_close(&service.pools);
 	findings_free(service.findings);
 	service_unfinished_free(service.unfinished);
+	uploads_free(service.uploads);
 }
 
 /* Where syncs cost nothing. */
@@ -62,7 +64,8 @@ static void make_folder(void)
 	log_start(LOG_LEVEL_ERROR);
 	service.findings = findings_new();
 	service.unfinished = service_unfinished_new(&service);
-	if (!service.findings || !service.unfinished ||
+	service.uploads = uploads_new();
+	if (!service.findings || !service.unfinished || !service.uploads ||
 	    pool_set_open(&service.pools, images, &config, NULL) < 0)
 		abort();
 	service.reconcile.findings = service.findings;
