@@ -74,7 +74,7 @@ enum api_step data_mapped(struct api_call *call, enum api_step step, const char 
 	if (call->problem.code != CODE_NONE || !whole)
 		return step;
 	varies = http_response_get(whole, "Vary") != NULL;
-	memcpy(own, etag, len);
+	memcpy(own, etag, len + 1);
 	hash_suffix(hash_bytes(0, whole->body, whole->body_length), own + len);
 	if (call_etag_either(call, own, etag))
 		return data_tagged(call, step, own);
