@@ -24,6 +24,18 @@ int bench_tear_down(void **state)
 	return 0;
 }
 
+int reopen(struct bench *bench, unsigned flags)
+{
+	struct vhd_io io = memio_io(bench->file);
+	int r;
+
+	vhd_close(bench->disk);
+	bench->disk = NULL;
+	r = vhd_open(bench->engine, &io, flags, NULL, &bench->disk, &bench->err);
+	vhd_io_close(&io);
+	return r;
+}
+
 void must(const struct bench *bench, int r)
 {
 	if (r < 0)

@@ -16,6 +16,8 @@ struct bench {
 int bench_set_up(void **state);
 int bench_tear_down(void **state);
 
+/* The disk, closed and opened anew. */
+int reopen(struct bench *bench, unsigned flags);
 /* `r` of what has told bench->err why. */
 void must(const struct bench *bench, int r);
 

@@ -31,18 +31,6 @@ static int create_child(struct bench *bench, struct vhd_io io)
 	return r;
 }
 
-static int reopen(struct bench *bench, unsigned flags)
-{
-	struct vhd_io io = memio_io(bench->file);
-	int r;
-
-	vhd_close(bench->disk);
-	bench->disk = NULL;
-	r = vhd_open(bench->engine, &io, flags, NULL, &bench->disk, &bench->err);
-	vhd_io_close(&io);
-	return r;
-}
-
 static int put(struct bench *bench, struct vhd *disk, uint64_t off, int byte)
 {
 	memset(bench->buf, byte, SECTOR);

@@ -11,18 +11,6 @@
 
 enum { ENTRIES = 40, TABLE = 1536, TORN = 0xff, FAR = 0x10fff };
 
-static int reopen(struct bench *bench, unsigned flags)
-{
-	struct vhd_io io = memio_io(bench->file);
-	int r;
-
-	vhd_close(bench->disk);
-	bench->disk = NULL;
-	r = vhd_open(bench->engine, &io, flags, NULL, &bench->disk, &bench->err);
-	vhd_io_close(&io);
-	return r;
-}
-
 static void put(struct bench *bench, uint64_t block, char byte)
 {
 	memset(bench->buf, byte, sizeof bench->buf);
