@@ -22,13 +22,16 @@ static int table_fits(struct image *image, const struct footer *footer, bool *re
 		      struct vhd_error *err)
 {
 	uint64_t blocks = div_up(footer->current_size, image->header.block_size), end;
+	uint32_t own = image->info.blocks;
 	struct vhd_error why;
 	int r = footer_fits(&image->io, footer, image->file_size, ret_fits, err);
 
 	if (r < 0 || !*ret_fits || blocks <= image->info.blocks)
 		return r;
+	/* For this look only: what the image has in memory is for its own size. */
 	image->info.blocks = (uint32_t)blocks;
 	r = blocks_check(image, true, &end, &why);
+	image->info.blocks = own;
 	*ret_fits = r == 0;
 	return r == VHD_E_CORRUPT ? 0 : vhd_pass(err, &why, r);
 }

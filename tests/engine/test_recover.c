@@ -13,6 +13,7 @@ enum {
 	DISK = 8 << 20,
 	LARGER = 64 << 20,
 	BLOCK = 2 << 20,
+	SMALL = 4096,
 	GOOD = VHD_FOOTER_EOF | VHD_FOOTER_HEAD
 };
 
@@ -46,14 +47,20 @@ static int tear_down(void **state)
 }
 
 /* A table for `room` bytes, of which both footers use DISK. */
-static void build(struct bench *bench, uint64_t room)
+static void build_of(struct bench *bench, uint64_t room, uint32_t block_size)
 {
 	struct builder *builder = &bench->builder;
 
-	builder_init(builder, &(struct builder_args){.type = 3, .size = room, .id = 1});
+	builder_init(builder, &(struct builder_args){
+				      .type = 3, .size = room, .block_size = block_size, .id = 1});
 	builder_put64(builder->head + F_CURRENT_SIZE, DISK);
 	builder_put64(builder->tail + F_CURRENT_SIZE, DISK);
 	builder_add_block(builder, 0, 0xff, 'a');
+}
+
+static void build(struct bench *bench, uint64_t room)
+{
+	build_of(bench, room, BLOCK);
 }
 
 static void store(struct bench *bench)
@@ -165,6 +172,29 @@ static void a_larger_size_counts_in_recovery_only_with_a_sound_table(void **stat
 	expect(bench, VHD_WRITE | VHD_RECOVER, DISK, GOOD);
 }
 
+/* With small blocks the larger size needs more pages of the table than the other. */
+static void a_larger_size_may_need_more_pages_of_the_table(void **state)
+{
+	struct bench *bench = *state;
+
+	build_of(bench, LARGER, SMALL);
+	builder_put64(bench->builder.tail + F_CURRENT_SIZE, LARGER);
+	store(bench);
+	expect_at_last(bench, LARGER);
+}
+
+static void a_larger_size_is_refused_in_whatever_page_the_table_is_unsound(void **state)
+{
+	struct bench *bench = *state;
+
+	build_of(bench, LARGER, SMALL);
+	builder_put64(bench->builder.tail + F_CURRENT_SIZE, LARGER);
+	builder_set_entry(&bench->builder, LARGER / SMALL - 1,
+			  builder_get32(bench->builder.table) + 1);
+	store(bench);
+	expect(bench, VHD_WRITE | VHD_RECOVER, DISK, GOOD);
+}
+
 /* ---- spare entries mean nothing ---- */
 
 static void a_spare_entry_that_names_a_used_block_stops_nobody(void **state)
@@ -216,7 +246,7 @@ static void recovery_leaves_a_file_of_whole_sectors(void **state)
 /* Windows of the file in which no block begins cost nothing. */
 static void a_sparse_table_is_read_once_for_each_place_that_is_used(void **state)
 {
-	enum { SMALL = 4096, ENTRIES = 1 << 20, READS = ENTRIES * 4 / 4096 };
+	enum { ENTRIES = 1 << 20, READS = ENTRIES * 4 / 4096 };
 	struct bench *bench = *state;
 	struct builder *builder = &bench->builder;
 	uint64_t far = 1500 * GIB;
@@ -245,6 +275,8 @@ int main(void)
 		CASE(a_footer_at_the_end_that_names_another_header_does_not_count),
 		CASE(a_larger_size_that_the_table_can_hold_counts),
 		CASE(a_larger_size_counts_in_recovery_only_with_a_sound_table),
+		CASE(a_larger_size_may_need_more_pages_of_the_table),
+		CASE(a_larger_size_is_refused_in_whatever_page_the_table_is_unsound),
 		CASE(a_spare_entry_that_names_a_used_block_stops_nobody),
 		CASE(recovery_keeps_the_block_that_a_spare_entry_names),
 		CASE(recovery_leaves_a_file_of_whole_sectors),
