@@ -36,8 +36,11 @@ static int table_fits(struct image *image, const struct footer *footer, bool *re
 	return r == VHD_E_CORRUPT ? 0 : vhd_pass(err, &why, r);
 }
 
-/* Two good copies that differ come from a change of the footer that was cut: the one at the end was
- * written first. At `end` there is never guest data: blocks begin with their bitmap. */
+/* A change of the footer that was cut leaves two good copies that differ: the one at the end was
+ * written first. Guest data is never there, as blocks begin with their bitmap; but a footer of
+ * before is, wherever a block was placed that the table does not name yet. So it must end the file,
+ * too: ours has cut the file before it comes to the copy at the start. Blktap cuts last, but where
+ * the file goes on that copy is new already, or the change may be taken for not begun. */
 static int newer_tail(struct image *image, struct plan *plan, struct vhd_error *err)
 {
 	uint8_t raw[FOOTER_SIZE];
@@ -45,7 +48,7 @@ static int newer_tail(struct image *image, struct plan *plan, struct vhd_error *
 	bool fits = false;
 	int r;
 
-	if (!range_ok(plan->end, FOOTER_SIZE, image->file_size))
+	if (image->file_size != plan->end + FOOTER_SIZE)
 		return 0;
 	r = io_read(&image->io, raw, sizeof raw, plan->end, err);
 	if (r < 0 || footer_decode(raw, &tail, NULL) < 0)

@@ -1,8 +1,8 @@
 /* set_footer.c - changes fields of the footer of an image that is open for writing. FORMAT.md 8.
  *
- * Recovery takes a footer where the table says that the data ends for newer than the copy at the
- * start. So nothing may wait for a flush while the footers are written, or a later table would end
- * at a footer of before.
+ * The new footer goes where the table says that the data ends, and what lies behind it is cut off:
+ * recovery knows no other place. So nothing may wait for a flush while the footers are written, or
+ * it would be cut off, too.
  */
 #include <string.h>
 

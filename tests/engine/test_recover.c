@@ -195,6 +195,46 @@ static void a_larger_size_is_refused_in_whatever_page_the_table_is_unsound(void 
 	expect(bench, VHD_WRITE | VHD_RECOVER, DISK, GOOD);
 }
 
+/* ---- a footer where the data ends and the file does not ---- */
+
+/* As a block leaves it that was placed behind it and is not in the table yet. */
+static void store_with_a_footer_behind_the_data(struct bench *bench)
+{
+	struct builder *builder = &bench->builder;
+	uint64_t behind = builder->end;
+	uint8_t footer[512];
+
+	memcpy(footer, builder->tail, sizeof footer);
+	builder_put64(footer + F_CURRENT_SIZE, LARGER);
+	builder_put32(footer + F_CHECKSUM, builder_checksum(footer, sizeof footer, F_CHECKSUM));
+	builder->end += BLOCK;
+	store(bench);
+	memio_poke(bench->file, footer, sizeof footer, behind);
+}
+
+static void a_footer_behind_the_data_does_not_win_over_two_that_are_equal(void **state)
+{
+	struct bench *bench = *state;
+
+	build(bench, LARGER);
+	store_with_a_footer_behind_the_data(bench);
+	expect(bench, 0, DISK, GOOD);
+	expect(bench, VHD_WRITE | VHD_RECOVER, DISK, GOOD);
+	expect(bench, VHD_WRITE, DISK, GOOD);
+}
+
+static void a_footer_behind_the_data_does_not_win_where_the_file_goes_on(void **state)
+{
+	struct bench *bench = *state;
+
+	build(bench, LARGER);
+	bench->builder.tail_length = 0;
+	store_with_a_footer_behind_the_data(bench);
+	expect(bench, 0, DISK, VHD_FOOTER_HEAD);
+	expect(bench, VHD_WRITE | VHD_RECOVER, DISK, GOOD);
+	expect(bench, VHD_WRITE, DISK, GOOD);
+}
+
 /* ---- spare entries mean nothing ---- */
 
 static void a_spare_entry_that_names_a_used_block_stops_nobody(void **state)
@@ -277,6 +317,8 @@ int main(void)
 		CASE(a_larger_size_counts_in_recovery_only_with_a_sound_table),
 		CASE(a_larger_size_may_need_more_pages_of_the_table),
 		CASE(a_larger_size_is_refused_in_whatever_page_the_table_is_unsound),
+		CASE(a_footer_behind_the_data_does_not_win_over_two_that_are_equal),
+		CASE(a_footer_behind_the_data_does_not_win_where_the_file_goes_on),
 		CASE(a_spare_entry_that_names_a_used_block_stops_nobody),
 		CASE(recovery_keeps_the_block_that_a_spare_entry_names),
 		CASE(recovery_leaves_a_file_of_whole_sectors),
