@@ -16,8 +16,9 @@ enum {
 	NEW_LOCATORS = 2,
 };
 
-/* With 512 KiB blocks the sector numbers of the table run out beyond this size; FORMAT.md 6. */
-static const uint64_t size_max_512k = 2032ULL << 30;
+/* Beyond this size the sector numbers of the table run out before the disk is full: a 512 KiB block
+ * takes 4 KiB more, and each 32nd place is left out (allocate.c). FORMAT.md 6. */
+static const uint64_t size_max_512k = 2031ULL << 30;
 
 struct layout {
 	struct footer footer;
@@ -42,7 +43,7 @@ static int check_size(const struct vhd_create_args *args, uint64_t size, uint32_
 	if (block_size == BLOCK_512K && size > size_max_512k)
 		return vhd_fail(err, VHD_E_SIZE,
 				"size %" PRIu64 ": with blocks of 524288 bytes at most %" PRIu64
-				" (2032 GiB)",
+				" (2031 GiB)",
 				size, size_max_512k);
 	return 0;
 }

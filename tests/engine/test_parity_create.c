@@ -84,6 +84,61 @@ static void better_sizes_that_no_disk_can_have_are_refused(void **state)
 	}
 }
 
+/* Where that many blocks end which are placed from `from` on as FORMAT.md 8 says: each behind a
+ * footer, its data on 4 KiB, at no sector number that ends in FF. */
+static uint64_t end_of_blocks(uint64_t from, uint64_t blocks, uint32_t block_size)
+{
+	for (; blocks > 0; blocks--) {
+		uint64_t data = round_up(from + 2 * VHD_SECTOR, 4096);
+
+		if ((data / VHD_SECTOR - 1) % 256 == 0xFF)
+			data += 4096;
+		from = data + block_size;
+	}
+	return from;
+}
+
+static void better_the_largest_disk_can_be_filled(void **state)
+{
+	static const struct {
+		uint64_t size;
+		uint32_t block_size;
+	} rows[] = {{VHD_SIZE_MAX, 2 * MIB}, {2031 * GIB, 512 * KIB}};
+	struct kit *kit = *state;
+	uint8_t footer[512];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t blocks = rows[i].size / rows[i].block_size;
+		struct vhd_create_args args = {
+			.size = rows[i].size, .block_size = rows[i].block_size, .id = {1}};
+		struct vhd *disk;
+
+		assert_int_equal(create(kit, "d.vhd", &args), 0);
+		kit_peek(kit, "d.vhd", footer, sizeof footer, 0);
+		kit_poke(kit, "d.vhd", footer, sizeof footer,
+			 end_of_blocks(1536 + blocks * 4, blocks - 1, rows[i].block_size));
+		disk = kit_open(kit, "d.vhd", VHD_WRITE);
+		kit_fill(disk, rows[i].size / VHD_SECTOR - 1, 1, 'z');
+		kit_done(disk);
+		disk = kit_open(kit, "d.vhd", 0);
+		kit_check(disk, rows[i].size / VHD_SECTOR - 1, 'z');
+		vhd_close(disk);
+		assert_int_equal(unlink(kit_path(kit, "d.vhd")), 0);
+	}
+}
+
+static void better_a_disk_that_small_blocks_cannot_fill_is_refused(void **state)
+{
+	const struct vhd_create_args args = {
+		.size = 2031 * GIB + 512, .block_size = 512 * KIB, .id = {1}};
+	struct kit *kit = *state;
+
+	assert_int_equal(create(kit, "d.vhd", &args), VHD_E_SIZE);
+	assert_non_null(strstr(kit->err.text, ": size 2180769645056: with blocks of 524288 bytes "
+					      "at most 2180769644544 (2031 GiB)"));
+	assert_int_equal(kit_count(kit), 0);
+}
+
 static void kept_every_option_is_stored(void **state)
 {
 	const struct vhd_create_args args = {.size = 4 * MIB,
@@ -645,6 +700,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(better_sizes_are_kept_exactly),
 		KIT_TEST(better_sizes_that_no_disk_can_have_are_refused),
+		KIT_TEST(better_the_largest_disk_can_be_filled),
+		KIT_TEST(better_a_disk_that_small_blocks_cannot_fill_is_refused),
 		KIT_TEST(kept_every_option_is_stored),
 		KIT_TEST(kept_defaults_of_a_new_image),
 		KIT_TEST(better_new_images_carry_a_creator_that_qemu_believes),

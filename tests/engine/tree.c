@@ -115,7 +115,7 @@ void tree_create_root(struct tree *tree)
 {
 	struct vhd_create_args args = {.type = VHD_DYNAMIC};
 	uint64_t size = some_size(tree);
-	uint32_t block = rng_one_in(&tree->rng, 2) && size < 2032ULL << 30 ? 512 << 10 : 2 << 20;
+	uint32_t block = rng_one_in(&tree->rng, 2) && size <= 2031ULL << 30 ? 512 << 10 : 2 << 20;
 
 	if (rng_one_in(&tree->rng, 6)) {
 		args.type = VHD_FIXED;
