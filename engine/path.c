@@ -179,7 +179,7 @@ static bool is_text(const char *path)
 	return true;
 }
 
-int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
+static int real_path(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
 {
 	char proc[32];
 	struct stat st;
@@ -192,10 +192,17 @@ int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
 	ret_path[n] = '\0';
 	if (st.st_nlink == 0 || ret_path[0] != '/')
 		return vhd_fail(err, VHD_E_NOT_FOUND, "the file has lost its name");
-	if (!is_text(ret_path))
+	return 0;
+}
+
+int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err)
+{
+	int r = real_path(fd, ret_path, err);
+
+	if (r == 0 && !is_text(ret_path))
 		return vhd_fail(err, VHD_E_FORBIDDEN, "%s: the path is not printable UTF-8",
 				ret_path);
-	return 0;
+	return r;
 }
 
 int path_modified(int fd, uint32_t *ret_timestamp, struct vhd_error *err)
@@ -222,6 +229,22 @@ static int split(const char *path, char ret_folder[PATH_TEXT], char ret_name[PAT
 	memcpy(ret_name, name, strlen(name) + 1);
 	path_folder(path, ret_folder);
 	return 0;
+}
+
+int path_real_folder(const struct vhd_paths *paths, const char *path, char ret_path[PATH_TEXT],
+		     struct vhd_error *err)
+{
+	char folder[PATH_TEXT] = "", name[PATH_NAME] = "";
+	CLEANUP(closep) int fd = -1;
+	int r = split(path, folder, name, err);
+
+	if (r < 0)
+		return r;
+	fd = open_jailed(paths, folder, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return fail_open(err, fd, folder);
+	r = real_path(fd, folder, err);
+	return r < 0 ? r : path_join(folder, name, ret_path, err);
 }
 
 static int create_temp(struct path_new *file, struct vhd_error *err)

@@ -21,6 +21,9 @@ int path_open(const struct vhd_paths *paths, const char *path, bool write, int *
 /* Where the open file is, whatever led to it. VHD_E_NOT_FOUND: it has lost its name;
  * VHD_E_FORBIDDEN: its name is no printable text. */
 int path_real(int fd, char ret_path[PATH_TEXT], struct vhd_error *err);
+/* An absolute path, with its folder named by where that is, whatever leads there. */
+int path_real_folder(const struct vhd_paths *paths, const char *path, char ret_path[PATH_TEXT],
+		     struct vhd_error *err);
 /* When the file was last modified, on the clock of the format. */
 int path_modified(int fd, uint32_t *ret_timestamp, struct vhd_error *err);
 

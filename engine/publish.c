@@ -91,6 +91,15 @@ static int parent_modified(struct vhd *parent, int fd, uint32_t *ret_timestamp,
 	return r < 0 ? r : path_modified(fd, ret_timestamp, err);
 }
 
+/* A relative way leads from folder to folder as they are: above a link is something else. */
+static int real_ends(const struct vhd_paths *paths, const char *path, char ret_child[PATH_TEXT],
+		     char parent[PATH_TEXT], struct vhd_error *err)
+{
+	int r = path_real_folder(paths, path, ret_child, err);
+
+	return r < 0 ? r : path_real_folder(paths, parent, parent, err);
+}
+
 int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *paths,
 			  const char *path, const struct vhd_create_args *args,
 			  struct vhd **ret_disk, struct vhd_error *err)
@@ -99,7 +108,7 @@ int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *pat
 	CLEANUP(closep) int fd = -1; /* still there when the chain has taken the other */
 	CLEANUP(close_disk) struct vhd *parent = NULL;
 	struct vhd_create_args all = *args;
-	char absolute[PATH_TEXT];
+	char absolute[PATH_TEXT], child[PATH_TEXT];
 	int r;
 
 	if (!args->parent_path)
@@ -115,11 +124,13 @@ int vhd_create_difference(struct vhd_engine *engine, const struct vhd_paths *pat
 	r = find_chain(engine, paths, &found, 0, &parent, err);
 	if (r == 0)
 		r = parent_modified(parent, fd, &all.parent_timestamp, err);
+	if (r == 0 && !args->absolute_path)
+		r = real_ends(paths, absolute, child, found.path, err);
 	if (r < 0)
 		return r;
 	all.type = VHD_DIFF;
 	all.parent = parent;
 	all.parent_path = found.path;
-	all.child_path = absolute;
+	all.child_path = args->absolute_path ? absolute : child;
 	return create(engine, paths, absolute, &all, ret_disk, err);
 }

@@ -298,7 +298,8 @@ VHD_NODISCARD int vhd_open_file(struct vhd_engine *engine, const struct vhd_path
 
 /* These publish `path` only when the image is complete and durable (also its name), and never
  * replace a file. args->type, child_path, parent and parent_timestamp are filled in by the
- * function; the parent of a child is found by args->parent_path. */
+ * function; the parent of a child is found by args->parent_path, and relative locators lead to it
+ * from the folder that the path of the child leads to. */
 VHD_NODISCARD int vhd_create_fixed(struct vhd_engine *engine, const struct vhd_paths *paths,
 				   const char *path, const struct vhd_create_args *args,
 				   struct vhd **ret_disk, struct vhd_error *err);

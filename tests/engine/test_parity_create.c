@@ -375,6 +375,29 @@ static void kept_relative_locators_are_the_default(void **state)
 	vhd_close(disk);
 }
 
+/* "link" leads to "sub/x": what is above it is not what is above its name. */
+static void better_relative_locators_begin_where_a_link_leads(void **state)
+{
+	struct kit *kit = *state;
+	struct vhd *disk;
+
+	kit_folder(kit, "a");
+	kit_folder(kit, "sub");
+	kit_folder(kit, "sub/x");
+	assert_int_equal(symlink("sub/x", kit_path(kit, "link")), 0);
+	kit_make_root(kit, "a/p.vhd", 1, 0, 'a');
+	kit_make_child(kit, "link/c.vhd", "a/p.vhd", 2, 1, 'b');
+	kit_make_child(kit, "sub/x/d.vhd", "link/c.vhd", 3, 2, 'c');
+	disk = kit_open(kit, "link/d.vhd", 0);
+	check_locators(disk, ".\\c.vhd", "file://./c.vhd");
+	kit_check(disk, 0, 'a');
+	vhd_close(disk);
+	disk = kit_open(kit, "sub/x/c.vhd", 0);
+	check_locators(disk, "..\\..\\a\\p.vhd", "file://../../a/p.vhd");
+	kit_check(disk, 0, 'a');
+	vhd_close(disk);
+}
+
 static void kept_absolute_locators_on_request(void **state)
 {
 	struct kit *kit = *state;
@@ -715,6 +738,7 @@ int main(void)
 		KIT_TEST(kept_the_parents_mtime_is_recorded),
 		KIT_TEST(better_times_before_the_epoch_are_its_start),
 		KIT_TEST(kept_relative_locators_are_the_default),
+		KIT_TEST(better_relative_locators_begin_where_a_link_leads),
 		KIT_TEST(kept_absolute_locators_on_request),
 		KIT_TEST(better_any_utf8_name_will_do),
 		KIT_TEST(better_names_that_no_locator_can_hold_are_refused),
