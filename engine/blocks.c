@@ -95,11 +95,14 @@ static int collect(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *
 {
 	struct pass *pass = ctx;
 	/* Beyond the size nothing is used, but a footer that was about to grow it may need what
-	 * lies there: FORMAT.md 8. */
+	 * lies there: FORMAT.md 8. What begins below the floor, as zeroes do, ends there too. */
 	bool needed = block < pass->image->info.blocks;
-	int r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
 	uint32_t cell;
+	int r;
 
+	if (!needed && entry < pass->image->floor / VHD_SECTOR)
+		return 0;
+	r = bat_check_entry(pass->image, block, entry, needed ? err : NULL);
 	if (r < 0)
 		return needed ? r : 0;
 	if (entry > pass->highest)

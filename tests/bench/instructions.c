@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -16,6 +17,8 @@ const char *bench_folder;
 uint64_t bench_size = DISK_SIZE;
 
 enum { OPS = 1000, DEPTH = 100, NEW_BLOCKS = DISK_SIZE / BLOCK_SIZE };
+/* Of a table for a TiB those that the disk does not need. */
+enum { ENTRIES = 1 << 19, SPARE = ENTRIES - NEW_BLOCKS, SPARE_AT = 1536 + NEW_BLOCKS * 4 };
 
 static uint8_t piece[4096];
 
@@ -61,6 +64,13 @@ static void write_new_blocks(struct vhd *disk)
 		bench_must(vhd_write(disk, piece, sizeof piece, off, NULL, &err), &err);
 }
 
+static void check_blocks(struct vhd *disk)
+{
+	struct vhd_error err;
+
+	bench_must(vhd_check_blocks(disk, &err), &err);
+}
+
 static struct vhd *a_chain(struct vhd_engine *engine, unsigned depth)
 {
 	bench_make_chain("chain", depth, DISK_SIZE);
@@ -92,6 +102,43 @@ static struct vhd *full(struct vhd_engine *engine)
 	return disk;
 }
 
+/* DISK_SIZE in a footer of a TiB. */
+static void shrink(int fd, off_t footer)
+{
+	uint8_t raw[512];
+	uint32_t sum = 0;
+
+	bench_must_io(pread(fd, raw, sizeof raw, footer), sizeof raw);
+	raw[50] = 0;
+	raw[52] = DISK_SIZE >> 24;
+	memset(raw + 64, 0, 4);
+	for (size_t i = 0; i < sizeof raw; i++)
+		sum += raw[i];
+	for (int i = 0; i < 4; i++)
+		raw[64 + i] = (uint8_t)(~sum >> (24 - 8 * i));
+	bench_must_io(pwrite(fd, raw, sizeof raw, footer), sizeof raw);
+}
+
+/* A disk with spare entries that are zeroes, as some programs have them. */
+static struct vhd *spare(struct vhd_engine *engine)
+{
+	static const uint8_t zeroes[SPARE * 4U];
+	struct vhd_io io;
+	struct vhd_error err;
+	struct vhd *disk;
+	int fd;
+
+	vhd_close(bench_create(engine, "disk.vhd", ENTRIES * BLOCK_SIZE));
+	fd = bench_fd("disk.vhd", false);
+	shrink(fd, 0);
+	shrink(fd, SPARE_AT + (off_t)sizeof zeroes);
+	bench_must_io(pwrite(fd, zeroes, sizeof zeroes, SPARE_AT), sizeof zeroes);
+	(void)close(fd);
+	io = bench_io("disk.vhd", false);
+	bench_must(vhd_open(engine, &io, 0, NULL, &disk, &err), &err);
+	return disk;
+}
+
 static const struct path {
 	const char *name;
 	struct vhd *(*make)(struct vhd_engine *engine);
@@ -105,6 +152,7 @@ static const struct path {
 	{"locate-deep", deep, locate_at_random, OPS, true},
 	{"overwrite", full, overwrite_at_random, OPS, true},
 	{"new-block", empty, write_new_blocks, NEW_BLOCKS, false},
+	{"spare-entry", spare, check_blocks, SPARE, false},
 };
 
 /* What is counted: callgrind is told this name. */
