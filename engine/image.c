@@ -230,10 +230,14 @@ static int load_header(struct image *image, struct vhd_error *err)
  */
 static int require_clean(const struct footers *footers, struct vhd_error *err)
 {
-	unsigned wanted = footers->footer.type == VHD_FIXED ? VHD_FOOTER_EOF
-							    : VHD_FOOTER_EOF | VHD_FOOTER_HEAD;
+	const unsigned both = VHD_FOOTER_EOF | VHD_FOOTER_HEAD;
 
-	if ((footers->found & wanted) != wanted)
+	if (footers->footer.type == VHD_FIXED && footers->found & VHD_FOOTER_EOF511)
+		return vhd_fail(err, VHD_E_UNCLEAN,
+				"footer: the one at the end of a file of %" PRIu64
+				" bytes has only 511",
+				footers->file_size);
+	if (footers->footer.type != VHD_FIXED && (footers->found & both) != both)
 		return vhd_fail(err, VHD_E_UNCLEAN,
 				"footer: the copy at the %s of a file of %" PRIu64
 				" bytes is missing, damaged or short, and the other one is good",

@@ -10,7 +10,7 @@
 #include "image.h"
 #include "mutant.h"
 
-/* What the file should end with, and where, by the table; `end` 0 for a fixed disk. */
+/* What the file should end with, and where: by the table, if there is one. */
 struct plan {
 	struct footer footer;
 	uint8_t raw[FOOTER_SIZE];
@@ -62,6 +62,18 @@ static int newer_tail(struct image *image, struct plan *plan, struct vhd_error *
 	return 0;
 }
 
+static int find_end(struct image *image, struct plan *plan, struct vhd_error *err)
+{
+	int r;
+
+	if (image_flat(image)) {
+		plan->end = image->file_size - image->tail_size;
+		return 0;
+	}
+	r = blocks_check(image, true, &plan->end, err);
+	return r == 0 ? newer_tail(image, plan, err) : r;
+}
+
 static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_error *err)
 {
 	struct vhd_engine engine = {.depth_max = 1};
@@ -75,10 +87,7 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 	if (r == 0) {
 		plan->footer = image->footer;
 		memcpy(plan->raw, image->footer_raw, FOOTER_SIZE);
-		if (!image_flat(image))
-			r = blocks_check(image, true, &plan->end, err);
-		if (r == 0 && !image_flat(image))
-			r = newer_tail(image, plan, err);
+		r = find_end(image, plan, err);
 		image->io = (struct vhd_io){0}; /* the caller's */
 		image_free(image);
 	}
@@ -164,8 +173,8 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err)
 		r = make_plan(io, &plan, err);
 	CRASH_POINT("recover.planned");
 
-	/* A fixed disk never grows: it has nothing to mend. */
-	if (r == 0 && plan.footer.type != VHD_FIXED)
-		r = footers_write(io, plan.raw, plan.end, true, err);
+	/* A fixed disk never grows: at most its footer lacks the last byte. */
+	if (r == 0)
+		r = footers_write(io, plan.raw, plan.end, plan.footer.type != VHD_FIXED, err);
 	return r < 0 ? vhd_wrap(err, r, "recover") : 0;
 }

@@ -283,6 +283,28 @@ static void recovery_leaves_a_file_of_whole_sectors(void **state)
 	assert_int_equal(memio_size(bench->file), builder->end + 512);
 }
 
+/* As programs older than Virtual PC 2004 wrote it. */
+static void recovery_makes_the_short_footer_of_a_fixed_disk_whole(void **state)
+{
+	struct bench *bench = *state;
+	struct builder *builder = &bench->builder;
+	uint8_t tail[512];
+
+	builder_init(builder, &(struct builder_args){.type = 2, .size = DISK, .id = 1});
+	builder->tail_length = 511;
+	store(bench);
+	assert_int_equal(open_as(bench, VHD_WRITE), VHD_E_UNCLEAN);
+	assert_string_equal(bench->err.text,
+			    "footer: the one at the end of a file of 8389119 bytes has only 511");
+	if (open_as(bench, VHD_WRITE | VHD_RECOVER) < 0)
+		fail_msg("%s", bench->err.text);
+	assert_int_equal(vhd_info(bench->disk)->footers, VHD_FOOTER_EOF);
+	assert_int_equal(memio_size(bench->file), DISK + sizeof tail);
+	memio_peek(bench->file, tail, sizeof tail, DISK);
+	assert_memory_equal(tail, builder->tail, sizeof tail);
+	assert_int_equal(open_as(bench, VHD_WRITE), 0);
+}
+
 /* Windows of the file in which no block begins cost nothing. */
 static void a_sparse_table_is_read_once_for_each_place_that_is_used(void **state)
 {
@@ -322,6 +344,7 @@ int main(void)
 		CASE(a_spare_entry_that_names_a_used_block_stops_nobody),
 		CASE(recovery_keeps_the_block_that_a_spare_entry_names),
 		CASE(recovery_leaves_a_file_of_whole_sectors),
+		CASE(recovery_makes_the_short_footer_of_a_fixed_disk_whole),
 		CASE(a_sparse_table_is_read_once_for_each_place_that_is_used),
 	};
 
