@@ -122,11 +122,14 @@ void call_next(struct api_call *call, const char *dropped, const char *next)
 	while (rest) {
 		char *pair = strsep(&rest, "&");
 		size_t name = strcspn(pair, "=");
-		bool drop = name == strlen(pair);
+		char end = pair[name]; /* of what has no value, nothing */
+		bool drop;
 
 		pair[name] = '\0';
-		if (!drop && !routes_listed(dropped, pair))
-			buf_printf(&buf, "%s=%s&", pair, pair + name + 1);
+		drop = name == 0 || routes_listed(dropped, pair);
+		pair[name] = end;
+		if (!drop)
+			buf_printf(&buf, "%s&", pair);
 	}
 	buf_printf(&buf, "%s", next);
 	if (!raw || buf.failed)

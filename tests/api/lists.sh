@@ -52,6 +52,11 @@ while [ -n "$next" ]; do
 done
 [ "$(sort "$work/names" | tr '\n' ' ')" = 'base flat other web-1 web-2 web-3 ' ] || fail "pages: $(cat "$work/names")"
 
+# What stands there without a value stays.
+expect 200 '/v1/images?writable&count&limit=1'
+expect 200 "$(header Link | sed 's|^<\(.*\)>; rel="next"$|\1|')"
+check '.total == 4'
+
 # ---- formats
 expect 200 '/v1/images?name=flat' -H 'Accept: application/x-ndjson'
 [ "$(wc -l <"$body")" = 2 ] || fail "ndjson has not two lines"

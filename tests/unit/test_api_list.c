@@ -219,6 +219,28 @@ static void links_however_long_the_cursor_is(void **state)
 	fake_free(service);
 }
 
+static void keeps_in_its_link_what_has_no_value(void **state)
+{
+	static const struct {
+		const char *query, *link;
+	} rows[] = {
+		{"writable&limit=1", "</v1/images?writable&limit=1&cursor="},
+		{"limit=1&frozen", "</v1/images?limit=1&frozen&cursor="},
+		{"&count&&limit=1", "</v1/images?count&limit=1&cursor="},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char target[64];
+		struct exchange exchange = {"GET", target};
+
+		(void)snprintf(target, sizeof target, "/v1/images?%s", rows[i].query);
+		exchange_send(*state, &exchange);
+		assert_memory_equal(exchange_header(&exchange, "Link"), rows[i].link,
+				    strlen(rows[i].link));
+		exchange_fini(&exchange);
+	}
+}
+
 static void lets_the_catalog_count(void **state)
 {
 	struct service *service = *state;
@@ -476,6 +498,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_what_the_filters_let_through, setup,
 						fake_teardown),
 		cmocka_unit_test(links_however_long_the_cursor_is),
+		cmocka_unit_test_setup_teardown(keeps_in_its_link_what_has_no_value, setup,
+						fake_teardown),
 		cmocka_unit_test_setup_teardown(lets_the_catalog_count, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_children, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
