@@ -137,11 +137,25 @@ static void complete(struct api_call *call, struct http_field *item)
 				  "has no value; write %.60s=VALUE", item->name);
 }
 
+/* Of what has pages the link to the next one repeats it, whether or not there is one. */
+static bool query_fits(struct api_call *call)
+{
+	size_t len = call->request->query ? strlen(call->request->query) : 0;
+
+	if (len <= CALL_REPEAT_MAX || !routes_listed(call->route->parameters, "limit"))
+		return true;
+	call->problem.advice = "Ask with fewer or shorter filters.";
+	(void)call_fail(call, CODE_TARGET_TOO_LONG,
+			"the query of a list has %zu bytes, more than %d", len, CALL_REPEAT_MAX);
+	return false;
+}
+
 static bool parameters_ok(struct api_call *call)
 {
 	const char *raw = call->request->query;
 
-	if (!query_parse(&call->query, raw, raw ? strlen(raw) : 0, &call->problem))
+	if (!query_fits(call) ||
+	    !query_parse(&call->query, raw, raw ? strlen(raw) : 0, &call->problem))
 		return false;
 	for (size_t i = 0; i < call->query.n; i++) {
 		struct http_field *item = &call->query.items[i];

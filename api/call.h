@@ -14,7 +14,9 @@
 #include "range.h"
 #include "routes.h"
 
-enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10 };
+/* What the head of an answer repeats of the request is limited: the memory of a connection has to
+ * hold both heads. */
+enum { CALL_ID = 65, CALL_KEEP_MAX = 64 << 10, CALL_REPEAT_MAX = 4 << 10 };
 
 /* An upload under way. */
 struct call_write {

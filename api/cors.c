@@ -18,6 +18,14 @@ static const char *allowed(const struct api *api, const struct http_request *req
 	return origin && gate_listed(origin, api->origins) ? origin : NULL;
 }
 
+static void refuse(struct api_call *call, size_t len)
+{
+	call->problem.advice = "Ask for fewer headers.";
+	(void)call_fail(call, CODE_HEADERS_TOO_LARGE,
+			"Access-Control-Request-Headers has %zu bytes, more than %d", len,
+			CALL_REPEAT_MAX);
+}
+
 bool cors_preflight(struct api_call *call)
 {
 	const struct http_request *request = call->request;
@@ -27,6 +35,10 @@ bool cors_preflight(struct api_call *call)
 	if (request->method != HTTP_OPTIONS || !allowed(call->api, request) || !method ||
 	    http_method_parse(method) == HTTP_UNKNOWN)
 		return false;
+	if (headers && strlen(headers) > CALL_REPEAT_MAX) {
+		refuse(call, strlen(headers));
+		return true;
+	}
 	(void)call_empty(call, 204);
 	call_header(call, "Access-Control-Allow-Methods", "%s", method);
 	if (headers)

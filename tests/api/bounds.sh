@@ -68,6 +68,16 @@ heads() { # BYTES HEADERS
 }
 heads 32768 128
 
+# What the answer repeats fits beside a head of that size.
+image other 1M
+many=()
+for i in $(seq 125); do many+=(-H "A$i: $(repeat 215 h)"); done
+bare 200 "/v1/images?limit=1&name=*,$(repeat 4081 q)" "${many[@]}"
+[ "$(header Link | wc -c)" -gt 4096 ] || fail "the Link is '$(header Link)'"
+expect_problem 414 target-too-long "/v1/images?limit=1&name=*,$(repeat 4082 q)"
+expect_problem 414 target-too-long "/v1/images?limit=1&name=*,$(repeat 32000 q)"
+expect 204 /v1/images/other -X DELETE
+
 # ---- lists in requests
 far() { # N: ranges that do not merge
 	seq -f '%.0f' -s ' ' 0 8192 $((8192 * ($1 - 1))) | sed 's/[0-9][0-9]*/&-&/g; s/ /,/g'

@@ -68,6 +68,11 @@ expect_header Access-Control-Allow-Methods POST
 expect_header Access-Control-Allow-Headers if-match,content-type
 expect_header Access-Control-Max-Age 600
 absent Access-Control-Allow-Private-Network
+preflight http://localhost:3000 -H "Access-Control-Request-Headers: $(printf '%4096s' '' | tr ' ' h)"
+tcp 431 /v1/images -X OPTIONS -H 'Origin: http://localhost:3000' -H 'Access-Control-Request-Method: POST' \
+	-H "Access-Control-Request-Headers: $(printf '%4097s' '' | tr ' ' h)"
+check '.code == "headers-too-large" and .detail == "Access-Control-Request-Headers has 4097 bytes, more than 4096"'
+expect_header Access-Control-Allow-Origin http://localhost:3000
 preflight http://localhost:3000 -H 'Access-Control-Request-Private-Network: true'
 expect_header Access-Control-Allow-Private-Network true
 absent Access-Control-Allow-Headers
