@@ -61,13 +61,13 @@ static void parse_mode(struct fields *fields, struct service_adopt *spec)
 static void parse_kind(struct fields *fields, struct service_adopt *spec)
 {
 	static const char *const kinds[] = {"fixed", "dynamic", "differencing"};
+	static const enum service_adopt_kind wanted[] = {SERVICE_ONLY_FIXED, SERVICE_ONLY_DYNAMIC,
+							 SERVICE_ONLY_DIFFERENCING,
+							 SERVICE_ANY_KIND};
 	unsigned kind = 3;
 
 	fields_choice(fields, "kind", kinds, 3, &kind);
-	if (kind == 0)
-		spec->kind = SERVICE_ONLY_FIXED;
-	else if (kind < 3)
-		spec->kind = SERVICE_ONLY_GROWING;
+	spec->kind = wanted[kind];
 }
 
 static void parse_source(struct fields *fields, struct adoption *adoption)

@@ -66,16 +66,27 @@ static enum service_code judge_place(const struct adoption *adoption, struct ado
 	return SERVICE_OK;
 }
 
-static unsigned hint_of(const struct adoption *adoption, const struct adopt_file *file)
+/* What the request says of the file that it names; VHD_RAW: nothing. */
+static enum vhd_type wanted(const struct adoption *adoption, const struct adopt_file *file)
 {
 	if (adoption->n > 0 && file != adoption->files[0])
-		return 0;
+		return VHD_RAW;
 	switch (adoption->spec->kind) {
-	case SERVICE_ANY_KIND: return 0;
-	case SERVICE_ONLY_FIXED: return VHD_IS_FIXED;
-	case SERVICE_ONLY_GROWING: return VHD_NOT_FIXED;
+	case SERVICE_ANY_KIND: return VHD_RAW;
+	case SERVICE_ONLY_FIXED: return VHD_FIXED;
+	case SERVICE_ONLY_DYNAMIC: return VHD_DYNAMIC;
+	case SERVICE_ONLY_DIFFERENCING: return VHD_DIFF;
 	}
-	return 0;
+	return VHD_RAW;
+}
+
+static unsigned hint_of(const struct adoption *adoption, const struct adopt_file *file)
+{
+	enum vhd_type type = wanted(adoption, file);
+
+	if (type == VHD_RAW)
+		return 0;
+	return type == VHD_FIXED ? VHD_IS_FIXED : VHD_NOT_FIXED;
 }
 
 /* The kind that the request says settles only what the file leaves open. */
@@ -178,9 +189,9 @@ static const char *const kind_names[] = {[VHD_RAW] = "raw",
 static enum service_code judge_kind(const struct adoption *adoption, const struct adopt_file *file)
 {
 	enum vhd_type type = vhd_info(file->disk)->type;
-	unsigned hint = hint_of(adoption, file);
+	enum vhd_type want = wanted(adoption, file);
 
-	if (!hint || (hint == VHD_IS_FIXED) == (type == VHD_FIXED))
+	if (want == VHD_RAW || want == type)
 		return SERVICE_OK;
 	return service_fail(adoption->err, SERVICE_INVALID_VALUE,
 			    "/source/kind: %.200s is a %s disk", file->found.path,

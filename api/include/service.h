@@ -294,8 +294,13 @@ enum service_adopt_mode {
 	SERVICE_ADOPT, /* the daemon owns the file */
 	SERVICE_LINK,  /* it is never removed or renamed */
 };
-/* What settles it when a file could be a fixed disk as well as a growing one. */
-enum service_adopt_kind { SERVICE_ANY_KIND, SERVICE_ONLY_FIXED, SERVICE_ONLY_GROWING };
+/* Also settles it when a file could be a fixed disk as well as a growing one. */
+enum service_adopt_kind {
+	SERVICE_ANY_KIND,
+	SERVICE_ONLY_FIXED,
+	SERVICE_ONLY_DYNAMIC,
+	SERVICE_ONLY_DIFFERENCING,
+};
 /* A file that lies below one of the roots of the configuration; strings are borrowed. */
 struct service_adopt {
 	const char *path;          /* absolute, or looked for in `search` */

@@ -203,6 +203,15 @@ refuses 400 invalid-value '/source/kind: .*linked2.vhd is a dynamic disk$' \
 	"{\"path\":\"$(cp "$work/inner.vhd" "$srv/linked2.vhd" && echo "$srv/linked2.vhd")\",\"kind\":\"fixed\"}"
 check '.errors | length == 1 and (.[0] | .pointer == "/source/kind" and .value == "fixed" and (.detail | endswith("linked2.vhd is a dynamic disk")))'
 
+refuses 400 invalid-value '/source/kind: .*linked2.vhd is a dynamic disk$' \
+	"{\"path\":\"$srv/linked2.vhd\",\"kind\":\"differencing\"}"
+"$VHDTOOL" create "$srv/linked4.vhd" $((512 << 10))
+"$VHDTOOL" child "$srv/linked3.vhd" "$srv/linked4.vhd"
+refuses 400 invalid-value '/source/kind: .*linked3.vhd is a differencing disk$' \
+	"{\"path\":\"$srv/linked3.vhd\",\"kind\":\"dynamic\"}"
+adopt 201 "{\"path\":\"$srv/linked3.vhd\",\"kind\":\"differencing\"}" '"name":"linked3"'
+check '[.adopted[].kind] == ["differencing", "dynamic"]'
+
 # ---- the file itself is refused
 n=$(count)
 refuses 404 source-not-found 'no.vhd: not found$' "{\"path\":\"$srv/no.vhd\"}"

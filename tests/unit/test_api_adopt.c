@@ -61,8 +61,8 @@ static void says_what_kind_a_file_is(void **state)
 		enum service_adopt_kind wanted;
 	} rows[] = {
 		{"fixed", SERVICE_ONLY_FIXED},
-		{"dynamic", SERVICE_ONLY_GROWING},
-		{"differencing", SERVICE_ONLY_GROWING},
+		{"dynamic", SERVICE_ONLY_DYNAMIC},
+		{"differencing", SERVICE_ONLY_DIFFERENCING},
 	};
 	struct service *service = *state;
 	struct exchange plain = {"POST", "/v1/images", .body = "source.path=/srv/plain.vhd"};
