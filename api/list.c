@@ -251,14 +251,19 @@ static bool embed(struct api_call *call, const struct list *list, size_t n, stru
 }
 
 /* Images come into a list and leave it also when only time has passed, or data was written. */
-static void tag(const struct list *list, size_t n, char ret_etag[IMAGE_LIST_ETAG + HASH_SUFFIX])
+static void tag(const struct list *list, size_t n, const char *next,
+		char ret_etag[IMAGE_LIST_ETAG + HASH_SUFFIX])
 {
-	uint64_t ids = 0;
+	uint64_t hash = 0;
 
 	for (size_t i = 0; i < n; i++)
-		ids = hash_bytes(ids, list->items[i]->image.id, strlen(list->items[i]->image.id));
+		hash = hash_bytes(hash, list->items[i]->image.id, strlen(list->items[i]->image.id));
+	if (list->count)
+		hash = hash_bytes(hash, &list->total, sizeof list->total);
+	if (*next)
+		hash = hash_bytes(hash, next, strlen(next));
 	image_list_etag(list->revision, list->health, ret_etag);
-	hash_suffix(ids, ret_etag + strlen(ret_etag));
+	hash_suffix(hash, ret_etag + strlen(ret_etag));
 }
 
 static enum api_step answer(struct api_call *call, const struct list *list)
@@ -273,7 +278,7 @@ static enum api_step answer(struct api_call *call, const struct list *list)
 
 	if (n < list->n)
 		order_cursor(&list->order, list->filter.hash, &list->items[n - 1]->place, next);
-	tag(list, n, etag);
+	tag(list, n, next, etag);
 	if (!view_etag(call, etag))
 		return API_REPLY;
 	put_open(&items, NULL, '[');

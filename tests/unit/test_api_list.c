@@ -421,6 +421,37 @@ static void polls_cheaply(void **state)
 	}
 }
 
+/* A write changes what a filter finds, and not the catalog. */
+static void polls_for_the_total_and_the_next_page(void **state)
+{
+	static const char *const targets[] = {
+		"/v1/images?virtual_size.gt=96K&limit=1&count=1",
+		"/v1/images?virtual_size.gt=96K&limit=1",
+	};
+	struct service *service = *state;
+
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct exchange exchange = {"GET", targets[i]};
+		char headers[80];
+
+		service->images[4].size = 64 << 10;
+		(void)exchange_json(service, &exchange, 200);
+		assert_string_equal(exchange_text(&exchange, "items.0.name"), "db");
+		(void)snprintf(headers, sizeof headers, "If-None-Match: %s",
+			       exchange_header(&exchange, "ETag"));
+		exchange_fini(&exchange);
+		exchange.headers = headers;
+		exchange_send(service, &exchange);
+		assert_int_equal(exchange.response->status, 304);
+		exchange_fini(&exchange);
+		service->images[4].size = 128 << 10;
+		(void)exchange_json(service, &exchange, 200);
+		assert_string_equal(exchange_text(&exchange, "items.0.name"), "db");
+		assert_non_null(strstr(exchange_header(&exchange, "Link"), "cursor="));
+		exchange_fini(&exchange);
+	}
+}
+
 static void compares_labels(void **state)
 {
 	static const struct {
@@ -505,6 +536,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_lists, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(polls_cheaply, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(polls_for_the_total_and_the_next_page, setup,
+						fake_teardown),
 		cmocka_unit_test(compares_labels),
 		cmocka_unit_test(knows_what_has_changed_since),
 	};
