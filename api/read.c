@@ -294,10 +294,10 @@ enum api_step read_data(struct api_call *call)
 	struct window window = {.partial = false};
 	enum api_step step;
 
+	if (query_get(&call->query, "op"))
+		return data_look(call, &state, &step) ? writes_list(call, &state) : step;
 	if (!data_begin(call, &state, &step))
 		return step;
-	if (query_get(&call->query, "op"))
-		return writes_list(call, &state);
 	if (!modified(call, &state))
 		return step;
 	if (query_get(&call->query, "sector") ? !sector_window(call, &window)

@@ -67,5 +67,5 @@ enum api_step writes_list(struct api_call *call, const struct service_data_state
 		out_add(&items, upload_json(&uploads[i]));
 	out_json(&out, "items", out_take(&items));
 	data_members(&out, state);
-	return call_json(call, 200, out_take(&out));
+	return data_mapped(call, call_json(call, 200, out_take(&out)), state->etag);
 }

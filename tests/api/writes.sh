@@ -86,7 +86,18 @@ expect_problem 400 invalid-value "$data?op=writes" -X POST
 expect_problem 404 image-not-found '/v1/images/nobody/data?op=writes'
 expect_problem 412 precondition-failed "$data?op=writes" -H 'If-Match: "d0"'
 expect 200 "$data" -I
-expect 304 "$data?op=writes" -H "If-None-Match: $(header ETag)"
+content=$(header ETag)
+# The journal is not the content: it changes when that does not.
+expect 200 "$data?op=writes" -H "If-None-Match: $content"
+journal=$(header ETag)
+[ "$journal" != "$content" ] || fail "the journal has the ETag of the content, $content"
+expect 304 "$data?op=writes" -H "If-None-Match: $journal"
+expect_header ETag "$journal"
+expect 200 "$data?op=writes" -H "If-Match: $content"
+expect_problem 422 checksum-mismatch "$data" -T "$work/sector" -H 'Content-MD5: 1B2M2Y8AsgTpgAmY7PhCfg=='
+expect 304 "$data" -I -H "If-None-Match: $content"
+expect 200 "$data?op=writes" -H "If-None-Match: $journal"
+check '.items[0].outcome == "checksum-mismatch"'
 
 # ---- another image of the same id has another journal
 twin=aaaaaaaa-0000-4000-8000-000000000001
