@@ -204,22 +204,22 @@ static bool body_ok(struct api_call *call)
 	return call->problem.code == CODE_NONE;
 }
 
-/* What cannot be the name of an image names none. Only OPTIONS speaks of all images at once. */
+/* What cannot be the name of an image names none, and none can be made of it. Only OPTIONS speaks
+ * of all images at once. */
 static bool ref_ok(struct api_call *call)
 {
 	char uuid[37];
 
+	enum code code = call->route->makes ? CODE_INVALID_NAME : CODE_IMAGE_NOT_FOUND;
 	if (!strstr(call->route->path, "{ref}") || gate_name(call->ref) ||
 	    number_uuid(call->ref, uuid) ||
 	    (strcmp(call->ref, "*") == 0 && call->request->method == HTTP_OPTIONS))
 		return true;
 	if (call->ref[0] == '\0')
-		(void)call_fail(call, CODE_IMAGE_NOT_FOUND,
-				"no name of an image has more than %d characters",
+		(void)call_fail(call, code, "no name of an image has more than %d characters",
 				SERVICE_NAME - 1);
 	else
-		(void)call_fail(call, CODE_IMAGE_NOT_FOUND, "no image can have this name: '%s'",
-				call->ref);
+		(void)call_fail(call, code, "no image can have this name: '%s'", call->ref);
 	return false;
 }
 

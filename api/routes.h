@@ -38,6 +38,7 @@ struct route {
 	route_fn *end;
 	const char *patches; /* what OPTIONS says of a PATCH; may be NULL */
 	const char *instead; /* ROUTE_NO_BODY: what to do with a body; may be NULL */
+	bool makes;          /* {ref} names what is made */
 	bool tagged;         /* has an ETag, and looks at If-Match and If-None-Match itself */
 	bool guarded;        /* must name one of them where the configuration says so */
 	bool epochs;         /* of content: all answers say how durable it is */
