@@ -56,10 +56,10 @@ static bool safe(const struct http_request *request)
 }
 
 /* What has no ETag has none that a request could name. Of a GET it matters only when the answer
- * would be a success (RFC 9110 section 13.2.1). */
+ * would be a success, and of OPTIONS never (RFC 9110 section 13.2.1). */
 static bool untagged_ok(struct api_call *call)
 {
-	if (call->route->tagged || !call_compares(call))
+	if (call->route->tagged || call->request->method == HTTP_OPTIONS || !call_compares(call))
 		return true;
 	(void)call_fail(call, CODE_PRECONDITION_FAILED, "If-Match names %s, but there is no ETag",
 			http_header(call->request, "If-Match"));

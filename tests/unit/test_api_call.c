@@ -142,6 +142,8 @@ static void looks_at_conditions_last(void **state)
 		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"m17-0ccd528f3b2387fc\""},
 		 200},
 		{{"POST", "/v1/images", "If-Match: \"x\"", "size=512"}, 412},
+		{{"OPTIONS", "/v1/images/web-1/data", "If-Match: \"x\""}, 200},
+		{{"OPTIONS", "/v1/images/web-1", "If-Match: \"x\""}, 204},
 		{{"PUT", "/v1/images/base/data", "If-Match: \"x\"", "x"}, 409},
 		{{"PUT", "/v1/images/web-1/data", "If-Match: \"x\"", "x"}, 412},
 	};
