@@ -33,6 +33,8 @@ static void split_uri(struct httpd_request *request)
 		*mark = '\0';
 		request->head.query = mark + 1;
 	}
+	if (*path == '\0' && request->head.authority)
+		request->head.path = "/"; /* RFC 9110 section 4.2.3 */
 }
 
 /* The prefix, and the number as 8 hexadecimal digits, or 16 once they do not suffice. */
