@@ -74,7 +74,7 @@ static bool headers_ok(struct api_call *call)
 		"Content-Encoding",  "Content-Type",  "Expect",   "If-Match",
 		"If-Modified-Since", "If-None-Match", "If-Range", "Range"};
 	static const char *const always[] = {"Lease", "Idempotency-Key"};
-	static const char *const changing[] = {"If-Unmodified-Since", "Repr-Digest"};
+	static const char *const changing[] = {"If-Unmodified-Since", "Repr-Digest", "Digest"};
 	const struct http_request *request = call->request;
 	const char *coding = http_header(request, "Content-Encoding");
 	const char *expect = http_header(request, "Expect");
@@ -89,6 +89,8 @@ static bool headers_ok(struct api_call *call)
 		later = http_header(request, always[i]) ? always[i] : later;
 	for (size_t i = 0; i < sizeof changing / sizeof *changing && !safe(request); i++)
 		later = http_header(request, changing[i]) ? changing[i] : later;
+	if (later && strstr(later, "Digest"))
+		call->problem.advice = "Send the digest of the body as Content-Digest.";
 	if (later)
 		(void)call_fail(call, CODE_NOT_SUPPORTED, "the header %s is not supported yet",
 				later);
@@ -208,9 +210,9 @@ static bool body_ok(struct api_call *call)
  * of all images at once. */
 static bool ref_ok(struct api_call *call)
 {
+	enum code code = call->route->makes ? CODE_INVALID_NAME : CODE_IMAGE_NOT_FOUND;
 	char uuid[37];
 
-	enum code code = call->route->makes ? CODE_INVALID_NAME : CODE_IMAGE_NOT_FOUND;
 	if (!strstr(call->route->path, "{ref}") || gate_name(call->ref) ||
 	    number_uuid(call->ref, uuid) ||
 	    (strcmp(call->ref, "*") == 0 && call->request->method == HTTP_OPTIONS))

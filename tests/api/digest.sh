@@ -59,6 +59,8 @@ check '.detail | startswith("Content-Digest ")'
 expect_problem 400 invalid-value $data -T "$work/small" -H 'Content-MD5: 123'
 expect_problem 501 not-supported $data -T "$work/small" -H 'Content-Digest: sha=:AAAA:'
 expect_problem 501 not-supported $data -T "$work/small" -H "Repr-Digest: sha-256=:$wrong:"
+expect_problem 501 not-supported $data -T "$work/small" -H "Digest: SHA-256=$wrong"
+check '.detail == "the header Digest is not supported yet" and .correction == "Send the digest of the body as Content-Digest."'
 expect_problem 422 checksum-mismatch /v1/images -d name=new -d size=1M -H "Content-Digest: sha-256=:$wrong:"
 expect 404 /v1/images/new
 expect_problem 422 checksum-mismatch /v1/images/disk -X DELETE -H "Content-Digest: sha-256=:$wrong:"

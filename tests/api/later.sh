@@ -48,7 +48,8 @@ for header in 'Idempotency-Key: one' 'Lease: 9a'; do
 	later "${header%:*}" $disk/data -X PUT -d data -H "$header"
 	later "${header%:*}" $disk/data -H "$header"
 done
-for header in 'If-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT' 'Repr-Digest: sha-256=:AAAA:'; do
+for header in 'If-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT' 'Repr-Digest: sha-256=:AAAA:' \
+	'Digest: SHA-256=AAAA'; do
 	later "${header%%:*}" $disk -X DELETE -H "$header"
 	later "${header%%:*}" $disk/data -X PUT -d data -H "$header"
 done
