@@ -40,8 +40,11 @@ static void parse_search(struct fields *fields, struct adoption *adoption)
 
 	adoption->spec.search = adoption->search;
 	if (list && (!json_is_array(list) || json_array_size(list) > SEARCH_MAX)) {
-		fields_error(fields, "search_path", CODE_INVALID_VALUE,
-			     "must be absolute folders, %d at most", SEARCH_MAX);
+		fields_error(
+			fields, "search_path", CODE_INVALID_VALUE,
+			"must be an array of absolute folders, %d at most; a form has no arrays, "
+			"JSON has",
+			SEARCH_MAX);
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(list); i++)

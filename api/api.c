@@ -172,6 +172,12 @@ static bool parameters_ok(struct api_call *call)
 
 static enum api_step too_large(struct api_call *call)
 {
+	/* Of uploads only what is to be compared is collected. */
+	if (call->route->body == ROUTE_UPLOAD)
+		return call_fail(call, CODE_BODY_TOO_LARGE,
+				 "with If-Match a body has at most %" PRIu64
+				 " bytes; send it in pieces",
+				 call_limits(call)->body);
 	call->problem.advice =
 		"Send less; the limit is in GET /v1. Content of a disk goes to its data: "
 		"curl -T FILE .../v1/images/NAME/data";

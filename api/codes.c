@@ -28,7 +28,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_INVALID_NAME] =
 		{400, false, "invalid-name", "The name is not valid",
 		 "A name is a letter or digit followed by up to 126 of A-Z a-z 0-9 . _ -, and does not look like a UUID.",
-		 "Choose a name of these characters."},
+		 "Use up to 127 of A-Z a-z 0-9 . _ -, a letter or digit first; no UUID."},
 	[CODE_CONTENT_RANGE_MISMATCH] =
 		{400, false, "content-range-mismatch", "Content-Range does not fit the request",
 		 "The first byte is the offset; the last byte and the complete length must agree with body and disk.",
@@ -67,7 +67,7 @@ static const struct code_info codes[CODES] = {
 	[CODE_PATH_OUTSIDE_POOL] =
 		{403, false, "path-outside-pool", "The path lies outside the allowed folders",
 		 "Only regular files below the roots of the configuration are opened, whatever a file says of its parent.",
-		 "Move the file below such a root, or add its folder to [pool] roots."},
+		 "Name a regular file below such a root, or add its folder to [pool] roots."},
 	[CODE_ROUTE_NOT_FOUND] = {404, false, "route-not-found", "There is nothing at this path",
 				  "No resource of the API has this path.",
 				  "See GET /v1 for links, GET /v1/openapi.json for all paths."},
@@ -157,9 +157,10 @@ static const struct code_info codes[CODES] = {
 		{428, false, "precondition-required", "The request must name an ETag",
 		 "The configuration says that nothing is changed unless the client tells which state it has seen.",
 		 "Read it first, then repeat the request with: If-Match: ETAG"},
-	[CODE_BODY_TOO_LARGE] = {413, false, "body-too-large", "The body is too large",
-				 "Bodies that are not image data are limited.",
-				 "Send less. The limit is in GET /v1."},
+	[CODE_BODY_TOO_LARGE] =
+		{413, false, "body-too-large", "The body is too large",
+		 "Bodies that are not image data are limited, and image data with If-Match, which is collected before it is written.",
+		 "Send less. The limit is in GET /v1."},
 	[CODE_TOO_MANY_RANGES] = {413, false, "too-many-ranges",
 				  "The request asks for too many ranges",
 				  "The ranges of one request are limited.",

@@ -153,12 +153,14 @@ static void parse_pool(struct fields *fields, struct service_create *spec)
 			     spec->pool);
 }
 
-/* All fields but kind and parent, which the path of a snapshot says. */
+/* All fields but kind and parent, which the path of a snapshot says, and the name, which that of
+ * PUT does. */
 static void parse_common(struct fields *fields, struct draft *draft, bool named)
 {
 	struct service_create *spec = &draft->spec;
 
-	parse_name(fields, spec);
+	if (!named)
+		parse_name(fields, spec);
 	parse_size(fields, spec, named);
 	parse_uuid(fields, draft);
 	(void)feature_parse(fields, &spec->temporary);
@@ -176,7 +178,9 @@ bool draft_parse(struct api_call *call, struct draft *draft, bool named)
 
 	parse_parent(&fields, &draft->spec);
 	parse_kind(&fields, &draft->spec);
-	if (named && json_object_get(call->body, "name"))
+	if (!named)
+		(void)fields_get(&fields, "source"); /* known, though with one it is adopted */
+	else if (json_object_get(call->body, "name") && fields_get(&fields, "name"))
 		fields_error(&fields, "name", CODE_INVALID_VALUE, "is in the path already");
 	parse_common(&fields, draft, named);
 	parse_preallocation(&fields, &draft->spec);

@@ -83,8 +83,9 @@ bool fields_size(struct fields *fields, const char *name, uint64_t *value)
 	}
 	if (json_is_string(member) && number_size(json_string_value(member), value))
 		return true;
-	fields_error(fields, name, CODE_INVALID_VALUE,
-		     "must be a number of bytes below 2^64, or text like \"10G\"");
+	fields_error(
+		fields, name, CODE_INVALID_VALUE,
+		"must be an integer below 2^64, without point or exponent, or text like \"10G\"");
 	return false;
 }
 

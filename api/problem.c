@@ -14,11 +14,38 @@
 
 static const char hidden[] = "The request could not be finished; the log of the daemon says more.";
 
+/* Of the character of UTF-8 that begins with `c`; of what begins none, 1. */
+static size_t bytes_of(unsigned char c)
+{
+	if (c < 0xc0 || c >= 0xf8)
+		return 1;
+	return c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* Takes out characters that have lost their end: what cuts text counts bytes. */
+static void drop_cut(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at != '\0';) {
+		size_t want = bytes_of((unsigned char)*at);
+		size_t n = 1;
+
+		while (n < want && (at[n] & 0xc0) == 0x80)
+			n++;
+		memmove(to, at, n);
+		to += n == want ? n : 0;
+		at += n;
+	}
+	*to = '\0';
+}
+
 /* Printable, valid UTF-8: a name from a request may be anything. */
 static void clean(char *text)
 {
 	CLEANUP(json_putp) json_t *valid = NULL;
 
+	drop_cut(text);
 	for (char *c = text; *c != '\0'; c++) {
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';

@@ -46,10 +46,6 @@ static const json_t *member(const json_t *body, const char *pointer)
 static void fill(struct problem_item *item, const char *text)
 {
 	(void)snprintf(item->value, sizeof item->value, "%s", text);
-	/* Cut in the middle of a character, it would be no text. */
-	for (size_t len = strlen(item->value);
-	     len + 1 == sizeof item->value && len > 0 && (item->value[len - 1] & 0x80); len--)
-		item->value[len - 1] = '\0';
 }
 
 static void fill_member(struct problem_item *item, const json_t *value)

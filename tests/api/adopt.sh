@@ -279,6 +279,7 @@ for path in "$work/outside/canary.vhd" "$srv/../outside/canary.vhd" "$srv/link-o
 done
 refuses 403 path-outside-pool 'not a regular file$' "{\"path\":\"$srv/fifo.vhd\"}"
 refuses 403 path-outside-pool 'not a regular file$' "{\"path\":\"$srv/sub\"}"
+check '.correction | startswith("Name a regular file below such a root")'
 refuses 403 path-outside-pool 'outside the allowed folders$' \
 	"{\"path\":\"canary.vhd\",\"search_path\":[\"$work/outside\"]}"
 refuses 400 invalid-value '/source/path' "{\"path\":\"$srv/$(printf '%02000d' 0)\"}"

@@ -34,6 +34,11 @@ bytes() { # LIMIT
 	expect 200 /v1/images/disk/data -H "If-Match: \"$(etag)\"" -T "$work/sent"
 	truncate -s $(($1 + 1)) "$work/sent"
 	expect_problem 413 body-too-large /v1/images/disk/data -H "If-Match: \"$(etag)\"" -T "$work/sent"
+	cp "$body" "$work/sized"
+	expect_problem 413 body-too-large /v1/images/disk/data -H "If-Match: \"$(etag)\"" -T - <"$work/sent"
+	check ".detail == \"with If-Match a body has at most $1 bytes; send it in pieces\" and (.cause | contains(\"If-Match\"))"
+	[ "$(jq -r .detail,.correction "$body")" = "$(jq -r .detail,.correction "$work/sized")" ] ||
+		fail "in chunks it is refused with other words: $(cat "$body")"
 }
 etag() {
 	expect 200 /v1/images/disk/data -X OPTIONS

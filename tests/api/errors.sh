@@ -53,6 +53,17 @@ expect_problem 400 unaligned '/v1/images/disk/data?aligned&flush' -X PUT -d x
 expect 200 '/v1/images/disk/data?flush' -X PATCH -d op=flush
 expect_problem 400 unknown-parameter '/v1?x=1'
 advice 'Known here: no parameters. '
+expect_problem 400 unknown-field /v1/images -d size=1M -d colour=red
+check '.correction | startswith("Known here: ") and contains(" source, ") and contains(" name, ")'
+expect_problem 400 unknown-field /v1/images/red -X PUT -d size=1M -d colour=red
+check '.correction | startswith("Known here: ") and (contains(" source, ") or contains(" name, ") | not)'
+expect_problem 400 invalid-value /v1/images/red -X PUT -d size=1M -d name=red
+check '.errors | length == 1'
+expect 400 /v1/images -d size=1M -d 'name=a b' -H 'Accept: text/plain'
+[ "$(tail -n 1 "$body")" = 'Use up to 127 of A-Z a-z 0-9 . _ -, a letter or digit first; no UUID.' ] ||
+	fail "the text about a name: $(cat "$body")"
+expect_problem 400 invalid-name /v1/images -d "{\"size\":512,\"name\":\"a$(printf '%0100d' 0 | sed 's/0/ä/g')\"}"
+check '(.detail | contains("'"'"'aää") and contains("ä'"'"' is not a name")) and (.errors[0].value | test("^aä+$"))'
 expect_problem 400 unknown-field /v1/images/disk -X PATCH -d size=1G
 advice 'Known here: name, description, labels, saved_state, features, frozen. '
 expect_problem 400 unknown-field /v1/images/disk/actions/freeze -d force=1

@@ -105,7 +105,8 @@ static void refuses_sources(void **state)
 		{"{\"path\":\"/srv/x\",\"check\":\"slow\"}", 400, "invalid-value",
 		 "/source/check: must be one of: quick"},
 		{"{\"path\":\"/srv/x\",\"search_path\":\"/srv\"}", 400, "invalid-value",
-		 "/source/search_path: must be absolute folders, 16 at most"},
+		 "/source/search_path: must be an array of absolute folders, 16 at most; a form has no "
+		 "arrays, JSON has"},
 		{"{\"path\":\"/srv/x\",\"search_path\":[\"srv\"]}", 400, "invalid-value",
 		 "/source/search_path: must be absolute folders, 16 at most"},
 		{"{\"path\":\"/srv/x\",\"colour\":1}", 400, "unknown-field",

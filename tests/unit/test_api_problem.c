@@ -2,6 +2,7 @@
 #include "problem.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "test.h"
@@ -136,6 +137,31 @@ static void survives_text_that_is_not_utf8(void **state)
 	http_response_free(response);
 }
 
+static void cuts_text_at_a_character(void **state)
+{
+	static const char name[] = "\u00e4\u20ac\U0001f600";
+	static const char *const cut[] = {"",
+					  "",
+					  "\u00e4",
+					  "\u00e4",
+					  "\u00e4",
+					  "\u00e4\u20ac",
+					  "\u00e4\u20ac",
+					  "\u00e4\u20ac",
+					  "\u00e4\u20ac",
+					  "\u00e4\u20ac\U0001f600"};
+
+	(void)state;
+	for (int n = 0; n < (int)(sizeof cut / sizeof *cut); n++) {
+		struct problem problem = {.code = CODE_NONE};
+		char want[32];
+
+		problem_set(&problem, CODE_INVALID_NAME, "'%.*s' is cut", n, name);
+		(void)snprintf(want, sizeof want, "'%s' is cut", cut[n]);
+		assert_string_equal(problem.detail, want);
+	}
+}
+
 static void promises_errors_only_when_there_are_some(void **state)
 {
 	static const char few[] = "Correct it as 'detail' says.";
@@ -186,6 +212,7 @@ int main(void)
 		cmocka_unit_test(is_two_lines_for_people),
 		cmocka_unit_test(says_when_to_try_again),
 		cmocka_unit_test(survives_text_that_is_not_utf8),
+		cmocka_unit_test(cuts_text_at_a_character),
 		cmocka_unit_test(promises_errors_only_when_there_are_some),
 		cmocka_unit_test(keeps_the_first_of_many),
 	};

@@ -302,8 +302,9 @@ static void tells_all_wrong_fields_at_once(void **state)
 	assert_int_equal(problem.n_items, 5);
 	assert_string_equal(problem.detail, "/t: must be a string");
 	assert_string_equal(problem.items[1].detail, "must be true or false");
-	assert_string_equal(problem.items[2].detail,
-			    "must be a number of bytes below 2^64, or text like \"10G\"");
+	assert_string_equal(
+		problem.items[2].detail,
+		"must be an integer below 2^64, without point or exponent, or text like \"10G\"");
 	assert_string_equal(problem.items[3].detail, "must be one of: y, n");
 	assert_string_equal(problem.items[4].where, "/x");
 	assert_int_equal(problem.items[4].code, CODE_UNKNOWN_FIELD);

@@ -292,7 +292,7 @@ static void compares_small_bodies_only(void **state)
 			 "with If-Match a body has at most 1048576 bytes; send it in pieces");
 	exchange.chunked = true;
 	exchange_problem(service, &exchange, 413, "body-too-large",
-			 "the body is larger than 1048576 bytes");
+			 "with If-Match a body has at most 1048576 bytes; send it in pieces");
 	assert_int_equal(service->writes, 0);
 }
 
