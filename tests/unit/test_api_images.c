@@ -97,92 +97,90 @@ static void takes_a_snapshot(void **state)
 	exchange_problem(service, &exchange, 404, "image-not-found", "there is no such parent");
 }
 
+static const struct {
+	const char *body;
+	unsigned status;
+	const char *code, *detail;
+} bad_fields[] = {
+	{"{}", 400, "invalid-value", "/size: is required, unless there is a parent or a source"},
+	{"{\"size\":null}", 400, "invalid-value",
+	 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
+	{"{\"size\":1.5}", 400, "invalid-value",
+	 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
+	{"{\"size\":1e6}", 400, "invalid-value",
+	 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
+	{"{\"size\":1024.0}", 400, "invalid-value",
+	 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
+	{"{\"size\":-512}", 400, "invalid-value",
+	 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
+	{"{\"size\":0}", 400, "invalid-value", "/size: a disk has at least 512 bytes"},
+	{"{\"size\":1000}", 400, "invalid-value",
+	 "/size: 1000 is not a multiple of 512 bytes; the next one is 1024"},
+	{"{\"size\":\"2041G\"}", 422, "size-too-large",
+	 "/size: 2191507062784 is more than 2040 GiB (2190433320960)"},
+	{"{\"size\":\"2190433320961\"}", 422, "size-too-large",
+	 "/size: 2190433320961 is more than 2040 GiB (2190433320960)"},
+	{"{\"size\":512,\"colour\":1}", 400, "unknown-field", "/colour: is not known here"},
+	{"{\"size\":512,\"name\":\"-x\"}", 400, "invalid-name", "/name: '-x' is not a name"},
+	{"{\"size\":512,\"name\":\"89a62601-c82a-447a-a7fd-f7f379195e80\"}", 400, "invalid-name",
+	 "/name: '89a62601-c82a-447a-a7fd-f7f379195e80' is not a name"},
+	{"{\"size\":512,\"kind\":\"raw\"}", 501, "not-supported",
+	 "/kind: \"raw\" is not supported yet"},
+	{"{\"size\":512,\"kind\":\"qcow2\"}", 400, "invalid-value",
+	 "/kind: must be one of: dynamic, fixed, differencing"},
+	{"{\"size\":512,\"kind\":\"differencing\"}", 400, "invalid-value",
+	 "/parent: is required for a differencing image"},
+	{"{\"kind\":\"fixed\",\"parent\":\"base\"}", 400, "invalid-value",
+	 "/kind: an image with a parent is differencing"},
+	{"{\"parent\":\"../etc\"}", 400, "invalid-value",
+	 "/parent: '../etc' is neither a name nor an id"},
+	{"{\"size\":512,\"uuid\":\"1\"}", 400, "invalid-value", "/uuid: '1' is not a UUID"},
+	{"{\"size\":512,\"uuid\":\"00000000-0000-0000-0000-000000000000\"}", 400, "invalid-value",
+	 "/uuid: the nil UUID names no image; leave it out to get one"},
+	{"{\"size\":512,\"features\":[\"fast\"]}", 400, "invalid-value",
+	 "/features: there is only \"temporary\""},
+	{"{\"size\":512,\"features\":{}}", 400, "invalid-value",
+	 "/features: must be an array of strings"},
+	{"{\"size\":512,\"block_size\":4096}", 400, "invalid-value",
+	 "/block_size: must be 512 KiB or 2 MiB"},
+	{"{\"size\":512,\"kind\":\"fixed\",\"block_size\":\"2M\"}", 400, "invalid-value",
+	 "/block_size: a fixed image has no blocks"},
+	{"{\"size\":512,\"relative_path\":true}", 400, "invalid-value",
+	 "/relative_path: is for differencing images"},
+	{"{\"size\":512,\"preallocation\":\"falloc\"}", 400, "invalid-value",
+	 "/preallocation: is for fixed images"},
+	{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"full\"}", 501, "not-supported",
+	 "/preallocation: \"full\" is not supported yet"},
+	{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"some\"}", 400, "invalid-value",
+	 "/preallocation: must be one of: sparse, falloc"},
+	{"{\"size\":512,\"timestamp\":\"now\"}", 400, "invalid-value",
+	 "/timestamp: 'now' is not a time of the years 2000 to 2136 like "
+	 "2026-11-22T06:00:00Z"},
+	{"{\"size\":512,\"timestamp\":\"1999-12-31T23:59:59Z\"}", 400, "invalid-value",
+	 "/timestamp: '1999-12-31T23:59:59Z' is not a time of the years 2000 to 2136 like "
+	 "2026-11-22T06:00:00Z"},
+	{"{\"size\":512,\"creator_application\":\"toolong\"}", 400, "invalid-value",
+	 "/creator_application: longer than 4 bytes"},
+	{"{\"size\":512,\"pool\":\"../x\"}", 400, "invalid-name", "/pool: '../x' is not a name"},
+	{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
+	 "/labels: must be an object of at most 64 strings; in a form, labels.KEY=VALUE"},
+	{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
+	 "/labels/a b: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
+	{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
+	 "/labels/a: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
+	{"{\"source\":{\"image\":\"x\"}}", 501, "not-supported",
+	 "/source/image: is not supported yet"},
+	{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
+	{"parent=nobody", 409, "parent-missing", "there is no such parent"},
+};
+
 static void refuses_bad_fields(void **state)
 {
-	static const struct {
-		const char *body;
-		unsigned status;
-		const char *code, *detail;
-	} rows[] = {
-		{"{}", 400, "invalid-value",
-		 "/size: is required, unless there is a parent or a source"},
-		{"{\"size\":null}", 400, "invalid-value",
-		 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
-		{"{\"size\":1.5}", 400, "invalid-value",
-		 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
-		{"{\"size\":1e6}", 400, "invalid-value",
-		 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
-		{"{\"size\":1024.0}", 400, "invalid-value",
-		 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
-		{"{\"size\":-512}", 400, "invalid-value",
-		 "/size: must be an integer below 2^64, without point or exponent, or text like \"10G\""},
-		{"{\"size\":0}", 400, "invalid-value", "/size: a disk has at least 512 bytes"},
-		{"{\"size\":1000}", 400, "invalid-value",
-		 "/size: 1000 is not a multiple of 512 bytes; the next one is 1024"},
-		{"{\"size\":\"2041G\"}", 422, "size-too-large",
-		 "/size: 2191507062784 is more than 2040 GiB (2190433320960)"},
-		{"{\"size\":\"2190433320961\"}", 422, "size-too-large",
-		 "/size: 2190433320961 is more than 2040 GiB (2190433320960)"},
-		{"{\"size\":512,\"colour\":1}", 400, "unknown-field", "/colour: is not known here"},
-		{"{\"size\":512,\"name\":\"-x\"}", 400, "invalid-name",
-		 "/name: '-x' is not a name"},
-		{"{\"size\":512,\"name\":\"89a62601-c82a-447a-a7fd-f7f379195e80\"}", 400,
-		 "invalid-name", "/name: '89a62601-c82a-447a-a7fd-f7f379195e80' is not a name"},
-		{"{\"size\":512,\"kind\":\"raw\"}", 501, "not-supported",
-		 "/kind: \"raw\" is not supported yet"},
-		{"{\"size\":512,\"kind\":\"qcow2\"}", 400, "invalid-value",
-		 "/kind: must be one of: dynamic, fixed, differencing"},
-		{"{\"size\":512,\"kind\":\"differencing\"}", 400, "invalid-value",
-		 "/parent: is required for a differencing image"},
-		{"{\"kind\":\"fixed\",\"parent\":\"base\"}", 400, "invalid-value",
-		 "/kind: an image with a parent is differencing"},
-		{"{\"parent\":\"../etc\"}", 400, "invalid-value",
-		 "/parent: '../etc' is neither a name nor an id"},
-		{"{\"size\":512,\"uuid\":\"1\"}", 400, "invalid-value", "/uuid: '1' is not a UUID"},
-		{"{\"size\":512,\"uuid\":\"00000000-0000-0000-0000-000000000000\"}", 400,
-		 "invalid-value", "/uuid: the nil UUID names no image; leave it out to get one"},
-		{"{\"size\":512,\"features\":[\"fast\"]}", 400, "invalid-value",
-		 "/features: there is only \"temporary\""},
-		{"{\"size\":512,\"features\":{}}", 400, "invalid-value",
-		 "/features: must be an array of strings"},
-		{"{\"size\":512,\"block_size\":4096}", 400, "invalid-value",
-		 "/block_size: must be 512 KiB or 2 MiB"},
-		{"{\"size\":512,\"kind\":\"fixed\",\"block_size\":\"2M\"}", 400, "invalid-value",
-		 "/block_size: a fixed image has no blocks"},
-		{"{\"size\":512,\"relative_path\":true}", 400, "invalid-value",
-		 "/relative_path: is for differencing images"},
-		{"{\"size\":512,\"preallocation\":\"falloc\"}", 400, "invalid-value",
-		 "/preallocation: is for fixed images"},
-		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"full\"}", 501,
-		 "not-supported", "/preallocation: \"full\" is not supported yet"},
-		{"{\"size\":512,\"kind\":\"fixed\",\"preallocation\":\"some\"}", 400,
-		 "invalid-value", "/preallocation: must be one of: sparse, falloc"},
-		{"{\"size\":512,\"timestamp\":\"now\"}", 400, "invalid-value",
-		 "/timestamp: 'now' is not a time of the years 2000 to 2136 like "
-		 "2026-11-22T06:00:00Z"},
-		{"{\"size\":512,\"timestamp\":\"1999-12-31T23:59:59Z\"}", 400, "invalid-value",
-		 "/timestamp: '1999-12-31T23:59:59Z' is not a time of the years 2000 to 2136 like "
-		 "2026-11-22T06:00:00Z"},
-		{"{\"size\":512,\"creator_application\":\"toolong\"}", 400, "invalid-value",
-		 "/creator_application: longer than 4 bytes"},
-		{"{\"size\":512,\"pool\":\"../x\"}", 400, "invalid-name",
-		 "/pool: '../x' is not a name"},
-		{"{\"size\":512,\"labels\":[]}", 400, "invalid-value",
-		 "/labels: must be an object of at most 64 strings; in a form, labels.KEY=VALUE"},
-		{"{\"size\":512,\"labels\":{\"a b\":\"x\"}}", 400, "invalid-value",
-		 "/labels/a b: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
-		{"{\"size\":512,\"labels\":{\"a\":1}}", 400, "invalid-value",
-		 "/labels/a: must be up to 63 of A-Z a-z 0-9 . _ - / with a string of up to 255 bytes"},
-		{"{\"source\":{\"image\":\"x\"}}", 501, "not-supported",
-		 "/source/image: is not supported yet"},
-		{"size=512&name=base", 409, "name-exists", "there is an image of that name"},
-		{"parent=nobody", 409, "parent-missing", "there is no such parent"},
-	};
+	for (size_t i = 0; i < sizeof bad_fields / sizeof *bad_fields; i++) {
+		struct exchange exchange = {"POST", "/v1/images", .body = bad_fields[i].body};
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct exchange exchange = {"POST", "/v1/images", .body = rows[i].body};
-
-		exchange_problem(*state, &exchange, rows[i].status, rows[i].code, rows[i].detail);
+		exchange_problem(*state, &exchange, bad_fields[i].status, bad_fields[i].code,
+				 bad_fields[i].detail);
 	}
 	assert_int_equal(((struct service *)*state)->n, 2);
 }
