@@ -127,6 +127,27 @@ static int sync_folder(const struct pool_dir *pool, struct vhd_error *err)
 	return 0;
 }
 
+static int check_free(const struct pool_dir *pool, const char *name, struct vhd_error *err)
+{
+	struct stat st;
+
+	if (fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return failure(err, VHD_E_EXISTS,
+			       "%.200s is there already, and belongs to no image.", name);
+	return errno == ENOENT ? 0 : pool_fail_sys(err, "cannot look at", name);
+}
+
+int pool_check_new(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char from[POOL_NAME], to[POOL_NAME];
+	int r;
+
+	new_name(id, from);
+	pool_file_name(id, to);
+	r = check_free(pool, from, err);
+	return r < 0 ? r : check_free(pool, to, err);
+}
+
 int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_fd,
 		    struct vhd_error *err)
 {

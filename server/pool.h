@@ -24,6 +24,9 @@ void pool_file_name(const uint8_t id[IDS_SIZE], char ret_name[POOL_NAME]);
 void pool_file_path(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 		    char ret_path[POOL_PATH]);
 
+/* Whether neither name of a new image is taken, else VHD_E_EXISTS: what is there before a creation
+ * begins is not undone with it. */
+int pool_check_new(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 /* The life of a new image: an empty file that only its creator knows, then (durably) the name of
  * the image as well, then only that. A file that has the name already is never replaced:
  * VHD_E_EXISTS. */

@@ -23,7 +23,7 @@ struct creation {
 	struct image *held; /* the new image, which nobody else gets before it is there */
 	struct service_parent parent;
 	struct vhd *disk;
-	bool inserted, published;
+	bool inserted, made, published; /* the row, the file, and its name */
 	bool parent_was_writable;
 	bool changed; /* it comes after its children, which know another time of it */
 	uint64_t parent_size;
@@ -139,11 +139,26 @@ static enum service_code take(struct creation *creation, struct service_error *e
 	return service_fail(err, SERVICE_DUPLICATE_UUID, "An image with this id exists.");
 }
 
+/* After a crash the row alone tells whose the files are: they must not have been there before it.
+ * Those of an image of the catalog are not asked for: the catalog refuses it. */
+static enum service_code check_files(const struct creation *creation, struct service_error *err)
+{
+	struct catalog_brief brief;
+	struct vhd_error why = {0};
+
+	if (catalog_brief(creation->service->catalog, creation->row.id, &brief) ||
+	    pool_check_new(creation->pool, creation->row.id, &why) == 0)
+		return SERVICE_OK;
+	return service_codes_vhd(&why, err);
+}
+
 static enum service_code intend(struct creation *creation, struct service_error *err)
 {
 	struct catalog_error why;
-	enum service_code code;
+	enum service_code code = check_files(creation, err);
 
+	if (code != SERVICE_OK)
+		return code;
 	if (catalog_insert(creation->service->catalog, &creation->row, &why) == 0) {
 		creation->inserted = true;
 		return SERVICE_OK;
@@ -190,6 +205,7 @@ static int write_file(struct creation *creation, const struct vhd_create_args *a
 
 	if (r < 0)
 		return r;
+	creation->made = true;
 	r = vhd_io_from_fd(fd, &io, err);
 	if (r < 0)
 		return r;
@@ -297,8 +313,8 @@ static void end(struct creation *creation)
 		seal_itself(creation);
 	} else {
 		vhd_close(creation->disk);
-		/* The row goes only when the files are gone. */
-		if (creation->inserted && pool_undo_new(creation->pool, creation->row.id, &why) < 0)
+		/* The row goes only when the files are gone, if they are of this creation. */
+		if (creation->made && pool_undo_new(creation->pool, creation->row.id, &why) < 0)
 			try_again(creation, why.text);
 		else if (creation->inserted &&
 			 catalog_forget(creation->service->catalog, creation->row.id, 0,

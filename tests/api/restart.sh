@@ -96,6 +96,34 @@ for round in 1 2 3 4 5; do
 	stop_vhdd KILL
 done
 
+# A file that no row names stays, whoever asks for its id: with both names, as a crash leaves it, or with one of them.
+start_vhdd
+expect 200 /v1/images/kid
+id=$(jq -r .id "$body")
+stop_vhdd
+find "$state/images" ! -name "$id.vhd" -type f -delete
+cp "$state/images/$id.vhd" "$work/kept"
+knows_none() { # NAME WHEN [CRASH-POINT]: refuses a new image of that id, for that file
+	local names
+	names=$(ls -A "$state/images")
+	rm -f "$state"/catalog.db*
+	VHDD_CRASH_AT=${3:-} start_vhdd
+	expect_problem 409 duplicate-uuid /v1/images -d name=again -d size=1M -d "uuid=$id"
+	check ".detail == \"$1 is there already, and belongs to no image.\"" "$2"
+	stop_vhdd
+	start_vhdd
+	stop_vhdd
+	[ "$(ls -A "$state/images")" = "$names" ] || fail "$2: the pool has $(ls -A "$state/images"), not $names"
+	same "$state/images/${names##*$'\n'}" "$work/kept" "$2: the file"
+}
+knows_none "$id.vhd" 'the name of the image'
+ln "$state/images/$id.vhd" "$state/images/.new-$id"
+knows_none ".new-$id" 'both names'
+knows_none ".new-$id" 'both names, and a crash' catalog.insert.committed
+rm "$state/images/$id.vhd"
+knows_none ".new-$id" 'the first name'
+rm "$state/images/.new-$id" "$state"/catalog.db*
+
 # One daemon for one folder.
 start_vhdd
 "$VHDD" --state-dir "$state" --listen "unix:$work/other.sock" >"$work/second" 2>&1 && fail "a second daemon runs"
