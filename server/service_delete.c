@@ -68,8 +68,9 @@ static enum service_code not_removed(const uint8_t id[IDS_SIZE], const char *nam
 	return service_codes_done(id, name, err);
 }
 
+/* *ret_begun: the image is gone for clients; what fails then is tried again. */
 static enum service_code remove_file(struct service *service, const uint8_t id[IDS_SIZE],
-				     uint64_t version, struct service_error *err)
+				     uint64_t version, bool *ret_begun, struct service_error *err)
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_error catalog_why;
@@ -87,9 +88,9 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
-	/* From here on the image is gone for clients; what fails is tried again. */
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)
 		return refused(service, id, version, &catalog_why, err);
+	*ret_begun = true;
 	/* Its first name is still there when it could not be removed after the creation. */
 	if ((!place.adopted && pool_settle(&place.folder, id, &why) < 0) ||
 	    place_remove(&place, &why) < 0)
@@ -127,9 +128,9 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 				       const struct service_delete *how, struct service_error *err)
 {
 	struct vhd_error why = {0};
-	struct catalog_brief brief;
 	struct image *image;
 	uint8_t id[IDS_SIZE];
+	bool begun = false;
 	enum service_code code = service_find(service, ref, id, err);
 
 	if (code == SERVICE_OK)
@@ -145,15 +146,16 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 	if (code == SERVICE_OK)
 		code = how->keep_file || is_linked(service, id)
 			       ? forget(service, image, id, how->version, err)
-			       : remove_file(service, id, how->version, err);
-	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING)
-		service_unfinished_add(service->unfinished, id);
-	if (!catalog_brief(service->catalog, id, &brief)) {
+			       : remove_file(service, id, how->version, &begun, err);
+	/* The catalog is not asked: it may have another image with this id by now. */
+	if (code == SERVICE_OK) {
 		findings_forget(service->findings, id);
 		uploads_forget(service->uploads, id);
+	} else if (begun) {
+		service_unfinished_add(service->unfinished, id);
 	}
-	/* Without a row, or with one that says so, the file is of no use to anybody. */
-	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
+	/* Its file is of no use to anybody. */
+	if (code == SERVICE_OK || begun)
 		images_discard(image);
 	else
 		images_release(image);

@@ -31,4 +31,4 @@ set_tests_properties(unit.test_server_meet PROPERTIES LABELS "unit;tsan")
 # A disk that does not take what is flushed, and others who are quicker.
 vhd_unit_test(test_server_images test_server_images.c LIBS vhdd_server vhd_api vhdd_server vhd)
 target_link_options(test_server_images PRIVATE -Wl,--wrap=vhd_flush -Wl,--wrap=vhd_state -Wl,--wrap=images_pin
-		    -Wl,--wrap=images_hold)
+		    -Wl,--wrap=images_hold -Wl,--wrap=catalog_forget)

@@ -1,5 +1,6 @@
 /* test_server_images.c - image files that are open: on a disk that does not take what is flushed,
- * and while others do something at the moment before one is pinned or held. */
+ * and while others do something at the moment before one is pinned or held, or after its row has
+ * gone. */
 #include "service.h"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ static atomic_bool full; /* for images of that size */
 
 static atomic_bool failed;      /* the sync of every image has */
 static void (*meanwhile)(void); /* once, before an image is pinned or held */
+static void (*once_gone)(void); /* once, after an image has left the catalog */
 static struct world *world_now;
 
 int __real_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err);
@@ -41,6 +43,10 @@ int __real_images_hold(struct images *images, const uint8_t *id, struct image **
 		       struct vhd_error *err);
 int __wrap_images_hold(struct images *images, const uint8_t *id, struct image **ret_image,
 		       struct vhd_error *err);
+int __real_catalog_forget(struct catalog *catalog, const uint8_t *id, uint64_t version,
+			  struct catalog_error *err);
+int __wrap_catalog_forget(struct catalog *catalog, const uint8_t *id, uint64_t version,
+			  struct catalog_error *err);
 
 /* Like a flush that has written nothing: it may be tried again. */
 int __wrap_vhd_flush(struct vhd *disk, uint64_t epoch, struct vhd_error *err)
@@ -57,11 +63,11 @@ void __wrap_vhd_state(const struct vhd *disk, struct vhd_state *ret_state)
 	ret_state->failed = ret_state->failed || failed;
 }
 
-static void do_meanwhile(void)
+static void do_once(void (**what)(void))
 {
-	void (*deed)(void) = meanwhile;
+	void (*deed)(void) = *what;
 
-	meanwhile = NULL;
+	*what = NULL;
 	if (deed)
 		deed();
 }
@@ -69,15 +75,24 @@ static void do_meanwhile(void)
 int __wrap_images_pin(struct images *images, const uint8_t *id, enum images_mode mode,
 		      unsigned flags, struct image **ret_image, struct vhd_error *err)
 {
-	do_meanwhile();
+	do_once(&meanwhile);
 	return __real_images_pin(images, id, mode, flags, ret_image, err);
 }
 
 int __wrap_images_hold(struct images *images, const uint8_t *id, struct image **ret_image,
 		       struct vhd_error *err)
 {
-	do_meanwhile();
+	do_once(&meanwhile);
 	return __real_images_hold(images, id, ret_image, err);
+}
+
+int __wrap_catalog_forget(struct catalog *catalog, const uint8_t *id, uint64_t version,
+			  struct catalog_error *err)
+{
+	int r = __real_catalog_forget(catalog, id, version, err);
+
+	do_once(&once_gone);
+	return r;
 }
 
 static int set_up(void **state)
@@ -224,6 +239,53 @@ static void an_image_that_was_recovered_meanwhile_keeps_its_writes(void **state)
 	service_data_close(data);
 }
 
+/* ---- a file with the id of an image that goes ---- */
+
+static const char *copy_path(void)
+{
+	static char path[96];
+
+	(void)snprintf(path, sizeof path, "%s/images/copy.vhd", world_now->folder);
+	return path;
+}
+
+static void copy_is_adopted(void)
+{
+	const struct service_adopt spec = {.chain = true, .name = "disk", .path = copy_path()};
+	struct service_adopted adopted = {.n_warnings = 0};
+
+	assert_int_equal(service_image_adopt(world_now->service, &spec, &adopted, &world_now->err),
+			 SERVICE_OK);
+	service_adopted_fini(&adopted);
+}
+
+/* What was read then was the file that had been removed, and what was written went there. */
+static void an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file(void **state)
+{
+	struct world *world = *state;
+	const struct service_delete how = {.version = 0};
+	struct service_data *data;
+	struct service_image image;
+	char command[320], byte = 0;
+
+	create(world, "disk", OTHER);
+	assert_int_equal(service_image_get(world->service, "disk", 0, &image, &world->err), 0);
+	(void)snprintf(command, sizeof command, "cp '%s/images/%.40s' '%s'", world->folder,
+		       image.file, copy_path());
+	service_image_fini(&image);
+	assert_int_equal(system(command), 0);
+	write_one(world, "disk");
+	once_gone = copy_is_adopted;
+	assert_int_equal(service_image_delete(world->service, "disk", &how, &world->err),
+			 SERVICE_OK);
+	assert_null(once_gone);
+	assert_int_equal(
+		service_data_open(world->service, "disk", SERVICE_READ, 0, &data, &world->err), 0);
+	assert_int_equal(service_data_read(data, &byte, 1, 0, 0, &world->err), 0);
+	assert_int_equal(byte, 0);
+	service_data_close(data);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -232,6 +294,7 @@ int main(void)
 		CASE(one_that_cannot_be_closed_keeps_no_other_open),
 		CASE(content_that_may_change_is_not_told_as_frozen),
 		CASE(an_image_that_was_recovered_meanwhile_keeps_its_writes),
+		CASE(an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file),
 	};
 
 	return cmocka_run_group_tests_name("server/images", tests, NULL, NULL);
