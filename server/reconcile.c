@@ -265,6 +265,16 @@ static bool still_so(struct reconcile *reconcile, const struct catalog_image *ro
 	       brief.children == row->children && brief.size == row->vhd.size;
 }
 
+/* Whoever deletes an image forgets, once, what was found of it: what comes on record after that
+ * would stay there. */
+static void forget_gone(struct reconcile *reconcile, const uint8_t id[IDS_SIZE])
+{
+	struct catalog_brief brief;
+
+	if (!catalog_brief(reconcile->catalog, id, &brief) || brief.state != CATALOG_READY)
+		findings_forget(reconcile->findings, id);
+}
+
 void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
 		    const uint8_t id[IDS_SIZE])
 {
@@ -281,6 +291,7 @@ void reconcile_with(struct reconcile *reconcile, struct vhd_engine *engine,
 		if (!still_so(reconcile, &row))
 			continue;
 		findings_set(reconcile->findings, id, report.items, report.n);
+		forget_gone(reconcile, id);
 		catalog_checked(reconcile->catalog, id, clock_wall_ms());
 		return;
 	}
@@ -323,6 +334,7 @@ void reconcile_met(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 	place_text(&at, where);
 	word(&finding, brief.name, where, alone(why));
 	findings_meet(reconcile->findings, &finding);
+	forget_gone(reconcile, id);
 }
 
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],

@@ -18,8 +18,9 @@ foreach(name damage footer migrate orphan pool_place rebuild reconcile scale sca
 	vhd_unit_test(test_server_${name} test_server_${name}.c pool_world.c LIBS vhdd_server vhd_api vhd test_support
 		      PkgConfig::sqlite3)
 endforeach()
-# Looks that find no memory.
-target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine)
+# Looks that find no memory, and images that go while they are looked at.
+target_link_options(test_server_reconcile PRIVATE -Wl,--wrap=reconcile_engine -Wl,--wrap=findings_set
+		    -Wl,--wrap=findings_meet)
 foreach(name migrate scarce)
 	target_compile_definitions(test_server_${name}
 				   PRIVATE "CATALOGS=\"${PROJECT_SOURCE_DIR}/tests/data/catalog\"")

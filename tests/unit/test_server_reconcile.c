@@ -24,6 +24,40 @@ struct vhd_engine *__wrap_reconcile_engine(void)
 	return no_memory ? NULL : __real_reconcile_engine();
 }
 
+/* The image is deleted, to the end, right before what was found of it is put on record; once. */
+static struct pool_world *goes;
+
+void __real_findings_set(struct findings *findings, const uint8_t *id, const struct finding *items,
+			 size_t n);
+void __wrap_findings_set(struct findings *findings, const uint8_t *id, const struct finding *items,
+			 size_t n);
+void __real_findings_meet(struct findings *findings, const struct finding *finding);
+void __wrap_findings_meet(struct findings *findings, const struct finding *finding);
+
+static void go(const uint8_t *id)
+{
+	struct pool_world *world = goes;
+
+	goes = NULL;
+	if (!world)
+		return;
+	assert_int_equal(catalog_forget(world->catalog, id, 0, &world->err), 0);
+	findings_forget(world->reconcile.findings, id);
+}
+
+void __wrap_findings_set(struct findings *findings, const uint8_t *id, const struct finding *items,
+			 size_t n)
+{
+	go(id);
+	__real_findings_set(findings, id, items, n);
+}
+
+void __wrap_findings_meet(struct findings *findings, const struct finding *finding)
+{
+	go(finding->id);
+	__real_findings_meet(findings, finding);
+}
+
 #define ID(n)   "ee000000-0000-0000-0000-0000000000" n
 #define FILE(n) "'image-" n "': default/" ID("0" n) ".vhd "
 
@@ -479,6 +513,30 @@ static void forgets_what_was_put_right(void **state)
 	assert_false(findings_any_serious(world->reconcile.findings));
 }
 
+/* Nobody looks at it again, so /readyz told of it until the daemon ended. */
+static void knows_nothing_of_an_image_that_went_meanwhile(void **state)
+{
+	struct pool_world *world = *state;
+	const struct vhd_error why = {.code = VHD_E_CORRUPT, .text = "block 1: torn"};
+	struct findings_count count;
+	struct finding finding;
+	uint8_t id[IDS_SIZE];
+
+	pool_world_id(3, id);
+	assert_int_equal(unlink(pool_world_file(world, 3)), 0);
+	goes = world;
+	assert_true(reconcile_image(&world->reconcile, id));
+	assert_null(goes);
+	assert_int_equal(findings_list(world->reconcile.findings, &finding, 1, &count), 0);
+	assert_int_equal(count.all, 0);
+	pool_world_id(4, id);
+	goes = world;
+	reconcile_met(&world->reconcile, id, &why);
+	assert_null(goes);
+	assert_int_equal(findings_list(world->reconcile.findings, &finding, 1, &count), 0);
+	assert_int_equal(count.all, 0);
+}
+
 static int64_t checked_at(struct pool_world *world, unsigned image)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
@@ -596,6 +654,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_divergence),
 		cmocka_unit_test_setup_teardown(forgets_what_was_put_right, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(knows_nothing_of_an_image_that_went_meanwhile,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(remembers_when_it_has_looked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keeps_repair_from_the_wrong_file, set_up,
 						tear_down),
