@@ -180,6 +180,18 @@ int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_e
 	return sync_folder(pool, err);
 }
 
+/* What is forbidden now may be allowed later: the file is not somebody else's for that. */
+static int cannot_remove(const char *name, struct vhd_error *err)
+{
+	int r = pool_fail_sys(err, "cannot remove", name);
+
+	if (r != VHD_E_FORBIDDEN)
+		return r;
+	if (err)
+		err->code = VHD_E_READONLY;
+	return VHD_E_READONLY;
+}
+
 static int remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err)
 {
 	struct stat st;
@@ -189,7 +201,7 @@ static int remove_name(const struct pool_dir *pool, const char *name, struct vhd
 	    (errno == EROFS && fstatat(pool->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 	     errno == ENOENT))
 		return 0;
-	return pool_fail_sys(err, "cannot remove", name);
+	return cannot_remove(name, err);
 }
 
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)

@@ -40,7 +40,8 @@ int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE],
  * not come from this creation stays. */
 int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 
-/* Removes a file, durably. One that is not there counts as removed. */
+/* Removes a file, durably. One that is not there counts as removed. VHD_E_READONLY: the daemon may
+ * not, now. */
 int pool_remove_name(const struct pool_dir *pool, const char *name, struct vhd_error *err);
 
 /* Calls `each` with the id of every new file that was left behind; a negative answer stops. */

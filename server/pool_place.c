@@ -170,6 +170,8 @@ static int still_is(const struct place *place, struct vhd_error *err)
 			r = reconcile_open(engine, &fd, hints[i], &disk, err);
 		if (r == 0)
 			r = ids_equal(vhd_info(disk)->id, place->id);
+		else if (err->sys == EACCES) /* it may be the image */
+			r = VHD_E_READONLY;
 		else if (r != VHD_E_IO && r != VHD_E_NOMEM)
 			r = 0;
 		vhd_close(disk);

@@ -236,6 +236,42 @@ static void never_removes_a_linked_file(void **state)
 	assert_int_equal(access(in_root(world, "one.vhd"), F_OK), 0);
 }
 
+/* Whoever runs the test, permissions hold for the removal. */
+static int try_remove_unprivileged(struct pool_world *world, unsigned number,
+				   struct vhd_error *ret_err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	struct catalog_place at = place_of(world, number);
+	uid_t user = geteuid();
+	int r;
+
+	assert_int_equal(place_reach(&world->pools, &at, &place, ret_err), 0);
+	if (user == 0)
+		assert_int_equal(seteuid(65534), 0);
+	r = place_remove(&place, ret_err);
+	assert_int_equal(seteuid(user), 0);
+	return r;
+}
+
+/* What may not be read or removed now was taken for another file, of which nobody knew then. */
+static void a_file_without_permission_is_not_somebody_elses(void **state)
+{
+	struct pool_world *world = *state;
+	struct vhd_error err = {0};
+
+	adopt(world, &one, "one.vhd", false);
+	assert_int_equal(chmod(in_root(world, "one.vhd"), 0), 0);
+	assert_int_equal(chmod(in_root(world, ""), 0555), 0);
+	assert_int_equal(try_remove_unprivileged(world, 1, &err), VHD_E_READONLY);
+	assert_string_equal(err.text, "cannot open one.vhd: Permission denied");
+	assert_int_equal(chmod(in_root(world, "one.vhd"), 0444), 0);
+	assert_int_equal(try_remove_unprivileged(world, 1, &err), VHD_E_READONLY);
+	assert_int_equal(err.code, VHD_E_READONLY);
+	assert_string_equal(err.text, "cannot remove one.vhd: Permission denied");
+	assert_int_equal(chmod(in_root(world, ""), 0700), 0);
+	assert_int_equal(try_remove(world, 1, &err), 0);
+}
+
 /* ---- rows ---- */
 
 static void keeps_places_over_a_restart(void **state)
@@ -575,6 +611,7 @@ int main(void)
 		TEST(finds_the_root_of_a_path),
 		TEST(removes_only_the_image_itself),
 		TEST(never_removes_a_linked_file),
+		TEST(a_file_without_permission_is_not_somebody_elses),
 		TEST(keeps_places_over_a_restart),
 		TEST(refuses_places_that_are_none),
 		TEST(adopts_all_or_none),
