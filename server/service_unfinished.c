@@ -1,33 +1,38 @@
-/* service_unfinished.c - the ids of what waits to be finished. It has room from the start, for
- * memory may be what was lacking. */
+/* service_unfinished.c - the ids of what waits to be finished. It has room for some from the start,
+ * for memory may be what was lacking. */
 #include "service_unfinished.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "service_recover.h"
 
-enum { MOST = 64, FIRST_MS = 1000, LAST_MS = 60 * 1000 };
+enum { ROOM = 64, FIRST_MS = 1000, LAST_MS = 60 * 1000 };
 
 struct service_unfinished {
 	struct service *service; /* constant */
 	pthread_mutex_t lock;    /* guards what follows */
-	uint8_t ids[MOST][IDS_SIZE];
-	size_t n;
+	uint8_t (*ids)[IDS_SIZE];
+	size_t n, room;
 	int64_t due_ms, wait_ms;
 };
 
 struct service_unfinished *service_unfinished_new(struct service *service)
 {
-	struct service_unfinished *unfinished = calloc(1, sizeof *unfinished);
+	CLEANUP(freep) struct service_unfinished *unfinished = calloc(1, sizeof *unfinished);
 
 	if (!unfinished)
 		return NULL;
+	unfinished->ids = calloc(ROOM, sizeof *unfinished->ids);
+	if (!unfinished->ids)
+		return NULL;
+	unfinished->room = ROOM;
 	unfinished->service = service;
 	(void)pthread_mutex_init(&unfinished->lock, NULL);
-	return unfinished;
+	return STEAL(unfinished);
 }
 
 void service_unfinished_free(struct service_unfinished *unfinished)
@@ -35,6 +40,7 @@ void service_unfinished_free(struct service_unfinished *unfinished)
 	if (!unfinished)
 		return;
 	(void)pthread_mutex_destroy(&unfinished->lock);
+	free(unfinished->ids);
 	free(unfinished);
 }
 
@@ -48,10 +54,25 @@ static size_t find(const struct service_unfinished *unfinished, const uint8_t id
 	return i;
 }
 
+/* With the lock. */
+static bool make_room(struct service_unfinished *unfinished)
+{
+	uint8_t(*ids)[IDS_SIZE];
+
+	if (unfinished->n < unfinished->room)
+		return true;
+	ids = reallocarray(unfinished->ids, 2 * unfinished->room, sizeof *ids);
+	if (!ids)
+		return false;
+	unfinished->ids = ids;
+	unfinished->room *= 2;
+	return true;
+}
+
 void service_unfinished_add(struct service_unfinished *unfinished, const uint8_t id[IDS_SIZE])
 {
 	(void)pthread_mutex_lock(&unfinished->lock);
-	if (unfinished->n < MOST && find(unfinished, id) == unfinished->n)
+	if (find(unfinished, id) == unfinished->n && make_room(unfinished))
 		memcpy(unfinished->ids[unfinished->n++], id, IDS_SIZE);
 	unfinished->wait_ms = FIRST_MS;
 	unfinished->due_ms = clock_monotonic_ms() + FIRST_MS;
@@ -69,32 +90,47 @@ static void drop(struct service_unfinished *unfinished, const uint8_t id[IDS_SIZ
 	(void)pthread_mutex_unlock(&unfinished->lock);
 }
 
-/* What is due now, of which the next try waits twice as long. */
-static size_t take_due(struct service_unfinished *unfinished, uint8_t ret_ids[][IDS_SIZE])
+/* Whether it is time; the next try waits twice as long. */
+static bool is_due(struct service_unfinished *unfinished)
 {
 	int64_t now = clock_monotonic_ms();
-	size_t n = 0;
+	bool due;
 
 	(void)pthread_mutex_lock(&unfinished->lock);
-	if (now >= unfinished->due_ms) {
-		n = unfinished->n;
-		memcpy(ret_ids, unfinished->ids, n * IDS_SIZE);
+	due = now >= unfinished->due_ms;
+	if (due) {
 		unfinished->due_ms = now + unfinished->wait_ms;
 		unfinished->wait_ms *= 2;
 		if (unfinished->wait_ms > LAST_MS)
 			unfinished->wait_ms = LAST_MS;
 	}
 	(void)pthread_mutex_unlock(&unfinished->lock);
-	return n;
+	return due;
+}
+
+static bool get(struct service_unfinished *unfinished, size_t i, uint8_t ret_id[IDS_SIZE])
+{
+	bool there;
+
+	(void)pthread_mutex_lock(&unfinished->lock);
+	there = i < unfinished->n;
+	if (there)
+		memcpy(ret_id, unfinished->ids[i], IDS_SIZE);
+	(void)pthread_mutex_unlock(&unfinished->lock);
+	return there;
 }
 
 void service_unfinished_retry(struct service_unfinished *unfinished)
 {
-	uint8_t ids[MOST][IDS_SIZE];
-	size_t n = take_due(unfinished, ids);
+	uint8_t id[IDS_SIZE];
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (service_recover_image(unfinished->service, ids[i]))
-			drop(unfinished, ids[i]);
+	if (!is_due(unfinished))
+		return;
+	while (get(unfinished, i, id)) {
+		if (service_recover_image(unfinished->service, id))
+			drop(unfinished, id); /* the last one takes its place */
+		else
+			i++;
 	}
 }

@@ -15,7 +15,7 @@ struct service_unfinished;
 struct service_unfinished *service_unfinished_new(struct service *service);
 void service_unfinished_free(struct service_unfinished *unfinished); /* NULL is fine */
 
-/* The first 64 are kept. Any thread. */
+/* Without memory 64 are kept, and the next start sees to the others. Any thread. */
 void service_unfinished_add(struct service_unfinished *unfinished, const uint8_t id[IDS_SIZE]);
 /* When it is time for it. Nothing is logged but what succeeds. One thread. */
 void service_unfinished_retry(struct service_unfinished *unfinished);

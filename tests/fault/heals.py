@@ -97,6 +97,27 @@ def a_deletion_that_cannot_be_finished_is_finished_later(daemon):
         same(pool(daemon), [], "the pool")
 
 
+def a_hundred_deletions_that_cannot_be_finished_are_finished_later(daemon):
+    """Without memory to remember all of them, some only by the next start."""
+    for calls, first in ((("unlinkat",), 100), (("unlinkat", "reallocarray"), 64)):
+        daemon.forget_log()
+        expect(create(daemon, "base"), 201)
+        for number in range(100):
+            expect(child(daemon, f"kid-{number}", "base"), 201)
+        arm(daemon, OURS, calls)
+        for number in range(100):
+            expect(daemon.ask("DELETE", f"/v1/images/kid-{number}"), 500)
+        daemon.page.disarm()
+        wait_for("they are finished", lambda: said(daemon, "its deletion was interrupted, and is finished") >= first)
+        if first < 100:
+            same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+            daemon.stop()
+            daemon.start()
+        expect(daemon.ask("DELETE", "/v1/images/base"), 204)
+        same(said(daemon, "its deletion was interrupted, and is finished"), 100, "the number of ends")
+        same(pool(daemon), [], "the pool")
+
+
 def what_the_start_cannot_finish_is_finished_while_it_runs(daemon):
     expect(create(daemon, "half"), 201)
     arm(daemon, OURS, ("unlinkat",))
