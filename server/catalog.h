@@ -1,8 +1,8 @@
 /* catalog.h - names, lineage and state of all images; no SQL is seen from here.
  *
- * Every change is one durable transaction together with its event. What is known of single images
- * is kept in memory as well, so that looking one up never waits for a disk. Many threads may use
- * one catalog at once.
+ * Every change is one durable transaction together with its event, of which the last hundred
+ * thousand are kept. What is known of single images is kept in memory as well, so that looking one
+ * up never waits for a disk. Many threads may use one catalog at once.
  *
  * Calls return 0 or a negative `enum catalog_code`; `err` is last and is written only on failure.
  */

@@ -187,6 +187,9 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 		"?33, ?34, ?35, ?36)",
 	[SQL_LABEL_INSERT] = "INSERT INTO label (image_id, key, value) VALUES (?1, ?2, ?3)",
 	[SQL_EVENT_INSERT] = "INSERT INTO event (time, type, image_id) VALUES (?1, ?2, ?3)",
+	/* A piece of what an older vhdd has left, too, for it is a part of every such change. */
+	[SQL_EVENT_TRIM] = "DELETE FROM event WHERE seq IN "
+			   "(SELECT seq FROM event WHERE seq <= ?1 ORDER BY seq LIMIT 512)",
 	[SQL_IMAGE_FINISH] =
 		"UPDATE image SET state = 1, size = ?2, block_size = ?3, timestamp = ?4, "
 		"parent_timestamp = ?5, creator_version = ?6, creator = ?7, creator_os = ?8, "

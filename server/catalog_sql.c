@@ -10,6 +10,8 @@
 
 #include "catalog_vfs.h"
 
+enum { EVENTS = 100000, EVENTS_TRIM = 256 }; /* kept; and how many come between two trims */
+
 int catalog_sql_fail(struct catalog_error *err, enum catalog_code code, const char *format, ...)
 {
 	va_list args;
@@ -154,17 +156,22 @@ sqlite3_stmt *catalog_sql_use_id(struct catalog *catalog, enum catalog_statement
 	return stmt;
 }
 
+static int run(struct catalog *catalog, sqlite3_stmt *statement, struct catalog_error *err)
+{
+	int result = sqlite3_step(statement), r = 0;
+
+	if (result != SQLITE_DONE && result != SQLITE_ROW)
+		r = catalog_sql_error(catalog, "change", err);
+	(void)sqlite3_reset(statement);
+	return r;
+}
+
 int catalog_sql_run(struct catalog *catalog, sqlite3_stmt *statement, struct catalog_error *err)
 {
-	int result = sqlite3_step(statement);
+	int r = run(catalog, statement, err);
 
-	if (result != SQLITE_DONE && result != SQLITE_ROW) {
-		int r = catalog_sql_error(catalog, "change", err);
-
-		(void)sqlite3_reset(statement);
+	if (r < 0)
 		return r;
-	}
-	(void)sqlite3_reset(statement);
 	if (sqlite3_changes(catalog->db) == 0)
 		return catalog_sql_fail(err, CATALOG_E_STATE,
 					"the image is not in the right state");
@@ -178,17 +185,32 @@ int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog
 	return 0;
 }
 
+/* The oldest go. The newest stays, for its number is the revision of the next start. */
+static int trim_events(struct catalog *catalog, int64_t newest, struct catalog_error *err)
+{
+	sqlite3_stmt *stmt;
+
+	if (newest % EVENTS_TRIM != 0)
+		return 0;
+	stmt = catalog_sql_use(catalog, SQL_EVENT_TRIM);
+	(void)sqlite3_bind_int64(stmt, 1, newest - EVENTS);
+	return run(catalog, stmt, err);
+}
+
 int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t id[IDS_SIZE],
 		      struct catalog_error *err)
 {
 	sqlite3_stmt *stmt = catalog_sql_use(catalog, SQL_EVENT_INSERT);
+	int64_t seq;
 	int r;
 
 	(void)sqlite3_bind_int64(stmt, 1, catalog_sql_now());
 	(void)sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(stmt, 3, id, IDS_SIZE, SQLITE_STATIC);
 	r = catalog_sql_run(catalog, stmt, err);
-	if (r == 0)
-		catalog->turns.current->revision = (uint64_t)sqlite3_last_insert_rowid(catalog->db);
-	return r;
+	if (r < 0)
+		return r;
+	seq = sqlite3_last_insert_rowid(catalog->db);
+	catalog->turns.current->revision = (uint64_t)seq;
+	return trim_events(catalog, seq, err);
 }

@@ -485,6 +485,72 @@ static void a_backup_that_fails_leaves_the_room_to_others(void **state)
 	assert_int_equal(create(world, 2, 0), 0);
 }
 
+/* ---- events ---- */
+
+static sqlite3 *open_database(struct world *world)
+{
+	sqlite3 *db = NULL;
+
+	catalog_close(world->catalog);
+	world->catalog = NULL;
+	assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+	return db;
+}
+
+static void expect_events(struct world *world, int64_t first, int64_t last)
+{
+	sqlite3 *db = open_database(world);
+	sqlite3_stmt *stmt = NULL;
+	struct catalog_images images;
+
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT min(seq), max(seq), count(*) FROM event",
+					    -1, &stmt, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(stmt, 0), first);
+	assert_int_equal(sqlite3_column_int64(stmt, 1), last);
+	assert_int_equal(sqlite3_column_int64(stmt, 2), last - first + 1);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	assert_int_equal(catalog_open(world->path, 8, &world->catalog, &world->err), 0);
+	assert_int_equal(catalog_list(world->catalog, NULL, 0, false, &images, &world->err), 0);
+	assert_int_equal(images.revision, last);
+	catalog_images_fini(&images);
+}
+
+static void restore(struct world *world, uint8_t first, uint8_t last)
+{
+	static struct catalog_image images[256];
+	size_t n = 0;
+
+	for (unsigned i = first; i <= last; i++) {
+		images[n] = image_of((uint8_t)i, 0);
+		images[n++].state = CATALOG_READY;
+	}
+	assert_int_equal(catalog_restore(world->catalog, images, n, &world->err), 0);
+}
+
+/* All of them were read by every start, and copied by every backup. */
+static void keeps_a_hundred_thousand_events(void **state)
+{
+	static const char many[] =
+		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100607)"
+		"INSERT INTO event (time, type) SELECT i, 'image.updated' FROM n";
+	struct world *world = *state;
+	sqlite3 *db = open_database(world);
+
+	assert_int_equal(sqlite3_exec(db, many, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+	(void)open_world(state);
+	/* What an older one has left goes piece by piece. */
+	restore(world, 0, 0);
+	expect_events(world, 513, 100608);
+	restore(world, 1, 255);
+	expect_events(world, 513, 100863);
+	assert_int_equal(catalog_forget(world->catalog, id_of(1), 0, &world->err), 0);
+	expect_events(world, 865, 100864);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -503,6 +569,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(refuses_changes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_other_databases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keeps_a_hundred_thousand_events, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_backup_that_fails_leaves_the_room_to_others,
 						set_up, tear_down),
 	};
