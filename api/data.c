@@ -120,7 +120,8 @@ enum api_step data_beyond(struct api_call *call, const char *unit, uint64_t at, 
 
 void data_headers(struct api_call *call, const struct service_data_state *state)
 {
-	call_header(call, "ETag", "\"%s\"", state->etag);
+	if (state->etag[0])
+		call_header(call, "ETag", "\"%s\"", state->etag);
 	if (call->problem.code == CODE_NONE && !data_epochs(call->response, state))
 		(void)call_no_memory(call);
 }
@@ -135,7 +136,7 @@ bool data_epochs(struct http_response *response, const struct service_data_state
 
 void data_members(struct out *out, const struct service_data_state *state)
 {
-	out_text(out, "etag", state->etag);
+	out_text_or_null(out, "etag", state->etag);
 	out_number(out, "write_epoch", state->write_epoch);
 	out_number(out, "durable_epoch", state->durable_epoch);
 	out_text(out, "write_verifier", state->verifier);

@@ -33,7 +33,7 @@ void data_next(struct api_call *call, const char *names, uint64_t next, uint64_t
 /* Answers 416: there are `n` of the unit, "byte" or "sector", and none at `at`. */
 enum api_step data_beyond(struct api_call *call, const char *unit, uint64_t at, uint64_t n);
 
-/* ETag, X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier. */
+/* ETag, unless it is "", X-Write-Epoch, X-Durable-Epoch, X-Write-Verifier. */
 void data_headers(struct api_call *call, const struct service_data_state *state);
 /* Without the ETag, of any response. False: no memory. */
 bool data_epochs(struct http_response *response, const struct service_data_state *state);

@@ -222,7 +222,7 @@ static enum api_step patch_answer(struct api_call *call)
 	struct out out = out_object();
 	enum api_step step;
 
-	service_data_state(call->data, &state);
+	service_data_result(call->data, &state);
 	out_number(&out, "completed", call->completed);
 	out_json(&out, "results", json_incref(call->results));
 	out_bool(&out, "flushed", call->write.flush);

@@ -224,7 +224,7 @@ static enum api_step write_answer(struct api_call *call)
 	struct out out = out_object();
 	enum api_step step;
 
-	service_data_state(call->data, &state);
+	service_data_result(call->data, &state);
 	out_number(&out, "offset", write->offset);
 	out_number(&out, "length", write->written);
 	out_bool(&out, "flushed", write->flush);
@@ -302,7 +302,7 @@ static enum api_step flush_answer(struct api_call *call)
 	struct out out = out_object();
 	enum api_step step;
 
-	service_data_state(call->data, &state);
+	service_data_result(call->data, &state);
 	out_bool(&out, "flushed", true);
 	data_members(&out, &state);
 	step = call_json(call, 200, out_take(&out));

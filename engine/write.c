@@ -302,13 +302,14 @@ static int check_writable(const struct image *image, struct vhd_error *err)
 	return r;
 }
 
-static void account(struct writer *writer, uint64_t len, uint64_t *ret_epoch)
+static void account(struct writer *writer, uint64_t len, struct vhd_accepted *accepted)
 {
 	pthread_mutex_lock(&writer->lock);
 	writer->epoch_written = writer->epoch_open;
 	writer->dirty_bytes += len;
-	writer->changes++;
-	*ret_epoch = writer->epoch_open;
+	accepted->epoch = writer->epoch_open;
+	accepted->change = ++writer->changes;
+	accepted->changes++;
 	pthread_mutex_unlock(&writer->lock);
 }
 
@@ -343,7 +344,7 @@ static int change_part(struct part *part, struct source *from, size_t len, uint6
 
 /* `from` NULL: zeroes; whole sectors, or a part of one. */
 static int change(struct image *image, struct source *from, size_t len, uint64_t off,
-		  uint64_t *ret_epoch, struct vhd_error *err)
+		  struct vhd_accepted *accepted, struct vhd_error *err)
 {
 	pthread_rwlock_t *stripe = writer_stripe(image, off / VHD_SECTOR);
 	struct part part;
@@ -357,7 +358,7 @@ static int change(struct image *image, struct source *from, size_t len, uint64_t
 		r = change_part(&part, from, len, off, err);
 	/* Also after a failure: some of it may be there, and a flush must cover it. */
 	if (r != VHD_E_FROZEN && r != VHD_E_FAILED)
-		account(image->writer, len, ret_epoch);
+		account(image->writer, len, accepted);
 	pthread_rwlock_unlock(stripe);
 	pthread_rwlock_unlock(&image->writer->gate);
 	return r;
@@ -366,10 +367,10 @@ static int change(struct image *image, struct source *from, size_t len, uint64_t
 /* Memory stays bounded even when nobody flushes. What needs no metadata does not need room for it
  * either. */
 static int change_bounded(struct image *image, struct source *from, size_t len, uint64_t off,
-			  uint64_t *ret_epoch, struct vhd_error *err)
+			  struct vhd_accepted *accepted, struct vhd_error *err)
 {
 	const struct source begin = from ? *from : (struct source){0};
-	int r = change(image, from, len, off, ret_epoch, err);
+	int r = change(image, from, len, off, accepted, err);
 
 	while (r == WRITER_FULL) {
 		r = writer_flush(image, 0, err);
@@ -377,7 +378,7 @@ static int change_bounded(struct image *image, struct source *from, size_t len, 
 			return r;
 		if (from)
 			*from = begin;
-		r = change(image, from, len, off, ret_epoch, err);
+		r = change(image, from, len, off, accepted, err);
 	}
 	return r;
 }
@@ -389,11 +390,12 @@ static int begin(const struct vhd *disk, uint64_t off, uint64_t len, struct vhd_
 	return check_range(disk->image, off, len, err);
 }
 
-int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off, uint64_t *ret_epoch,
-	       struct vhd_error *err)
+int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off,
+	       struct vhd_accepted *ret, struct vhd_error *err)
 {
 	struct source from = {iov, 0};
-	uint64_t len = 0, epoch = 0;
+	struct vhd_accepted accepted = {0};
+	uint64_t len = 0;
 	int r;
 
 	if (n < 0 || n > VHD_IOV_MAX)
@@ -405,21 +407,21 @@ int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off, u
 	while (r == 0 && len > 0) {
 		size_t part = (size_t)block_part(disk->image, off, len);
 
-		r = change_bounded(disk->image, &from, part, off, &epoch, err);
+		r = change_bounded(disk->image, &from, part, off, &accepted, err);
 		off += part;
 		len -= part;
 	}
-	if (r == 0 && ret_epoch)
-		*ret_epoch = epoch;
+	if (ret)
+		*ret = accepted;
 	return r;
 }
 
-int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off, uint64_t *ret_epoch,
+int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off, struct vhd_accepted *ret,
 	      struct vhd_error *err)
 {
 	const struct iovec iov = io_buffer(buf, len);
 
-	return vhd_writev(disk, &iov, 1, off, ret_epoch, err);
+	return vhd_writev(disk, &iov, 1, off, ret, err);
 }
 
 /* Whole sectors of one block, or a part of one sector. */
@@ -434,21 +436,21 @@ static uint64_t zero_part(const struct image *image, uint64_t off, uint64_t len)
 	return len - len % VHD_SECTOR;
 }
 
-int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
+int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *ret,
 	     struct vhd_error *err)
 {
-	uint64_t epoch = 0;
+	struct vhd_accepted accepted = {0};
 	int r = begin(disk, off, len, err);
 
 	while (r == 0 && len > 0) {
 		uint64_t part = zero_part(disk->image, off, len);
 
-		r = change_bounded(disk->image, NULL, (size_t)part, off, &epoch, err);
+		r = change_bounded(disk->image, NULL, (size_t)part, off, &accepted, err);
 		off += part;
 		len -= part;
 	}
-	if (r == 0 && ret_epoch)
-		*ret_epoch = epoch;
+	if (ret)
+		*ret = accepted;
 	return r;
 }
 

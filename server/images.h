@@ -47,6 +47,8 @@ void images_unpin(struct image *image, enum images_mode mode); /* never blocks *
 
 /* Of a pinned image. */
 struct vhd *images_disk(const struct image *image);
+/* What its file takes now; file_bytes 0 when nobody can tell. */
+void images_usage(const struct image *image, struct catalog_usage *ret_usage);
 /* VHD_LOCATORS of them, as long as the pin is there. VHD_NOWAIT: VHD_E_AGAIN instead of reading
  * them. */
 int images_locators(struct image *image, unsigned flags, const struct vhd_locator **ret_locators,
@@ -55,8 +57,8 @@ int images_locators(struct image *image, unsigned flags, const struct vhd_locato
 /* ---- data of an image that is pinned for writing ---- */
 
 int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
-		 uint64_t *ret_epoch, struct vhd_error *err);
-int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_epoch,
+		 struct vhd_accepted *ret, struct vhd_error *err);
+int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret,
 		struct vhd_error *err);
 
 /* The fields become so in the file, durably, with all that was written before. Whoever does it

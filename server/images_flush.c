@@ -66,27 +66,27 @@ static void accepted(struct image *image)
 }
 
 int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
-		 uint64_t *ret_epoch, struct vhd_error *err)
+		 struct vhd_accepted *ret, struct vhd_error *err)
 {
 	int r = prepare_write(image, err);
 
 	if (r < 0)
 		return r;
-	r = vhd_write(image->disk, buf, len, off, ret_epoch, err);
+	r = vhd_write(image->disk, buf, len, off, ret, err);
 	CRASH_POINT("write.accepted");
 	/* Also after a failure: a part may have been written. */
 	accepted(image);
 	return r;
 }
 
-int images_zero(struct image *image, uint64_t off, uint64_t len, uint64_t *ret_epoch,
+int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret,
 		struct vhd_error *err)
 {
 	int r = prepare_write(image, err);
 
 	if (r < 0)
 		return r;
-	r = vhd_zero(image->disk, off, len, ret_epoch, err);
+	r = vhd_zero(image->disk, off, len, ret, err);
 	CRASH_POINT("zero.accepted");
 	accepted(image);
 	return r;
@@ -218,7 +218,7 @@ static struct images_waiter *flush_one(struct image *image)
 	r = vhd_flush(image->disk, 0, &err);
 	CRASH_POINT("flush.unanswered");
 	vhd_state(image->disk, &state);
-	images_open_measure(image, &usage);
+	images_usage(image, &usage);
 	(void)pthread_mutex_lock(&images->lock);
 	image->flushing = false;
 	image->usage = usage;

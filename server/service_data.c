@@ -39,6 +39,7 @@ static void fill_info(struct service_data *data, const struct catalog_brief *row
 	data->info.broken = service_data_broken(data);
 	vhd_state(images_disk(data->image), &state);
 	data->allocated = state.allocated;
+	data->change = data->alike = state.changes;
 }
 
 static enum service_code pin(struct service_data *data, unsigned flags, struct service_error *err)
@@ -167,6 +168,18 @@ void service_data_state(const struct service_data *data, struct service_data_sta
 	images_verifier(data->service->images, ret_state->verifier);
 }
 
+void service_data_result(const struct service_data *data, struct service_data_state *ret_state)
+{
+	struct images_view view;
+
+	service_data_state(data, ret_state);
+	images_version(data->image, &view);
+	view.changes = data->change;
+	service_images_etag(&view, data->info.frozen, ret_state->etag);
+	if (data->change != data->alike)
+		ret_state->etag[0] = '\0';
+}
+
 enum service_code service_data_failed(const struct service_data *data, const struct vhd_error *why,
 				      struct service_error *err)
 {
@@ -255,18 +268,22 @@ static enum service_code change(struct service_data *data, const void *buf, uint
 				uint64_t off, struct service_error *err)
 {
 	struct vhd_error why = {0};
-	uint64_t epoch;
+	struct vhd_accepted got = {0};
 	int r = data->alone ? 0 : images_content_share(data->image, &why);
 
 	if (r < 0)
 		return service_data_failed(data, &why, err);
-	r = buf ? images_write(data->image, buf, len, off, &epoch, &why)
-		: images_zero(data->image, off, len, &epoch, &why);
+	r = buf ? images_write(data->image, buf, len, off, &got, &why)
+		: images_zero(data->image, off, len, &got, &why);
 	if (!data->alone)
 		images_content_unlock(data->image);
 	if (r < 0)
 		return service_data_failed(data, &why, err);
-	data->epoch = epoch;
+	if (!got.changes)
+		return SERVICE_OK;
+	data->epoch = got.epoch;
+	data->change = got.change;
+	data->alike += got.changes;
 	return SERVICE_OK;
 }
 

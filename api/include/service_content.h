@@ -52,6 +52,10 @@ struct service_data_state {
 };
 /* Never blocks. */
 void service_data_state(const struct service_data *data, struct service_data_state *ret_state);
+/* For the answer to the writes through `data`: the ETag is that of the content right after the last
+ * of them, although others may have written since; "" when others did since it was opened, so that
+ * the caller of one who knows what he wrote does not know what the content is. */
+void service_data_result(const struct service_data *data, struct service_data_state *ret_state);
 
 /* The range lies inside the disk: api/ has made sure. */
 enum service_code service_data_read(struct service_data *data, void *buf, size_t len, uint64_t off,

@@ -399,14 +399,21 @@ VHD_NODISCARD int vhd_read(struct vhd *disk, void *buf, size_t len, uint64_t off
 VHD_NODISCARD int vhd_read_sector(struct vhd *disk, uint64_t sector, void *buf,
 				  struct vhd_error *err);
 
-/* Accepted, not yet durable: *ret_epoch (may be NULL) is what vhd_flush must reach. Partial sectors
- * are completed from the chain. A failed write leaves each sector of its range old or new. */
+/* What became of a call that writes or zeroes. */
+struct vhd_accepted {
+	uint64_t epoch;   /* vhd_flush must reach it */
+	uint64_t change;  /* vhd_state.changes right after its last change */
+	uint64_t changes; /* how many of these were its own */
+};
+
+/* Accepted, not yet durable; `ret` may be NULL. Partial sectors are completed from the chain. A
+ * failed write leaves each sector of its range old or new. */
 VHD_NODISCARD int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off,
-			    uint64_t *ret_epoch, struct vhd_error *err);
+			    struct vhd_accepted *ret, struct vhd_error *err);
 VHD_NODISCARD int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off,
-			     uint64_t *ret_epoch, struct vhd_error *err);
+			     struct vhd_accepted *ret, struct vhd_error *err);
 /* The range reads as zeroes afterwards. Space is given back where the format allows it. */
-VHD_NODISCARD int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, uint64_t *ret_epoch,
+VHD_NODISCARD int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *ret,
 			   struct vhd_error *err);
 
 /* Makes every write of epoch <= `epoch` durable; 0 = all that were accepted before the call.

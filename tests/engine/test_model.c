@@ -93,10 +93,11 @@ static void op_write(struct tree *tree, int node)
 
 static void op_writev(struct tree *tree, int node)
 {
-	uint64_t off = some_offset(tree, node), epoch = 0;
+	uint64_t off = some_offset(tree, node);
 	size_t len = some_length(tree, node, off), at = 0;
 	struct iovec iov[8];
-	struct vhd_state state;
+	struct vhd_state before, state;
+	struct vhd_accepted got;
 	struct vhd_error err;
 
 	rng_fill(&tree->rng, buffer, len < 5000 ? len : 5000);
@@ -108,10 +109,13 @@ static void op_writev(struct tree *tree, int node)
 	}
 	if (!can_write(&tree->nodes[node]))
 		return;
-	must_work(vhd_writev(tree->nodes[node].disk, iov, 8, off, &epoch, &err), "writev", &err);
+	vhd_state(tree->nodes[node].disk, &before);
+	must_work(vhd_writev(tree->nodes[node].disk, iov, 8, off, &got, &err), "writev", &err);
 	model_write(tree->nodes[node].model, buffer, len, off);
 	vhd_state(tree->nodes[node].disk, &state);
-	assert_true(epoch > state.epoch_durable && epoch <= state.epoch_open);
+	assert_true(got.epoch > state.epoch_durable && got.epoch <= state.epoch_open);
+	assert_int_equal(got.change, before.changes + got.changes);
+	assert_int_equal(state.changes, got.change);
 }
 
 static void op_zero(struct tree *tree, int node)

@@ -449,13 +449,14 @@ struct crowd {
 static void *write_all_the_time(void *ctx)
 {
 	struct crowd *crowd = ctx;
-	uint64_t epoch;
+	struct vhd_accepted accepted;
 
 	for (uint64_t i = 0; !crowd->stop; i++) {
-		int r = vhd_write(crowd->disk, "abcd", 4, i % 8 * BLOCK + i % 4096, &epoch, NULL);
+		int r = vhd_write(crowd->disk, "abcd", 4, i % 8 * BLOCK + i % 4096, &accepted,
+				  NULL);
 
 		if (r == 0 && i % 8 == 0)
-			r = vhd_flush(crowd->disk, epoch, NULL);
+			r = vhd_flush(crowd->disk, accepted.epoch, NULL);
 		crowd->failures += r < 0;
 	}
 	return NULL;

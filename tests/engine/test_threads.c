@@ -101,15 +101,15 @@ static void *write_blocks(void *ctx)
 		unsigned place = (unsigned)rng_below(&worker->rng, PLACES);
 		unsigned generation = atomic_load(&shared->generation[block][place]) + 1;
 		uint8_t sector[SECTOR];
-		uint64_t epoch;
+		struct vhd_accepted accepted;
 
 		stamp(sector, block, place, generation);
-		must(vhd_write(shared->disks[0], sector, SECTOR, offset_of(block, place), &epoch,
-			       NULL));
+		must(vhd_write(shared->disks[0], sector, SECTOR, offset_of(block, place),
+			       &accepted, NULL));
 		atomic_store(&shared->generation[block][place], generation);
 		atomic_fetch_add(&shared->writes, 1);
 		if (round % 16 == 0)
-			must(vhd_flush(shared->disks[0], epoch, NULL));
+			must(vhd_flush(shared->disks[0], accepted.epoch, NULL));
 	}
 	return NULL;
 }

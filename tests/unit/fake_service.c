@@ -488,6 +488,13 @@ void service_data_state(const struct service_data *data, struct service_data_sta
 	(void)snprintf(ret_state->verifier, sizeof ret_state->verifier, "5f3a");
 }
 
+void service_data_result(const struct service_data *data, struct service_data_state *ret_state)
+{
+	service_data_state(data, ret_state);
+	if (data->service->met)
+		ret_state->etag[0] = '\0';
+}
+
 /* Which level has the sector; NULL: nobody. */
 static struct fake_image *owner(const struct service_data *data, uint64_t sector,
 				uint32_t *ret_depth)
@@ -506,6 +513,8 @@ enum service_code service_data_read(struct service_data *data, void *buf, size_t
 	enum service_code code = busy(data->service, flags, err);
 
 	assert(off <= data->info.size && len <= data->info.size - off);
+	if (len == 0) /* does not look into the file */
+		return code == SERVICE_IMAGE_FAILED ? code : SERVICE_OK;
 	for (size_t i = 0; code == SERVICE_OK && i < len; i++) {
 		uint32_t depth;
 		const struct fake_image *image = owner(data, (off + i) / 512, &depth);

@@ -55,6 +55,7 @@ struct service {
 	bool race;                    /* somebody changes everything just before we do, and just
 					 after we have looked at an image */
 	unsigned commits;             /* of such changes after a look */
+	bool met;                     /* others write as well, as long as we do */
 	bool locked;
 	service_done_fn *done;
 	void *done_ctx;

@@ -317,6 +317,28 @@ static void says_how_durable_a_write_is(void **state)
 	exchange_fini(&exchange);
 }
 
+/* Its ETag would name a content that the client does not know. */
+static void a_write_that_met_others_is_answered_without_an_etag(void **state)
+{
+	static const struct exchange rows[] = {
+		{"PUT", DATA, .body = "x"},
+		{"PATCH", DATA, .body = "{\"op\":\"zero\",\"sector\":0,\"count\":1}"},
+		{"POST", DATA "?op=flush"},
+	};
+	struct service *service = *state;
+
+	service->met = true;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = rows[i];
+
+		(void)exchange_json(service, &exchange, 200);
+		assert_true(json_is_null(json_object_get(exchange.json, "etag")));
+		assert_string_equal(exchange_header(&exchange, "ETag"), "");
+		assert_string_equal(exchange_header(&exchange, "X-Write-Epoch"), "7");
+		exchange_fini(&exchange);
+	}
+}
+
 /* Of an image that is open: who is refused later learns it as well. */
 static void says_with_every_answer_how_durable_content_is(void **state)
 {
@@ -758,6 +780,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reports_a_small_read_that_fails, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(writes_where_it_is_told, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(a_write_that_met_others_is_answered_without_an_etag,
+						fake_pair, fake_teardown),
 		cmocka_unit_test_setup_teardown(says_how_durable_a_write_is, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(says_with_every_answer_how_durable_content_is,
 						setup, fake_teardown),

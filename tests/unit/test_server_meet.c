@@ -510,6 +510,55 @@ static void a_write_does_not_wait_for_ever_for_one_that_compares(void **state)
 	assert_int_equal(meeting->code, SERVICE_OK);
 }
 
+static void write_through(struct service_data *data, const char *text)
+{
+	struct service_error err;
+
+	assert_int_equal(service_data_write(data, text, strlen(text), 0, &err), SERVICE_OK);
+}
+
+/* Of the content now, and of what was written through `data`. */
+static void etags(const struct service_data *data, char ret_now[SERVICE_ETAG],
+		  char ret_result[SERVICE_ETAG])
+{
+	struct service_data_state state;
+
+	service_data_state(data, &state);
+	memcpy(ret_now, state.etag, SERVICE_ETAG);
+	service_data_result(data, &state);
+	memcpy(ret_result, state.etag, SERVICE_ETAG);
+}
+
+/* The ETag that it was answered with was that of the other one: its next write, with If-Match,
+ * overwrote what it had never seen. */
+static void a_write_is_answered_with_the_etag_of_what_it_wrote(void **state)
+{
+	struct meeting *meeting = *state;
+	char first[SERVICE_ETAG], current[SERVICE_ETAG], result[SERVICE_ETAG];
+	struct service_data *other;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	open_writer(meeting);
+	write_through(writer, "mine");
+	etags(writer, first, result);
+	assert_string_equal(result, first);
+	assert_int_equal(service_data_open(meeting->service, "disk", SERVICE_WRITE, 0, &other,
+					   &meeting->err),
+			 SERVICE_OK);
+	write_through(other, "yours");
+	etags(writer, current, result);
+	assert_string_not_equal(current, first);
+	assert_string_equal(result, first);
+	etags(other, current, result);
+	assert_string_equal(result, current);
+	/* What the other one wrote between two of mine is not known to me. */
+	write_through(writer, "mine");
+	etags(writer, current, result);
+	assert_string_equal(result, "");
+	service_data_close(other);
+	service_data_close(writer);
+}
+
 /* ---- a parent whose footer changes ---- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -606,6 +655,7 @@ int main(void)
 		CASE(a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other),
 		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
 		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
+		CASE(a_write_is_answered_with_the_etag_of_what_it_wrote),
 	};
 
 	return cmocka_run_group_tests_name("server/meet", tests, NULL, NULL);
