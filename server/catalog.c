@@ -117,6 +117,8 @@ int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		(void)sqlite3_bind_int64(stmt, 3, seal->mtime_ns);
 		(void)sqlite3_bind_int64(stmt, 4, (sqlite3_int64)seal->ino);
 		(void)sqlite3_bind_blob(stmt, 5, seal->sha256, sizeof seal->sha256, SQLITE_STATIC);
+		if (seal->blocks)
+			(void)sqlite3_bind_int64(stmt, 6, (sqlite3_int64)seal->blocks);
 	}
 	return catalog_sql_run(catalog, stmt, err);
 }
@@ -131,6 +133,8 @@ static void sealed(struct catalog_node *parent, const struct catalog_seal *seal)
 	parent->image.sealed = true;
 	parent->image.seal = *seal;
 	parent->image.usage.file_bytes = seal->file_bytes;
+	if (seal->blocks)
+		parent->image.usage.blocks = seal->blocks;
 }
 
 void catalog_touched(struct catalog_node *parent, int64_t now)

@@ -85,6 +85,7 @@ struct catalog_seal {
 	int64_t mtime_ns; /* since 1970 */
 	uint64_t ino;
 	uint8_t sha256[32]; /* of its footers, its header and its block table */
+	uint64_t blocks;    /* allocated, when it was taken of an open image; is not kept */
 };
 
 struct catalog_image {

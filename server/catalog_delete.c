@@ -93,11 +93,13 @@ int catalog_forget(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t
 {
 	struct catalog_turn turn;
 	struct catalog_node *node = catalog_enter(catalog, id, &turn, err);
-	int64_t now = catalog_sql_now();
+	int64_t now;
 	int r;
 
 	if (!node)
 		return CATALOG_E_NOT_FOUND;
+	now = is_last_child(node) ? catalog_sql_later(node->parent->image.updated_at)
+				  : catalog_sql_now();
 	r = may_go(node, version, err);
 	if (r == 0)
 		r = forget_rows(catalog, node, now, err);

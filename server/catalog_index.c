@@ -307,7 +307,10 @@ void catalog_index_apply(struct catalog_index *index, struct catalog_node *node,
 	image->n_labels = fresh->n_labels;
 	fresh->description = description;
 	fresh->labels = labels;
-	image->dirty = image->dirty && fresh->frozen <= image->frozen;
+	if (fresh->frozen > image->frozen) {
+		image->dirty = false;
+		image->usage = fresh->usage;
+	}
 	image->frozen = fresh->frozen;
 	image->vhd.saved_state = fresh->vhd.saved_state;
 	image->vhd.temporary = fresh->vhd.temporary;

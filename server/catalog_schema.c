@@ -212,10 +212,15 @@ const char *const catalog_statements[SQL_STATEMENTS] = {
 			   "seal_mtime = coalesce(?3, seal_mtime), "
 			   "seal_ino = coalesce(?4, seal_ino), "
 			   "seal_sha256 = coalesce(?5, seal_sha256), "
-			   "file_bytes = coalesce(?2, file_bytes) WHERE id = ?1",
+			   "file_bytes = coalesce(?2, file_bytes), "
+			   "blocks = coalesce(?6, blocks) WHERE id = ?1",
 	[SQL_IMAGE_UPDATE] = "UPDATE image SET name = ?2, description = ?3, "
-			     /* Freezing it has flushed it. */
-			     "dirty = CASE WHEN ?4 > frozen THEN 0 ELSE dirty END, frozen = ?4, "
+			     /* Freezing it has flushed and measured it. */
+			     "dirty = CASE WHEN ?4 > frozen THEN 0 ELSE dirty END, "
+			     "file_bytes = CASE WHEN ?4 > frozen THEN ?9 ELSE file_bytes END, "
+			     "blocks = CASE WHEN ?4 > frozen THEN ?10 ELSE blocks END, "
+			     "measured_at = CASE WHEN ?4 > frozen THEN ?11 ELSE measured_at END, "
+			     "frozen = ?4, "
 			     "version = version + 1, updated_at = ?5, "
 			     "saved_state = ?7, temporary = ?8 "
 			     "WHERE id = ?1 AND version = ?6 AND state = 1",

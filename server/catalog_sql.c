@@ -136,6 +136,11 @@ int64_t catalog_sql_now_after(int64_t ms)
 	return now > ms ? now : ms;
 }
 
+int64_t catalog_sql_later(int64_t ms)
+{
+	return catalog_sql_now_after((ms / 1000 + 1) * 1000);
+}
+
 /* ---- statements ---- */
 
 sqlite3_stmt *catalog_sql_use(struct catalog *catalog, enum catalog_statement statement)

@@ -89,6 +89,9 @@ int catalog_sql_event(struct catalog *catalog, const char *type, const uint8_t i
 int64_t catalog_sql_now(void); /* milliseconds since 1970 */
 /* Not before `ms`: the clock may have been put back since. */
 int64_t catalog_sql_now_after(int64_t ms);
+/* In a later second than `ms`: of an image whose content may change from now on, so that its date,
+ * in which HTTP knows only seconds, does not come again for another content. */
+int64_t catalog_sql_later(int64_t ms);
 
 /* Statements without parameters, whose answers are of no interest. */
 int catalog_sql_execute(struct catalog *catalog, const char *sql, struct catalog_error *err);

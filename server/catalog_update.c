@@ -20,6 +20,9 @@ static int update_row(struct catalog *catalog, const struct catalog_image *image
 	(void)sqlite3_bind_int64(stmt, 6, (sqlite3_int64)image->version - 1);
 	(void)sqlite3_bind_int(stmt, 7, image->vhd.saved_state);
 	(void)sqlite3_bind_int(stmt, 8, image->vhd.temporary);
+	(void)sqlite3_bind_int64(stmt, 9, (sqlite3_int64)image->usage.file_bytes);
+	(void)sqlite3_bind_int64(stmt, 10, (sqlite3_int64)image->usage.blocks);
+	(void)sqlite3_bind_int64(stmt, 11, image->usage.measured_at);
 	return catalog_sql_run(catalog, stmt, err);
 }
 
@@ -94,6 +97,11 @@ static int change(struct catalog *catalog, const struct catalog_image *row,
 	return r;
 }
 
+static bool is_thawed(const struct catalog *catalog, const struct catalog_image *image)
+{
+	return catalog_index_find(&catalog->index, image->id)->image.frozen && !image->frozen;
+}
+
 int catalog_update(struct catalog *catalog, struct catalog_image *image, struct catalog_error *err)
 {
 	struct catalog_image row = *image;
@@ -101,11 +109,14 @@ int catalog_update(struct catalog *catalog, struct catalog_image *image, struct 
 	int r;
 
 	row.version++;
-	row.updated_at = catalog_sql_now_after(image->updated_at);
 	catalog_turn_take_of(catalog, &turn, image->id);
 	r = may_update(catalog, image, err);
-	if (r == 0)
+	if (r == 0) {
+		row.updated_at = is_thawed(catalog, image)
+					 ? catalog_sql_later(image->updated_at)
+					 : catalog_sql_now_after(image->updated_at);
 		r = change(catalog, &row, err);
+	}
 	if (r == 0) {
 		image->dirty = catalog_index_find(&catalog->index, image->id)->image.dirty;
 		image->version = row.version;

@@ -116,7 +116,8 @@ static bool is_denied(int r)
 	return r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY;
 }
 
-/* For writing when nothing forbids it; a reader is content with less. */
+/* For writing when nothing forbids it; a reader is content with less. What a crash may have left,
+ * he reads as it is only when nobody can repair it. */
 static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
 		     struct vhd_error *err)
 {
@@ -124,7 +125,7 @@ static int open_leaf(struct image *image, enum images_mode mode, bool dirty, str
 	int r = open_with(image, flags, ret_disk, err);
 
 	image->writable = r == 0;
-	if (mode == IMAGES_READ && !dirty && is_denied(r))
+	if (mode == IMAGES_READ && is_denied(r) && (!dirty || r != VHD_E_BUSY))
 		r = open_with(image, 0, ret_disk, err);
 	return r;
 }
@@ -311,7 +312,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	return 0;
 }
 
-void images_open_measure(const struct image *image, struct catalog_usage *ret_usage)
+void images_usage(const struct image *image, struct catalog_usage *ret_usage)
 {
 	struct vhd_state state;
 
@@ -334,7 +335,7 @@ int images_open_close(struct image *image, struct vhd_error *err)
 		r = vhd_flush(image->disk, 0, err);
 	if (r < 0)
 		return r;
-	images_open_measure(image, &usage);
+	images_usage(image, &usage);
 	images_open_drop(image);
 	CRASH_POINT("close.dropped");
 	if (!image->failed && image->writable &&

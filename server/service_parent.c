@@ -23,6 +23,7 @@ int service_parent_freeze(struct service *service, const struct catalog_place *a
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_brief brief;
+	struct catalog_usage usage;
 	int r = place_reach(&service->pools, at, &place, err);
 
 	if (r == 0)
@@ -32,6 +33,8 @@ int service_parent_freeze(struct service *service, const struct catalog_place *a
 	if (r < 0 || (catalog_brief(service->catalog, at->id, &brief) && brief.sealed))
 		return r;
 	r = take_seal(&place, &parent->seal, err);
+	images_usage(parent->image, &usage);
+	parent->seal.blocks = usage.blocks;
 	parent->has_seal = r == 0;
 	return r;
 }

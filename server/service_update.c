@@ -158,7 +158,8 @@ struct change {
 	bool again;          /* by the row as it is now, it was the wrong one */
 	struct image *image; /* when the footer changes: pinned for writing, or sealed */
 	struct vhd_footer before;
-	struct catalog_image row; /* as it was committed */
+	struct catalog_usage usage; /* once it is frozen */
+	struct catalog_image row;   /* as it was committed */
 };
 
 static enum service_code change_row(const struct change *change, struct catalog_image *row,
@@ -179,6 +180,8 @@ static enum service_code change_row(const struct change *change, struct catalog_
 		row->vhd.saved_state = update->saved_state;
 	if (change->way.footer && update->has_temporary)
 		row->vhd.temporary = update->temporary;
+	if (change->way.freeze && change->usage.file_bytes)
+		row->usage = change->usage;
 	row->frozen = (row->frozen || update->freeze) && !update->thaw;
 	return code;
 }
@@ -231,6 +234,7 @@ static enum service_code freeze_and_commit(struct change *change, struct image *
 
 	if (change->update->freeze && vhd_freeze(images_disk(image), &why) < 0)
 		return service_codes_image(change->service, change->id, &why, err);
+	images_usage(image, &change->usage);
 	return commit(change, err);
 }
 
@@ -279,7 +283,7 @@ static void put_back(const struct change *change)
 	if (r == 0)
 		r = images_set_footer(change->image, &change->before, &why);
 	if (r < 0)
-		log_error("a change is undone at the next start: %s", why.text);
+		log_error("a change that was refused is made at the next start: %s", why.text);
 }
 
 static enum service_code commit_footer(struct change *change, struct image *image,

@@ -123,4 +123,24 @@ expect 200 "$data?offset=8192" -T "$work/bytes"
 [ "$(etag_of $data)" != "$old" ] || fail "another image has the same ETag"
 expect_problem 412 precondition-failed $data -r 0-9 -H "If-Match: $old"
 
+# ---- what it takes is known after a start, and grows from there
+image large 16M
+random 5000000 "$work/much"
+usage() { expect 200 "/v1/images/$1" >&2 && jq -c '[.usage.file, .usage.blocks]' "$body"; }
+expect 200 /v1/images/large/data -T "$work/much"
+expect 200 /v1/images/large/actions/freeze -X POST
+taken=$(usage large)
+child small disk
+parent=$(usage disk)
+for how in TERM KILL; do
+	stop_vhdd "$how"
+	start_vhdd
+	[ "$(usage large)" = "$taken" ] || fail "a frozen image took $taken, and $(usage large) after a start"
+	[ "$(usage disk)" = "$parent" ] || fail "a parent took $parent, and $(usage disk) after a start"
+done
+expect 200 /v1/images/large/actions/thaw -X POST
+expect 200 '/v1/images/large/data?offset=15M' -T "$work/bytes"
+expect 200 /v1/images/large
+check '.usage.blocks == 4' 'it has 4 blocks'
+
 finish

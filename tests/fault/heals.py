@@ -360,6 +360,24 @@ def changes_after_the_clock_jumped_back_are_not_older(daemon):
     daemon.page.shift_clock(0)
 
 
+def a_content_that_changed_has_another_date_whatever_the_clock_says(daemon):
+    """A cache that asks by the date was told that the old content is still there."""
+    frozen = ("POST", "/v1/images/dated/actions/freeze"), ("POST", "/v1/images/dated/actions/thaw")
+    parent = ("POST", "/v1/images", {"name": "kid", "parent": "dated"}), ("DELETE", "/v1/images/kid")
+    expect(create(daemon, "dated"), 201)
+    dates = []
+    for text, (begin, end) in ((b"AAAA", frozen), (b"BBBB", parent), (b"CCCC", frozen)):
+        expect(daemon.ask("PUT", "/v1/images/dated/data?offset=0", text), 200)
+        expect(daemon.ask(*begin), 201 if begin is parent[0] else 200)
+        daemon.page.shift_clock(DAY)  # the date is told when its second is over
+        answer = daemon.ask("GET", "/v1/images/dated/data", headers={"Range": "bytes=0-3"})
+        dates.append(expect(answer, 206).headers["last-modified"])
+        daemon.page.shift_clock(0)
+        expect(daemon.ask(*end), 204 if end is parent[1] else 200)
+    if len(set(dates)) != len(dates):
+        raise Failure(f"contents have the dates {dates}")
+
+
 def a_new_image_of_an_old_id_has_new_etags_whatever_the_clock_says(daemon):
     more = {"uuid": "11111111-2222-4333-8444-555555555555"}
     seen = set()
