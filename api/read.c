@@ -131,8 +131,7 @@ static enum service_code find_present(struct api_call *call, struct window *wind
 	return code;
 }
 
-/* A stream that has begun cannot say that it fails: what only a missing parent has is sought
- * before, and asked for. */
+/* What only a missing parent has is sought, and asked for. */
 static enum service_code find_unknown(struct api_call *call, const struct range *range)
 {
 	uint64_t end = (range->first + range->length + SECTOR - 1) / SECTOR;
@@ -146,12 +145,15 @@ static enum service_code find_unknown(struct api_call *call, const struct range 
 				 &call->err);
 }
 
+/* A stream that has begun cannot say that it fails. */
 static enum service_code look_ahead(struct api_call *call, const struct window *window)
 {
-	enum service_code code = SERVICE_OK;
+	/* Of an image whose sync has failed nothing can be read. */
+	enum service_code code =
+		service_data_read(call->data, NULL, 0, 0, data_flags(call), &call->err);
 
-	if (!service_data_info(call->data)->broken)
-		return SERVICE_OK;
+	if (code != SERVICE_OK || !service_data_info(call->data)->broken)
+		return code;
 	if (call->nowait)
 		return SERVICE_AGAIN; /* likewise */
 	for (size_t i = 0; code == SERVICE_OK && i < window->ranges.n; i++)

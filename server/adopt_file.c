@@ -232,7 +232,7 @@ static enum service_code judge_way(struct adoption *adoption, struct adopt_file 
 
 	memcpy(file->at.id, vhd_info(file->disk)->id, IDS_SIZE);
 	r = place_open_id(&adoption->service->pools, &file->at, write, &fd, &why);
-	if (r == VHD_E_FORBIDDEN && write) {
+	if ((r == VHD_E_FORBIDDEN || r == VHD_E_READONLY) && write) {
 		code = adopt_warn(adoption, SERVICE_IMAGE_FROZEN,
 				  "read-only: %.150s cannot be opened for writing",
 				  file->found.path);

@@ -51,7 +51,8 @@ one=$(header ETag)
 expect 304 /v1/images/disk -H "If-None-Match: $one"
 # What the cache holds is not what the disk holds: nobody is shown it.
 expect_problem 409 image-failed /v1/images/disk/data -r 0-4999
-expect 200 /v1/images/disk/data -I
+expect_problem 409 image-failed /v1/images/disk/data
+expect 409 /v1/images/disk/data -I
 [ -n "$(header X-Write-Verifier)" ] || fail "no write verifier"
 [ "$(header X-Write-Verifier)" != "$verifier" ] || fail "the write verifier is the same"
 expect_header X-Write-Verifier "$failed"

@@ -10,7 +10,7 @@ mount -t tmpfs -o size=64M vhdd-test "$work/disk" 2>/dev/null || {
 	exit 77
 }
 at_end() { umount "$work/disk"; }
-printf '[pool disk]\npath = %s\n' "$work/disk" >"$work/conf"
+printf '[pool disk]\npath = %s\n[pool]\nroots = %s\n' "$work/disk" "$work/disk" >"$work/conf"
 start() { start_vhdd --config "$work/conf"; }
 refused() { # PATTERN PATH [CURL-OPTION...]
 	local pattern=$1
@@ -25,6 +25,11 @@ for name in one two; do
 	expect 200 "/v1/images/$name/data" -T "$work/page"
 done
 expect 201 /v1/images -d name=kid -d parent=two -d pool=disk
+expect 201 /v1/images -d name=left -d size=1M -d pool=disk
+expect 200 /v1/images/left/data -T "$work/page"
+expect 200 /v1/images/left
+id=$(jq -r .id "$body")
+expect 204 '/v1/images/left?keep_file=y' -X DELETE
 stop_vhdd
 mount -o remount,ro "$work/disk"
 start
@@ -46,6 +51,18 @@ check '.problem == "the file system of '"$work/disk"' is read-only"'
 told() { expect 200 '/readyz?verbose=y' >/dev/null && jq -e '.checks.pool.text | test("disk: .* is read-only")' "$body" >/dev/null; }
 wait_until told
 expect 204 '/v1/images/kid?keep_file=y' -X DELETE # of the catalog, which can be written
+
+# What nobody can write can be adopted, and be read by a daemon that does not know whether a crash has left anything.
+expect 201 /v1/images -d name=left -d source.mode=link -d source.path="$work/disk/$id.vhd"
+check '.warnings | any(test("^read-only: "))' "adopted without a word"
+stop_vhdd
+"$VHDD" --state-dir "$work/state" --config "$work/conf" --rebuild-catalog >"$work/rebuild" || fail "$(cat "$work/rebuild")"
+start
+for name in one two left; do
+	expect 206 "/v1/images/$name/data" -r 0-4095
+	same "$body" "$work/page" "$name"
+done
+refused 'Read-only file system|is read-only' /v1/images/one/data -T "$work/page"
 
 stop_vhdd
 mount -o remount,rw "$work/disk"
