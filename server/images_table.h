@@ -85,7 +85,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 int images_open_close(struct image *image, struct vhd_error *err);
 void images_open_install(struct image *image, struct vhd *disk); /* of a new image */
 void images_open_drop(struct image *image);                      /* closes without a flush */
-void images_open_draw_verifier(struct images *images); /* with the lock */
+void images_open_draw_verifier(struct images *images);           /* with the lock */
 
 /* images_users.c, with the lock. A use is IMAGES_READ, IMAGES_WRITE or one of these. */
 enum { IMAGES_SEALS = IMAGES_WRITE + 1, IMAGES_ANY_USE };

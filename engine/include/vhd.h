@@ -202,8 +202,7 @@ struct vhd_resolver {
 
 /* Opens an image and its chain. A parent that is already open in `engine` is shared and not
  * resolved again. Takes over `io` on success; on failure it is still the caller's. `resolver` may
- * be NULL when there is no parent to find. Opening the same file again gives another handle to the
- * same open file. */
+ * be NULL when there is no parent to find. The same file again: another handle to the open one. */
 VHD_NODISCARD int vhd_open(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 			   const struct vhd_resolver *resolver, struct vhd **ret_disk,
 			   struct vhd_error *err);
@@ -226,8 +225,7 @@ struct vhd_footer {
 VHD_NODISCARD int vhd_set_footer(struct vhd *disk, const struct vhd_footer *footer,
 				 struct vhd_error *err);
 
-/* Undoes every vhd_freeze, when no open child uses the file: VHD_E_BUSY while one does, or is being
- * made. */
+/* Undoes every vhd_freeze. VHD_E_BUSY while an open child uses the file, or one is being made. */
 VHD_NODISCARD int vhd_thaw(struct vhd *disk, struct vhd_error *err);
 
 /* ---- create ---- */
@@ -253,8 +251,7 @@ struct vhd_create_args {
 			       relative */
 };
 
-/* Writes a new image into the empty store `io`, flushes it and opens it for writing. Takes over
- * `io` on success. */
+/* Makes a new image in the empty store `io`, which it takes over, durably; opens it for writing. */
 VHD_NODISCARD int vhd_create(struct vhd_engine *engine, struct vhd_io *io,
 			     const struct vhd_create_args *args, struct vhd **ret_disk,
 			     struct vhd_error *err);
@@ -355,11 +352,9 @@ VHD_NODISCARD int vhd_allocated_blocks(const struct vhd *disk, uint32_t *ret_blo
  * metadata. VHD_E_CORRUPT says what is wrong. */
 VHD_NODISCARD int vhd_check_blocks(const struct vhd *disk, struct vhd_error *err);
 
-/* The reference's metadata fields by name ("current-size", "uuid", "parent-locator-0", ...),
- * FORMAT.md 9. */
+/* The reference's metadata fields by name ("current-size", "parent-locator-0"), FORMAT.md 9. */
 const char *const *vhd_field_names(void); /* in the reference's order, NULL at the end */
-/* Text of one field, NUL-terminated, cut at `len`. VHD_E_NOT_FOUND: no such field, or none in this
- * image. */
+/* Text of one field with NUL, cut at `len`. VHD_E_NOT_FOUND: no such field in general, or here. */
 VHD_NODISCARD int vhd_field(const struct vhd *disk, const char *name, char *ret_text, size_t len,
 			    struct vhd_error *err);
 
@@ -391,8 +386,7 @@ const char *vhd_region_name(enum vhd_region_kind kind);
 
 /* ---- read and write ---- */
 
-/* Any offset and length inside the disk. `flags`: 0 or VHD_NOWAIT. Sectors nobody has read as
- * zeroes. */
+/* Any range of the disk; what nobody has reads as zeroes. `flags`: 0 or VHD_NOWAIT. */
 VHD_NODISCARD int vhd_read(struct vhd *disk, void *buf, size_t len, uint64_t off, unsigned flags,
 			   struct vhd_error *err);
 /* One sector. 1 = it exists somewhere in the chain, 0 = nobody has it and buf holds zeroes. */
@@ -448,8 +442,7 @@ struct vhd_run {
 	uint64_t physical_sector; /* VHD_DATA: sector of that level's file that holds the first one
 				   */
 };
-/* One sector of the reference's get_sector_location. Beyond the end: VHD_E_RANGE. `flags`: 0 or
- * VHD_NOWAIT. */
+/* The reference's get_sector_location. Beyond the end: VHD_E_RANGE. `flags`: 0 or VHD_NOWAIT. */
 VHD_NODISCARD int vhd_get_sector_location(struct vhd *disk, uint64_t sector, unsigned flags,
 					  struct vhd_run *ret_run, struct vhd_error *err);
 /* Runs of physically contiguous sectors from `sector` on, at most `max` runs and `count` sectors;

@@ -104,8 +104,8 @@ static void *write_blocks(void *ctx)
 		struct vhd_accepted accepted;
 
 		stamp(sector, block, place, generation);
-		must(vhd_write(shared->disks[0], sector, SECTOR, offset_of(block, place),
-			       &accepted, NULL));
+		must(vhd_write(shared->disks[0], sector, SECTOR, offset_of(block, place), &accepted,
+			       NULL));
 		atomic_store(&shared->generation[block][place], generation);
 		atomic_fetch_add(&shared->writes, 1);
 		if (round % 16 == 0)
