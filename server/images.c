@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "failure.h"
 #include "images_table.h"
+#include "workers.h"
 
 static void lock(struct images *images)
 {
@@ -85,10 +86,16 @@ void images_remove(struct image *image)
 	free(image);
 }
 
-/* Gives the lock away for a while. False: two seconds are over. */
+/* Gives the lock away for a while. False: two seconds are over, or too many wait. */
 static bool wait_changed(struct images *images, const struct timespec *deadline)
 {
-	return pthread_cond_timedwait(&images->changed, &images->lock, deadline) == 0;
+	int r;
+
+	if (!workers_step_aside())
+		return false;
+	r = pthread_cond_timedwait(&images->changed, &images->lock, deadline);
+	workers_step_back();
+	return r == 0;
 }
 
 /* A closed image that nobody waits for needs no place in the table; a waiter looks it up again. */

@@ -1,7 +1,10 @@
 /* images_content.c - who may change the content of an image now: all writers, or one alone. */
+#include <errno.h>
+
 #include "clock.h"
 #include "failure.h"
 #include "images_table.h"
+#include "workers.h"
 
 /* Writers come in a steady stream; who wants it alone is not kept waiting for the last of them. */
 void images_content_init(struct image *image)
@@ -25,20 +28,32 @@ static int answer(struct image *image, int error, struct vhd_error *err)
 	return failure(err, VHD_E_BUSY, "others are writing to the image");
 }
 
-int images_content_lock(struct image *image, struct vhd_error *err)
+typedef int lock_fn(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *deadline);
+
+static int wait_for(struct image *image, lock_fn *lock, struct vhd_error *err)
 {
 	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+	int r;
 
-	return answer(image,
-		      pthread_rwlock_clockwrlock(&image->content, CLOCK_MONOTONIC, &deadline), err);
+	if (!workers_step_aside())
+		return answer(image, EBUSY, err);
+	r = lock(&image->content, CLOCK_MONOTONIC, &deadline);
+	workers_step_back();
+	return answer(image, r, err);
+}
+
+int images_content_lock(struct image *image, struct vhd_error *err)
+{
+	if (pthread_rwlock_trywrlock(&image->content) == 0)
+		return 0;
+	return wait_for(image, pthread_rwlock_clockwrlock, err);
 }
 
 int images_content_share(struct image *image, struct vhd_error *err)
 {
-	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
-
-	return answer(image,
-		      pthread_rwlock_clockrdlock(&image->content, CLOCK_MONOTONIC, &deadline), err);
+	if (pthread_rwlock_tryrdlock(&image->content) == 0)
+		return 0;
+	return wait_for(image, pthread_rwlock_clockrdlock, err);
 }
 
 void images_content_unlock(struct image *image)

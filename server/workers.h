@@ -14,11 +14,18 @@ struct workers_item {
 	struct workers_item *next; /* of the pool */
 };
 
-/* NULL when threads cannot be made. */
+enum { WORKERS_ASIDE = 56 }; /* threads that may wait beside those that work */
+
+/* So many work at once. NULL when threads cannot be made. */
 struct workers *workers_new(size_t threads);
 /* Does all that was added, then ends the threads. NULL is fine. */
 void workers_free(struct workers *workers);
 
 void workers_add(struct workers *workers, struct workers_item *item);
+
+/* Around a wait for another request, which may be long: others are worked on meanwhile. False: so
+ * many wait already that the caller must not. True in a thread that is no worker. */
+bool workers_step_aside(void);
+void workers_step_back(void); /* after true */
 
 #endif
