@@ -303,9 +303,10 @@ class Tally:
                     for name in least[: 1 if turn else 2]:
                         shares[name].append((at, call, None))
             self.run([(name, share) for name, share in shares.items() if share])
-        thorough = [scenario.__name__ for scenario in scenarios.THOROUGH if scenario.__name__ in names]
-        self.run([(name, [(at, call, AGAIN) for at, call in sorted(reached[name].items()) if can_fail(call)])
-                  for name in thorough])
+        for scenario in scenarios.THOROUGH:
+            name = scenario.__name__
+            again = [(at, call, AGAIN) for at, call in sorted(reached.get(name, {}).items()) if can_fail(call)]
+            self.run([(name, again[part :: self.options.jobs]) for part in range(self.options.jobs)])
         for turn in range(3):
             shares = {name: [] for name in names}
             for at, ways in sorted(self.after.items()):
