@@ -391,7 +391,7 @@ static int begin(const struct vhd *disk, uint64_t off, uint64_t len, struct vhd_
 }
 
 int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off,
-	       struct vhd_accepted *ret, struct vhd_error *err)
+	       struct vhd_accepted *ret_accepted, struct vhd_error *err)
 {
 	struct source from = {iov, 0};
 	struct vhd_accepted accepted = {0};
@@ -411,17 +411,17 @@ int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off,
 		off += part;
 		len -= part;
 	}
-	if (ret)
-		*ret = accepted;
+	if (r == 0 && ret_accepted)
+		*ret_accepted = accepted;
 	return r;
 }
 
-int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off, struct vhd_accepted *ret,
-	      struct vhd_error *err)
+int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off,
+	      struct vhd_accepted *ret_accepted, struct vhd_error *err)
 {
 	const struct iovec iov = io_buffer(buf, len);
 
-	return vhd_writev(disk, &iov, 1, off, ret, err);
+	return vhd_writev(disk, &iov, 1, off, ret_accepted, err);
 }
 
 /* Whole sectors of one block, or a part of one sector. */
@@ -436,7 +436,7 @@ static uint64_t zero_part(const struct image *image, uint64_t off, uint64_t len)
 	return len - len % VHD_SECTOR;
 }
 
-int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *ret,
+int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *ret_accepted,
 	     struct vhd_error *err)
 {
 	struct vhd_accepted accepted = {0};
@@ -449,8 +449,8 @@ int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *
 		off += part;
 		len -= part;
 	}
-	if (ret)
-		*ret = accepted;
+	if (r == 0 && ret_accepted)
+		*ret_accepted = accepted;
 	return r;
 }
 

@@ -57,8 +57,8 @@ int images_locators(struct image *image, unsigned flags, const struct vhd_locato
 /* ---- data of an image that is pinned for writing ---- */
 
 int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
-		 struct vhd_accepted *ret, struct vhd_error *err);
-int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret,
+		 struct vhd_accepted *ret_accepted, struct vhd_error *err);
+int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret_accepted,
 		struct vhd_error *err);
 
 /* The fields become so in the file, durably, with all that was written before. Whoever does it

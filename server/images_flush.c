@@ -66,27 +66,27 @@ static void accepted(struct image *image)
 }
 
 int images_write(struct image *image, const void *buf, size_t len, uint64_t off,
-		 struct vhd_accepted *ret, struct vhd_error *err)
+		 struct vhd_accepted *ret_accepted, struct vhd_error *err)
 {
 	int r = prepare_write(image, err);
 
 	if (r < 0)
 		return r;
-	r = vhd_write(image->disk, buf, len, off, ret, err);
+	r = vhd_write(image->disk, buf, len, off, ret_accepted, err);
 	CRASH_POINT("write.accepted");
 	/* Also after a failure: a part may have been written. */
 	accepted(image);
 	return r;
 }
 
-int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret,
+int images_zero(struct image *image, uint64_t off, uint64_t len, struct vhd_accepted *ret_accepted,
 		struct vhd_error *err)
 {
 	int r = prepare_write(image, err);
 
 	if (r < 0)
 		return r;
-	r = vhd_zero(image->disk, off, len, ret, err);
+	r = vhd_zero(image->disk, off, len, ret_accepted, err);
 	CRASH_POINT("zero.accepted");
 	accepted(image);
 	return r;

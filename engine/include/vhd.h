@@ -400,15 +400,15 @@ struct vhd_accepted {
 	uint64_t changes; /* how many of these were its own */
 };
 
-/* Accepted, not yet durable; `ret` may be NULL. Partial sectors are completed from the chain. A
- * failed write leaves each sector of its range old or new. */
+/* Accepted, not yet durable; `ret_accepted` may be NULL. Partial sectors are completed from the
+ * chain. A failed write leaves each sector of its range old or new. */
 VHD_NODISCARD int vhd_write(struct vhd *disk, const void *buf, size_t len, uint64_t off,
-			    struct vhd_accepted *ret, struct vhd_error *err);
+			    struct vhd_accepted *ret_accepted, struct vhd_error *err);
 VHD_NODISCARD int vhd_writev(struct vhd *disk, const struct iovec *iov, int n, uint64_t off,
-			     struct vhd_accepted *ret, struct vhd_error *err);
+			     struct vhd_accepted *ret_accepted, struct vhd_error *err);
 /* The range reads as zeroes afterwards. Space is given back where the format allows it. */
-VHD_NODISCARD int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len, struct vhd_accepted *ret,
-			   struct vhd_error *err);
+VHD_NODISCARD int vhd_zero(struct vhd *disk, uint64_t off, uint64_t len,
+			   struct vhd_accepted *ret_accepted, struct vhd_error *err);
 
 /* Makes every write of epoch <= `epoch` durable; 0 = all that were accepted before the call.
  * Concurrent callers share one flush. After a failed sync the image is failed (VHD_E_FAILED) until
