@@ -1,7 +1,6 @@
 /* api.c - the state machine of one request: what is decided when, and in which order. */
 #include "api.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -170,21 +169,6 @@ static bool parameters_ok(struct api_call *call)
 	return call->problem.code == CODE_NONE;
 }
 
-static enum api_step too_large(struct api_call *call)
-{
-	/* Of uploads only what is to be compared is collected. */
-	if (call->route->body == ROUTE_UPLOAD)
-		return call_fail(call, CODE_BODY_TOO_LARGE,
-				 "with If-Match a body has at most %" PRIu64
-				 " bytes; send it in pieces",
-				 call_limits(call)->body);
-	call->problem.advice =
-		"Send less; the limit is in GET /v1. Content of a disk goes to its data: "
-		"curl -T FILE .../v1/images/NAME/data";
-	return call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes",
-			 call_limits(call)->body);
-}
-
 static void refuse_body(struct api_call *call)
 {
 	call->problem.advice = "Leave the body out: parameters go into the URL.";
@@ -204,7 +188,7 @@ static bool body_ok(struct api_call *call)
 	else if (want == ROUTE_NO_BODY)
 		(void)call_checksum(call, 0, 0);
 	if (want == ROUTE_COLLECT && gate->length > call_limits(call)->body)
-		(void)too_large(call);
+		(void)call_too_large(call);
 	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && !gate->has_length)
 		(void)call_fail(call, CODE_LENGTH_REQUIRED, "neither Content-Length nor chunked");
 	if (want == ROUTE_UPLOAD && gate->body == HTTP_BODY_NONE && gate->has_length)
@@ -302,7 +286,7 @@ bool api_call_collect(struct api_call *call, const void *piece, size_t len)
 	if (call->problem.code != CODE_NONE)
 		return false;
 	if (len > call_limits(call)->body - call->collected.len) {
-		(void)too_large(call);
+		(void)call_too_large(call);
 		return false;
 	}
 	buf_append(&call->collected, piece, len);

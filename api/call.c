@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,4 +158,19 @@ bool call_checksum(struct api_call *call, uint64_t offset, uint64_t n)
 const struct api_limits *call_limits(const struct api_call *call)
 {
 	return &call->api->limits;
+}
+
+enum api_step call_too_large(struct api_call *call)
+{
+	/* Of uploads only what is to be compared is collected. */
+	if (call->route->body == ROUTE_UPLOAD)
+		return call_fail(call, CODE_BODY_TOO_LARGE,
+				 "with If-Match a body has at most %" PRIu64
+				 " bytes; send it in pieces",
+				 call_limits(call)->body);
+	call->problem.advice =
+		"Send less; the limit is in GET /v1. Content of a disk goes to its data: "
+		"curl -T FILE .../v1/images/NAME/data";
+	return call_fail(call, CODE_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes",
+			 call_limits(call)->body);
 }

@@ -104,6 +104,8 @@ void call_next(struct api_call *call, const char *dropped, const char *next);
 
 /* Of this daemon. */
 const struct api_limits *call_limits(const struct api_call *call);
+/* Answers 413: the body that is collected, or would be. */
+enum api_step call_too_large(struct api_call *call);
 
 /* Evaluates If-Match and If-None-Match against an ETag (without quotes). False: answered, with 304
  * or 412. */

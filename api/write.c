@@ -143,9 +143,7 @@ static bool compares(struct api_call *call)
 	memcpy(write->etag, state.etag, sizeof write->etag);
 	if (!write->compare || write->length == SERVICE_UNKNOWN_LENGTH || write->length <= most)
 		return true;
-	(void)call_fail(call, CODE_BODY_TOO_LARGE,
-			"with If-Match a body has at most %" PRIu64 " bytes; send it in pieces",
-			most);
+	(void)call_too_large(call);
 	return false;
 }
 
