@@ -138,10 +138,28 @@ static void complete(struct api_call *call, struct http_field *item)
 				  "has no value; write %.60s=VALUE", item->name);
 }
 
-/* Of what has pages the link to the next one repeats it, whether or not there is one. */
+/* Bytes of the query that the link to another page repeats. */
+static size_t repeated(const char *query)
+{
+	static const char *const places[] = {"cursor=", "start=", "length=", "count="};
+	size_t len = 0;
+
+	while (*query) {
+		size_t pair = strcspn(query, "&");
+		bool place = false;
+
+		for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+			place = place || strncmp(query, places[i], strlen(places[i])) == 0;
+		len += place ? 0 : pair + 1;
+		query += pair + (query[pair] == '&');
+	}
+	return len > 0 ? len - 1 : 0;
+}
+
+/* Of what has pages, whether or not there is another one. */
 static bool query_fits(struct api_call *call)
 {
-	size_t len = call->request->query ? strlen(call->request->query) : 0;
+	size_t len = call->request->query ? repeated(call->request->query) : 0;
 
 	if (len <= CALL_REPEAT_MAX || !routes_listed(call->route->parameters, "limit"))
 		return true;

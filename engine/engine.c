@@ -343,8 +343,8 @@ static int catch_up(struct opening *opening, struct vhd_error *err)
 
 static int check_flags(unsigned flags, struct vhd_error *err)
 {
-	if (flags & VHD_RECOVER && !(flags & VHD_WRITE))
-		return vhd_fail(err, VHD_E_INVALID, "recovery needs an image opened for writing");
+	if (flags & VHD_RECOVER && flags & VHD_NO_LOCK)
+		return vhd_fail(err, VHD_E_INVALID, "recovery needs the lock of the image");
 	if (flags & VHD_WRITE && flags & (VHD_NO_LOCK | VHD_BROKEN))
 		return vhd_fail(err, VHD_E_INVALID,
 				"an image is written only with its lock and its whole chain");
@@ -353,8 +353,10 @@ static int check_flags(unsigned flags, struct vhd_error *err)
 
 /* Recovery may take long, so the engine is not locked; the file is, and nobody else of this process
  * may have it. */
-static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_error *err)
+static int recover(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
+		   struct vhd_error *err)
 {
+	bool write = flags & VHD_WRITE;
 	struct image *open = NULL;
 	int r;
 
@@ -366,9 +368,9 @@ static int recover(struct vhd_engine *engine, struct vhd_io *io, struct vhd_erro
 	if (open)
 		return vhd_fail(err, VHD_E_BUSY,
 				"the image is open: close it before it is recovered");
-	r = io_lock(io, VHD_LOCK_WRITE, err);
+	r = io_lock(io, write ? VHD_LOCK_WRITE : VHD_LOCK_READ, err);
 	if (r == 0)
-		r = recover_image(io, err);
+		r = write ? recover_image(io, err) : recover_check(io, err);
 	if (r < 0)
 		(void)io_lock(io, VHD_LOCK_NONE, NULL);
 	return r;
@@ -381,9 +383,11 @@ int vhd_open(struct vhd_engine *engine, struct vhd_io *io, unsigned flags,
 	int r = check_flags(flags, err);
 
 	if (r == 0 && flags & VHD_RECOVER)
-		r = recover(engine, io, err);
+		r = recover(engine, io, flags, err);
 	if (r < 0)
 		return r;
+	if (!(flags & VHD_WRITE))
+		opening.flags &= ~(unsigned)VHD_RECOVER;
 	r = open_locked(&opening, io, ret_disk, err);
 	if (r < 0 && opening.behind) {
 		r = catch_up(&opening, err);

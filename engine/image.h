@@ -159,6 +159,8 @@ int footer_fits(const struct vhd_io *io, const struct footer *footer, uint64_t f
 /* Repairs what an unclean stop left: FORMAT.md 8. Idempotent; nothing is changed when nothing is
  * wrong. */
 int recover_image(const struct vhd_io *io, struct vhd_error *err);
+/* VHD_E_UNCLEAN when recovery would change the file. */
+int recover_check(const struct vhd_io *io, struct vhd_error *err);
 
 /* Walks the entries that the size needs in passes of bounded memory, refusing those out of range or
  * overlapping, and with `doubt` those that a power cut may have torn; *ret_end is where the last

@@ -178,3 +178,23 @@ int recover_image(const struct vhd_io *io, struct vhd_error *err)
 		r = footers_write(io, plan.raw, plan.end, plan.footer.type != VHD_FIXED, err);
 	return r < 0 ? vhd_wrap(err, r, "recover") : 0;
 }
+
+int recover_check(const struct vhd_io *io, struct vhd_error *err)
+{
+	struct plan plan = {0};
+	bool tail = false, head = true;
+	uint64_t size = 0;
+	int r = make_plan(io, &plan, err);
+
+	if (r == 0)
+		r = io_size(io, &size, err);
+	if (r == 0)
+		r = same_at(io, plan.raw, plan.end, size, &tail, err);
+	if (r == 0 && plan.footer.type != VHD_FIXED)
+		r = same_at(io, plan.raw, 0, size, &head, err);
+	if (r < 0)
+		return vhd_wrap(err, r, "recover");
+	if (tail && head && size == plan.end + FOOTER_SIZE)
+		return 0;
+	return vhd_fail(err, VHD_E_UNCLEAN, "an unclean stop has left something to repair");
+}

@@ -86,16 +86,25 @@ void images_remove(struct image *image)
 	free(image);
 }
 
-/* Gives the lock away for a while. False: two seconds are over, or too many wait. */
-static bool wait_changed(struct images *images, const struct timespec *deadline)
+/* Gives the lock away for a while. False: two seconds are over, or it is the turn of a client, for
+ * which too many wait already. */
+static bool wait_changed(struct images *images, const struct timespec *deadline, bool for_client)
 {
+	bool aside = workers_step_aside();
 	int r;
 
-	if (!workers_step_aside())
+	if (!aside && for_client)
 		return false;
 	r = pthread_cond_timedwait(&images->changed, &images->lock, deadline);
-	workers_step_back();
+	if (aside)
+		workers_step_back();
 	return r == 0;
+}
+
+/* Others use it, as long as their clients take; what holds it only takes as long as a disk. */
+static bool waits_for_clients(const struct image *image)
+{
+	return image->pins > 0 && !image->held;
 }
 
 /* A closed image that nobody waits for needs no place in the table; a waiter looks it up again. */
@@ -205,7 +214,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 				ended(image);
 			return VHD_E_AGAIN;
 		}
-		if (verdict == WAIT && !wait_changed(images, &deadline))
+		if (verdict == WAIT && !wait_changed(images, &deadline, waits_for_clients(image)))
 			return give_up(images, id, mode, err);
 		if (verdict == OPEN)
 			r = open_held(image, mode, err);
@@ -311,7 +320,7 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 			images_users_blame(image, IMAGES_ANY_USE);
 			break;
 		}
-		if (!wait_changed(images, &deadline))
+		if (!wait_changed(images, &deadline, waits_for_clients(image)))
 			r = failure(err, VHD_E_BUSY, "the image is in use");
 	}
 	if (!image)
@@ -376,7 +385,7 @@ static int wait_for_others(struct image *image, enum images_seal_mode mode, stru
 
 	while (image->writers || image->alone || (mode == IMAGES_ALONE && image->granted)) {
 		if (in_time) {
-			in_time = wait_changed(image->images, &deadline);
+			in_time = wait_changed(image->images, &deadline, image->writers > 0);
 			continue;
 		}
 		images_users_blame(image, image->writers ? IMAGES_WRITE : IMAGES_SEALS);
@@ -391,6 +400,9 @@ static int grant(struct image *image, enum images_seal_mode mode, struct vhd_err
 
 	if (r == 0 && image->failed)
 		r = failure(err, VHD_E_FAILED, "an earlier sync of the parent failed");
+	/* What is frozen counts as closed in good order. */
+	if (r == 0 && image->unrepaired)
+		r = failure(err, VHD_E_READONLY, "the file may need repair, and cannot be written");
 	if (r < 0)
 		return r;
 	image->granted++;
@@ -448,48 +460,5 @@ void images_unseal(struct image *image)
 	image->granted--;
 	image->alone = false;
 	unseal(image);
-	unlock(images);
-}
-
-/* ---- views ---- */
-
-static void view_of(const struct image *image, struct images_view *ret_view)
-{
-	struct vhd_state state;
-
-	vhd_state(image->disk, &state);
-	ret_view->open = true;
-	ret_view->failed = image->failed || state.failed;
-	ret_view->measured = image->measured;
-	ret_view->usage = image->usage;
-	ret_view->generation = image->generation;
-	ret_view->epoch_base = image->epoch_base;
-	ret_view->changes = state.changes;
-	ret_view->written = image->written;
-}
-
-void images_look(struct images *images, const uint8_t id[IDS_SIZE], struct images_view *ret_view)
-{
-	const struct image *image;
-
-	memset(ret_view, 0, sizeof *ret_view);
-	lock(images);
-	image = images_find(images, id);
-	if (image && image->disk && !image->held)
-		view_of(image, ret_view);
-	unlock(images);
-}
-
-void images_version(const struct image *image, struct images_view *ret_view)
-{
-	lock(image->images);
-	view_of(image, ret_view);
-	unlock(image->images);
-}
-
-void images_verifier(struct images *images, char ret_text[IMAGES_VERIFIER])
-{
-	lock(images);
-	memcpy(ret_text, images->verifier, IMAGES_VERIFIER);
 	unlock(images);
 }

@@ -1,6 +1,4 @@
 /* images_content.c - who may change the content of an image now: all writers, or one alone. */
-#include <errno.h>
-
 #include "clock.h"
 #include "failure.h"
 #include "images_table.h"
@@ -33,12 +31,11 @@ typedef int lock_fn(pthread_rwlock_t *lock, clockid_t clock, const struct timesp
 static int wait_for(struct image *image, lock_fn *lock, struct vhd_error *err)
 {
 	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
-	int r;
+	bool aside = workers_step_aside();
+	int r = lock(&image->content, CLOCK_MONOTONIC, &deadline);
 
-	if (!workers_step_aside())
-		return answer(image, EBUSY, err);
-	r = lock(&image->content, CLOCK_MONOTONIC, &deadline);
-	workers_step_back();
+	if (aside)
+		workers_step_back();
 	return answer(image, r, err);
 }
 

@@ -116,8 +116,15 @@ static bool is_denied(int r)
 	return r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY;
 }
 
-/* For writing when nothing forbids it; a reader is content with less. What a crash may have left,
- * he reads as it is only when nobody can repair it. */
+/* Nobody can write the file, for the reason that *err says: it is read if there is nothing to
+ * repair in it. */
+static int open_unrepaired(struct image *image, int r, struct vhd **ret_disk)
+{
+	image->unrepaired = open_with(image, VHD_RECOVER, ret_disk, NULL) == 0;
+	return image->unrepaired ? 0 : r;
+}
+
+/* For writing when nothing forbids it; a reader is content with less. */
 static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
 		     struct vhd_error *err)
 {
@@ -125,9 +132,9 @@ static int open_leaf(struct image *image, enum images_mode mode, bool dirty, str
 	int r = open_with(image, flags, ret_disk, err);
 
 	image->writable = r == 0;
-	if (mode == IMAGES_READ && is_denied(r) && (!dirty || r != VHD_E_BUSY))
-		r = open_with(image, 0, ret_disk, err);
-	return r;
+	if (mode == IMAGES_WRITE || !is_denied(r))
+		return r;
+	return dirty ? open_unrepaired(image, r, ret_disk) : open_with(image, 0, ret_disk, err);
 }
 
 static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
@@ -267,13 +274,14 @@ static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
 	return r < 0 ? r : open_above_break(image, ret_disk, err);
 }
 
-/* Where nobody may write the file now, it is read as it is. */
 static int open_frozen(struct image *image, bool dirty, struct vhd **ret_disk,
 		       struct vhd_error *err)
 {
 	int r = dirty ? repair(image, err) : 0;
 
-	return r < 0 && !is_denied(r) ? r : open_with(image, 0, ret_disk, err);
+	if (r < 0)
+		return is_denied(r) ? open_unrepaired(image, r, ret_disk) : r;
+	return open_with(image, 0, ret_disk, err);
 }
 
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
@@ -292,6 +300,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	if (!catalog_brief(image->images->catalog, image->id, &brief))
 		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
 	image->writable = false;
+	image->unrepaired = false;
 	image->broken = brief.broken;
 	if (brief.broken)
 		r = open_broken(image, brief.dirty, &disk, err);

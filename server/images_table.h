@@ -32,6 +32,7 @@ struct image {
 	struct images_user *users; /* of pins and seals, the last one first */
 	bool alone;                /* its one seal is IMAGES_ALONE */
 	bool writable;             /* opened with VHD_WRITE */
+	bool unrepaired;           /* nobody can write it, and nobody knows that it was closed */
 	bool broken;               /* opened while its chain missed a parent */
 	bool frozen;               /* a child was made since; thaw it before it is written */
 	bool written;              /* the catalog knows that it is dirty, in this generation */

@@ -283,7 +283,7 @@ static void put_back(const struct change *change)
 	if (r == 0)
 		r = images_set_footer(change->image, &change->before, &why);
 	if (r < 0)
-		log_error("a change that was refused is made at the next start: %s", why.text);
+		log_error("a change that was refused may be made at the next start: %s", why.text);
 }
 
 static enum service_code commit_footer(struct change *change, struct image *image,

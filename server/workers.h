@@ -23,8 +23,9 @@ void workers_free(struct workers *workers);
 
 void workers_add(struct workers *workers, struct workers_item *item);
 
-/* Around a wait for another request, which may be long: others are worked on meanwhile. False: so
- * many wait already that the caller must not. True in a thread that is no worker. */
+/* Around a wait for another request, which may be long: others are worked on meanwhile, also when
+ * it comes back. False: so many stand aside already that the caller would keep others waiting. True
+ * in a thread that is no worker. */
 bool workers_step_aside(void);
 void workers_step_back(void); /* after true */
 

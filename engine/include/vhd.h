@@ -159,8 +159,8 @@ enum vhd_type { VHD_RAW = 0, VHD_FIXED = 2, VHD_DYNAMIC = 3, VHD_DIFF = 4 };
 enum vhd_flags {
 	VHD_WRITE = 1 << 0,     /* for writing; ancestors are always opened for reading */
 	VHD_NO_PARENT = 1 << 1, /* this file alone: what only its parent has cannot be read */
-	VHD_RECOVER = 1 << 2,   /* with VHD_WRITE: repair what an unclean stop left, then open
-				   (FORMAT.md 8) */
+	VHD_RECOVER = 1 << 2,   /* what an unclean stop left is repaired first (FORMAT.md 8);
+				   without VHD_WRITE: VHD_E_UNCLEAN if there is something */
 	VHD_NO_LOCK =
 		1 << 3, /* without VHD_WRITE: look at a file that somebody else may be writing */
 	VHD_RAW_PARENT =

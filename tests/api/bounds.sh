@@ -79,6 +79,9 @@ many=()
 for i in $(seq 125); do many+=(-H "A$i: $(repeat 215 h)"); done
 bare 200 "/v1/images?limit=1&name=*,$(repeat 4081 q)" "${many[@]}"
 [ "$(header Link | wc -c)" -gt 4096 ] || fail "the Link is '$(header Link)'"
+next=$(header Link | sed 's/^<\(.*\)>.*/\1/')
+bare 200 "$next" "${many[@]}"
+check '.items | length == 1' 'the Link leads to no other page'
 expect_problem 414 target-too-long "/v1/images?limit=1&name=*,$(repeat 4082 q)"
 expect_problem 414 target-too-long "/v1/images?limit=1&name=*,$(repeat 32000 q)"
 expect 204 /v1/images/other -X DELETE

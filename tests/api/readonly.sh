@@ -70,4 +70,32 @@ start
 expect 200 /v1/images/one/data -T "$work/page"
 expect 201 /v1/images -d name=new -d size=1M -d pool=disk
 expect 204 /v1/images/one -X DELETE
+
+# What a crash has left cannot be repaired now: it is neither shown nor taken for good, and is repaired later.
+expect 201 /v1/images -d name=torn -d size=4M -d pool=disk
+expect 200 /v1/images/torn/data -T "$work/page"
+expect 201 /v1/images -d name=whole -d size=4M -d pool=disk
+stop_vhdd
+VHDD_CRASH_AT=recover.tail-mended start
+expect 200 '/v1/images/whole/data?flush=n' -T "$work/page" # dirty, and in order in a moment
+expect 200 '/v1/images/whole/data?op=flush' -X POST
+curl -s --unix-socket "$socket" http://localhost/v1/images/torn -X PATCH -d '{"saved_state":true}' >"$work/none" || :
+wait "$pid" || :
+mount -o remount,ro "$work/disk"
+start
+refused 'Read-only file system|is read-only' /v1/images/torn/data -r 0-4095
+expect 206 /v1/images/whole/data -r 0-4095
+same "$body" "$work/page" 'a file that needs no repair'
+for name in torn whole; do
+	refused 'Read-only file system|is read-only|cannot be written' "/v1/images/$name/actions/freeze" -X POST
+	refused 'Read-only file system|is read-only|cannot be written' /v1/images -d name=kid -d parent=$name
+done
+stop_vhdd
+mount -o remount,rw "$work/disk"
+start
+for name in torn whole; do
+	expect 206 "/v1/images/$name/data" -r 0-4095
+	same "$body" "$work/page" "$name"
+	expect 200 "/v1/images/$name/actions/freeze" -X POST
+done
 finish

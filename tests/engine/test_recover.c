@@ -97,7 +97,11 @@ static void expect(struct bench *bench, unsigned flags, uint64_t size, unsigned 
 static void expect_at_last(struct bench *bench, uint64_t size)
 {
 	expect(bench, 0, size, GOOD | VHD_FOOTER_DIFFER);
+	/* Who cannot repair it is told that there is something. */
+	assert_int_equal(open_as(bench, VHD_RECOVER), VHD_E_UNCLEAN);
+	assert_string_equal(bench->err.text, "an unclean stop has left something to repair");
 	expect(bench, VHD_WRITE | VHD_RECOVER, size, GOOD);
+	expect(bench, VHD_RECOVER, size, GOOD);
 	expect(bench, VHD_WRITE, size, GOOD);
 }
 
