@@ -1,8 +1,8 @@
 /* call.c - what handlers answer with. */
 #include "call.h"
 
-#include <stdarg.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
