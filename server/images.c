@@ -410,6 +410,21 @@ static int grant(struct image *image, enum images_seal_mode mode, struct vhd_err
 	return 0;
 }
 
+/* With the lock: what could not be repaired when it was opened is opened anew. */
+static void close_unrepaired(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	struct image *image = images_find(images, id);
+
+	if (!image || !image->unrepaired || in_use(image))
+		return;
+	images_users_hold(image);
+	unlock(images);
+	(void)images_open_close(image, NULL); /* there is nothing to flush */
+	lock(images);
+	image->held = false;
+	ended(image);
+}
+
 int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_seal_mode mode,
 		struct image **ret_image, struct vhd_error *err)
 {
@@ -418,6 +433,7 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_s
 
 	actor_blame("");
 	lock(images);
+	close_unrepaired(images, id);
 	r = enter(images, id, IMAGES_READ, 0, &image, err);
 	if (r == 0) {
 		images_users_add(image, IMAGES_SEALS);
