@@ -410,19 +410,26 @@ static int grant(struct image *image, enum images_seal_mode mode, struct vhd_err
 	return 0;
 }
 
-/* With the lock: what could not be repaired when it was opened is opened anew. */
-static void close_unrepaired(struct images *images, const uint8_t id[IDS_SIZE])
+/* With the lock: closes what could not be repaired when it was opened, so that it is opened anew.
+ */
+static int close_unrepaired(struct images *images, const uint8_t id[IDS_SIZE],
+			    struct vhd_error *err)
 {
-	struct image *image = images_find(images, id);
+	struct timespec deadline = clock_deadline(IMAGES_WAIT_MS);
+	struct image *image;
 
-	if (!image || !image->unrepaired || in_use(image))
-		return;
+	while ((image = images_find(images, id)) && image->unrepaired && in_use(image))
+		if (!wait_changed(images, &deadline, waits_for_clients(image)))
+			return give_up(images, id, IMAGES_READ, err);
+	if (!image || !image->unrepaired)
+		return 0;
 	images_users_hold(image);
 	unlock(images);
 	(void)images_open_close(image, NULL); /* there is nothing to flush */
 	lock(images);
 	image->held = false;
 	ended(image);
+	return 0;
 }
 
 int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_seal_mode mode,
@@ -433,8 +440,9 @@ int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_s
 
 	actor_blame("");
 	lock(images);
-	close_unrepaired(images, id);
-	r = enter(images, id, IMAGES_READ, 0, &image, err);
+	r = close_unrepaired(images, id, err);
+	if (r == 0)
+		r = enter(images, id, IMAGES_READ, 0, &image, err);
 	if (r == 0) {
 		images_users_add(image, IMAGES_SEALS);
 		image->pins++;

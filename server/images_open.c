@@ -116,27 +116,6 @@ static bool is_denied(int r)
 	return r == VHD_E_BUSY || r == VHD_E_FORBIDDEN || r == VHD_E_READONLY;
 }
 
-/* Nobody can write the file, for the reason that *err says: it is read if there is nothing to
- * repair in it. */
-static int open_unrepaired(struct image *image, int r, struct vhd **ret_disk)
-{
-	image->unrepaired = open_with(image, VHD_RECOVER, ret_disk, NULL) == 0;
-	return image->unrepaired ? 0 : r;
-}
-
-/* For writing when nothing forbids it; a reader is content with less. */
-static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
-		     struct vhd_error *err)
-{
-	unsigned flags = VHD_WRITE | (dirty ? VHD_RECOVER : 0);
-	int r = open_with(image, flags, ret_disk, err);
-
-	image->writable = r == 0;
-	if (mode == IMAGES_WRITE || !is_denied(r))
-		return r;
-	return dirty ? open_unrepaired(image, r, ret_disk) : open_with(image, 0, ret_disk, err);
-}
-
 static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
 {
 	struct images *images = image->images;
@@ -222,7 +201,8 @@ static int check_identity(const struct image *image, const struct catalog_brief 
 }
 
 /* One that is being made is not looked through yet: it may come to nothing. */
-static int open_above_break(struct image *image, struct vhd **ret_disk, struct vhd_error *err)
+static int open_above_break(struct image *image, unsigned flags, struct vhd **ret_disk,
+			    struct vhd_error *err)
 {
 	struct catalog *catalog = image->images->catalog;
 	struct catalog_orphan orphan;
@@ -231,10 +211,46 @@ static int open_above_break(struct image *image, struct vhd **ret_disk, struct v
 	if (!catalog_orphan_of(catalog, image->id, &orphan))
 		return failure(err, VHD_E_BUSY, "the missing parent has just come");
 	if (ids_equal(orphan.id, image->id))
-		return open_with(image, VHD_NO_PARENT, ret_disk, err);
+		return open_with(image, VHD_NO_PARENT | flags, ret_disk, err);
 	if (catalog_brief(catalog, orphan.parent_id, &parent))
 		return failure(err, VHD_E_BUSY, "the missing parent is being made");
-	return open_with(image, VHD_BROKEN, ret_disk, err);
+	return open_with(image, VHD_BROKEN | flags, ret_disk, err);
+}
+
+static int open_for_reading(struct image *image, unsigned flags, struct vhd **ret_disk,
+			    struct vhd_error *err)
+{
+	return image->broken ? open_above_break(image, flags, ret_disk, err)
+			     : open_with(image, flags, ret_disk, err);
+}
+
+/* Nobody can write the file, for the reason `r` and *err: it is read if there is nothing to repair
+ * in it. */
+static int open_unrepaired(struct image *image, int r, struct vhd **ret_disk, struct vhd_error *err)
+{
+	struct vhd_error why = {0};
+	int again = open_for_reading(image, VHD_RECOVER, ret_disk, &why);
+
+	image->unrepaired = again == 0;
+	if (again == VHD_E_UNCLEAN || is_denied(again))
+		return r;
+	if (again < 0 && err)
+		*err = why;
+	return again;
+}
+
+/* For writing when nothing forbids it; a reader is content with less. */
+static int open_leaf(struct image *image, enum images_mode mode, bool dirty, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	unsigned flags = VHD_WRITE | (dirty ? VHD_RECOVER : 0);
+	int r = open_with(image, flags, ret_disk, err);
+
+	image->writable = r == 0;
+	if (mode == IMAGES_WRITE || !is_denied(r))
+		return r;
+	return dirty ? open_unrepaired(image, r, ret_disk, err)
+		     : open_with(image, 0, ret_disk, err);
 }
 
 /* A crash before this line costs a look at a file that is in order. */
@@ -266,22 +282,15 @@ static int repair(struct image *image, struct vhd_error *err)
 	return r;
 }
 
-static int open_broken(struct image *image, bool dirty, struct vhd **ret_disk,
-		       struct vhd_error *err)
+/* Of a file that nobody writes any more. */
+static int open_settled(struct image *image, bool dirty, struct vhd **ret_disk,
+			struct vhd_error *err)
 {
 	int r = dirty ? repair(image, err) : 0;
 
-	return r < 0 ? r : open_above_break(image, ret_disk, err);
-}
-
-static int open_frozen(struct image *image, bool dirty, struct vhd **ret_disk,
-		       struct vhd_error *err)
-{
-	int r = dirty ? repair(image, err) : 0;
-
-	if (r < 0)
-		return is_denied(r) ? open_unrepaired(image, r, ret_disk) : r;
-	return open_with(image, 0, ret_disk, err);
+	if (is_denied(r))
+		return open_unrepaired(image, r, ret_disk, err);
+	return r < 0 ? r : open_for_reading(image, 0, ret_disk, err);
 }
 
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
@@ -302,10 +311,9 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	image->writable = false;
 	image->unrepaired = false;
 	image->broken = brief.broken;
-	if (brief.broken)
-		r = open_broken(image, brief.dirty, &disk, err);
-	else if (brief.children || brief.frozen)
-		r = open_frozen(image, brief.dirty && !brief.children, &disk, err);
+	if (brief.broken || brief.children || brief.frozen)
+		r = open_settled(image, brief.dirty && (brief.broken || !brief.children), &disk,
+				 err);
 	else
 		r = open_leaf(image, mode, brief.dirty, &disk, err);
 	if (r == 0)

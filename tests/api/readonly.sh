@@ -74,23 +74,39 @@ expect 204 /v1/images/one -X DELETE
 # What a crash has left cannot be repaired now: it is neither shown nor taken for good, and is repaired later.
 expect 201 /v1/images -d name=torn -d size=4M -d pool=disk
 expect 200 /v1/images/torn/data -T "$work/page"
-expect 201 /v1/images -d name=whole -d size=4M -d pool=disk
+expect 201 /v1/images -d name=whole -d size=24M -d pool=disk
+expect 201 /v1/images -d name=base -d size=4M -d pool=disk
+expect 201 /v1/images -d name=orphan -d parent=base -d pool=disk
+expect 200 /v1/images/orphan/data -T "$work/page"
+expect 200 /v1/images/base
+base=$(jq -r .id "$body")
 stop_vhdd
 VHDD_CRASH_AT=recover.tail-mended start
 expect 200 '/v1/images/whole/data?flush=n' -T "$work/page" # dirty, and in order in a moment
 expect 200 '/v1/images/whole/data?op=flush' -X POST
 curl -s --unix-socket "$socket" http://localhost/v1/images/torn -X PATCH -d '{"saved_state":true}' >"$work/none" || :
 wait "$pid" || :
+rm "$work/disk/$base.vhd"
+"$VHDD" --state-dir "$work/state" --config "$work/conf" --rebuild-catalog >"$work/rebuild" || fail "$(cat "$work/rebuild")"
 mount -o remount,ro "$work/disk"
 start
 refused 'Read-only file system|is read-only' /v1/images/torn/data -r 0-4095
 expect 206 /v1/images/whole/data -r 0-4095
 same "$body" "$work/page" 'a file that needs no repair'
+expect 206 /v1/images/orphan/data -r 0-4095
+same "$body" "$work/page" 'an orphan that needs no repair'
 for name in torn whole; do
 	refused 'Read-only file system|is read-only|cannot be written' "/v1/images/$name/actions/freeze" -X POST
 	refused 'Read-only file system|is read-only|cannot be written' /v1/images -d name=kid -d parent=$name
 done
 mount -o remount,rw "$work/disk"
+# Whoever needs it repaired waits for those who read it as it is.
+mkfifo "$work/fifo"
+curl -sS --unix-socket "$socket" http://localhost/v1/images/whole/data >"$work/fifo" &
+exec 5<"$work/fifo"
+head -c 1 <&5 >"$work/none"
+expect_problem 409 image-busy /v1/images/whole/actions/freeze -X POST
+exec 5<&-
 for name in torn whole; do
 	expect 206 "/v1/images/$name/data" -r 0-4095
 	same "$body" "$work/page" "$name"
