@@ -52,22 +52,47 @@ static struct crew *owed(struct workers *workers)
 	return crew;
 }
 
-/* Who wakes up finds the lock free. */
+static void *work(void *ctx);
+
+/* With the lock: one thread more, which is on its way. */
+static bool start(struct workers *workers)
+{
+	struct worker *worker = &workers->threads[workers->n];
+
+	worker->workers = workers;
+	worker->crew = workers->n < workers->most ? &workers->regular : &workers->spare;
+	if (pthread_create(&worker->thread, NULL, work, worker) != 0)
+		return false;
+	worker->crew->idle++;
+	workers->n++;
+	return true;
+}
+
+/* Who wakes up finds the lock free. Spare threads are started when they are missed for the first
+ * time; without one there is one worker less. */
 static void unlock_and_wake(struct workers *workers)
 {
 	struct crew *crew = owed(workers);
 
+	if (!crew && has_work(workers) && !workers->waking && !workers->stopping &&
+	    workers->n < workers->most + WORKERS_ASIDE)
+		workers->waking = start(workers);
 	(void)pthread_mutex_unlock(&workers->lock);
 	if (crew)
 		(void)pthread_cond_signal(&crew->wake);
+}
+
+static void come(struct workers *workers, struct crew *crew)
+{
+	crew->idle--;
+	workers->waking = false;
 }
 
 static void wait_for_item(struct workers *workers, struct crew *crew)
 {
 	crew->idle++;
 	(void)pthread_cond_wait(&crew->wake, &workers->lock);
-	crew->idle--;
-	workers->waking = false;
+	come(workers, crew);
 }
 
 /* The next one, when one has been done or, at first, none. NULL: there will be no more. */
@@ -97,6 +122,9 @@ static void *work(void *ctx)
 	size_t done = 0;
 
 	mine = worker->workers;
+	(void)pthread_mutex_lock(&mine->lock);
+	come(mine, worker->crew);
+	(void)pthread_mutex_unlock(&mine->lock);
 	for (; (item = take(mine, worker->crew, done)) != NULL; done = 1)
 		item->run(item);
 	return NULL;
@@ -109,7 +137,7 @@ bool workers_step_aside(void)
 	if (!mine)
 		return true;
 	(void)pthread_mutex_lock(&mine->lock);
-	may = mine->aside < mine->n - mine->most;
+	may = mine->aside < WORKERS_ASIDE;
 	if (may) {
 		mine->aside++;
 		mine->working--;
@@ -130,8 +158,8 @@ void workers_step_back(void)
 
 struct workers *workers_new(size_t threads)
 {
-	size_t all = threads + WORKERS_ASIDE;
-	struct workers *workers = calloc(1, sizeof *workers + all * sizeof(struct worker));
+	struct workers *workers =
+		calloc(1, sizeof *workers + (threads + WORKERS_ASIDE) * sizeof(struct worker));
 
 	if (!workers)
 		return NULL;
@@ -140,17 +168,14 @@ struct workers *workers_new(size_t threads)
 	(void)pthread_cond_init(&workers->spare.wake, NULL);
 	workers->last = &workers->first;
 	workers->most = threads;
-	for (; workers->n < all; workers->n++) {
-		struct worker *worker = &workers->threads[workers->n];
-
-		worker->workers = workers;
-		worker->crew = workers->n < threads ? &workers->regular : &workers->spare;
-		if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
-			workers_free(workers);
-			return NULL;
-		}
-	}
-	return workers;
+	(void)pthread_mutex_lock(&workers->lock);
+	while (workers->n < threads && start(workers))
+		;
+	(void)pthread_mutex_unlock(&workers->lock);
+	if (workers->n == threads)
+		return workers;
+	workers_free(workers);
+	return NULL;
 }
 
 void workers_free(struct workers *workers)
