@@ -115,7 +115,8 @@ static void works_on_while_threads_wait_for_others(void **state)
 		workers_add(workers, &items[i]);
 	}
 	workers_add(workers, &last);
-	while (atomic_load(&runs) == 0)
+	while (atomic_load(&waiting) + atomic_load(&refused) + atomic_load(&runs) <
+	       WORKERS_ASIDE + 2 + 1)
 		(void)sched_yield();
 	assert_int_equal(atomic_load(&waiting), WORKERS_ASIDE);
 	assert_int_equal(atomic_load(&refused), 2);
