@@ -82,6 +82,8 @@ KINDS = [
 SCENARIOS = {scenario.__name__: scenario for scenario in scenarios.ALL}
 AGAIN = "again"  # a place that has failed in another scenario
 TIMES = 6  # so often, for it may be called from several places
+PIECE = 20  # places at which one daemon fails: so many that nobody is left to work alone for long
+PIECE_SLOW = 4
 NOTHING = Kind("nothing fails", 0, OURS, "")
 
 
@@ -302,18 +304,25 @@ class Tally:
                     least = sorted(who[turn:][:4], key=lambda name: len(shares[name]))
                     for name in least[: 1 if turn else 2]:
                         shares[name].append((at, call, None))
-            self.run([(name, share) for name, share in shares.items() if share])
-        for scenario in scenarios.THOROUGH:
-            name = scenario.__name__
-            again = [(at, call, AGAIN) for at, call in sorted(reached.get(name, {}).items()) if can_fail(call)]
-            self.run([(name, again[part :: self.options.jobs]) for part in range(self.options.jobs)])
+            self.run(pieces(shares))
+        reached = {scenario.__name__: reached.get(scenario.__name__, {}) for scenario in scenarios.THOROUGH}
+        self.run(pieces({
+            name: [(at, call, AGAIN) for at, call in sorted(places.items()) if can_fail(call)]
+            for name, places in reached.items()
+        }))
         for turn in range(3):
             shares = {name: [] for name in names}
             for at, ways in sorted(self.after.items()):
                 if turn < len(ways) and self.may_fail(at, ways[turn][1]):
                     name, call, after = ways[turn]
                     shares[name].append((at, call, after))
-            self.run([(name, share) for name, share in shares.items() if share])
+            self.run(pieces(shares))
+
+
+def pieces(shares):
+    """Of {scenario: places}, as work()."""
+    cut = {name: PIECE_SLOW if SCENARIOS[name] in scenarios.SLOW else PIECE for name in shares}
+    return [(name, share[at : at + cut[name]]) for name, share in shares.items() for at in range(0, len(share), cut[name])]
 
 
 def read_list(name):
