@@ -86,6 +86,11 @@ static enum api_step finish(struct api_call *call, enum service_code code,
 
 	if (code == SERVICE_NAME_EXISTS && wants_new(call))
 		return exists(call);
+	/* Who brings an id may ask again after an answer that was lost. */
+	if (code == SERVICE_DUPLICATE_UUID && call->err.image.name[0])
+		call->problem.advice = "See whether it is the image that you want: GET "
+				       "/v1/images/{image}. If not, leave 'uuid' out to get a "
+				       "random one.";
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	call_done(call, &created->image);

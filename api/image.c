@@ -211,7 +211,8 @@ const char *image_problem(const struct service_image *image)
 
 bool image_writable(const struct service_image *image)
 {
-	return image->frozen == SERVICE_NOT_FROZEN && image->state == SERVICE_READY;
+	return image->frozen == SERVICE_NOT_FROZEN && image->state == SERVICE_READY &&
+	       !image->broken;
 }
 
 json_t *image_sample(void)

@@ -121,6 +121,7 @@ struct catalog_image {
 	uint8_t root_id[IDS_SIZE];
 	char parent_name[CATALOG_NAME], root_name[CATALOG_NAME];
 	uint32_t depth; /* 0 for a root; a missing parent counts */
+	bool broken;    /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t children;
 	uint64_t chain_file_bytes;
 };
@@ -170,7 +171,7 @@ struct catalog_brief {
 	bool adopted; /* its place is not that of the pool */
 	bool broken;  /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t generation, children, blocks, size, file_bytes;
-	uint8_t parent_id[IDS_SIZE];
+	uint8_t parent_id[IDS_SIZE], missing_id[IDS_SIZE]; /* the latter if it is broken */
 	int64_t updated_at;
 	struct catalog_seal seal;
 	char name[CATALOG_NAME], pool[CATALOG_NAME];

@@ -327,6 +327,7 @@ int catalog_index_copy_parent(const struct catalog_node *node, const struct cata
 	if (r < 0)
 		return r;
 	ret_image->depth = child->depth - 1;
+	ret_image->broken = child->broken;
 	ret_image->chain_file_bytes = child->chain_file_bytes - child->usage.file_bytes;
 	memcpy(ret_image->root_id, child->root_id, IDS_SIZE);
 	memcpy(ret_image->root_name, child->root_name, CATALOG_NAME);
@@ -350,6 +351,7 @@ int catalog_index_copy(const struct catalog_node *node, struct catalog_image *re
 	if (r < 0)
 		return r;
 	ret_image->depth = depth + root->image.parent_missing;
+	ret_image->broken = root->image.parent_missing;
 	ret_image->chain_file_bytes = bytes;
 	memcpy(ret_image->root_id, root->image.id, IDS_SIZE);
 	memcpy(ret_image->root_name, root->image.name, CATALOG_NAME);

@@ -80,6 +80,9 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->sealed = node->image.sealed;
 		ret_brief->adopted = node->image.path != NULL;
 		ret_brief->broken = is_broken(catalog, node);
+		if (ret_brief->broken)
+			memcpy(ret_brief->missing_id, catalog_index_top(node)->image.parent_id,
+			       IDS_SIZE);
 		ret_brief->seal = node->image.seal;
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;

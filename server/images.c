@@ -119,20 +119,17 @@ static void ended(struct image *image)
 
 /* ---- pins ---- */
 
-/* Whether the catalog lets the image be used so. */
+/* Whether the catalog lets the image be used so. On success `ret_brief` is what it says. */
 static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
-		   bool *ret_broken, struct vhd_error *err)
+		   struct catalog_brief *ret_brief, struct vhd_error *err)
 {
-	struct catalog_brief brief;
-
-	if (!catalog_brief(images->catalog, id, &brief) || brief.state != CATALOG_READY)
+	if (!catalog_brief(images->catalog, id, ret_brief) || ret_brief->state != CATALOG_READY)
 		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
-	if (mode == IMAGES_WRITE && (brief.children || brief.frozen))
+	if (mode == IMAGES_WRITE && (ret_brief->children || ret_brief->frozen))
 		return failure(err, VHD_E_FROZEN, "the image is frozen");
-	if (mode == IMAGES_WRITE && brief.broken)
+	if (mode == IMAGES_WRITE && ret_brief->broken)
 		return failure(err, VHD_E_PARENT_MISSING,
 			       "an image is written only with all its ancestors");
-	*ret_broken = brief.broken;
 	return 0;
 }
 
@@ -153,15 +150,22 @@ static int open_held(struct image *image, enum images_mode mode, struct vhd_erro
 
 enum verdict { ENTER, WAIT, OPEN };
 
+/* Whether an ancestor has come since it was opened: nobody may look past the break any longer. */
+static bool has_grown(const struct image *image, const struct catalog_brief *brief)
+{
+	return image->broken &&
+	       (!brief->broken || memcmp(image->missing_id, brief->missing_id, IDS_SIZE) != 0);
+}
+
 /* What stands between a request and the image now. */
-static enum verdict judge(const struct image *image, enum images_mode mode, bool broken)
+static enum verdict judge(const struct image *image, enum images_mode mode,
+			  const struct catalog_brief *brief)
 {
 	if (image->held)
 		return WAIT;
 	if (!image->disk)
 		return OPEN;
-	/* The parent has come: nobody may look past the break any longer. */
-	if (image->broken && !broken)
+	if (has_grown(image, brief))
 		return image->pins || image->flushing ? WAIT : OPEN;
 	if (mode == IMAGES_READ)
 		return ENTER;
@@ -195,8 +199,8 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 	for (;;) {
 		struct image *image;
 		enum verdict verdict;
-		bool broken;
-		int r = allowed(images, id, mode, &broken, err);
+		struct catalog_brief brief;
+		int r = allowed(images, id, mode, &brief, err);
 
 		if (r < 0)
 			return r;
@@ -205,7 +209,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 			return failure(err, VHD_E_NOMEM, "out of memory");
 		if (mode == IMAGES_WRITE && image->failed)
 			return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
-		verdict = judge(image, mode, broken);
+		verdict = judge(image, mode, &brief);
 		*ret_image = image;
 		if (verdict == ENTER)
 			return 0;

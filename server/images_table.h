@@ -29,13 +29,14 @@ struct image {
 	unsigned granted; /* of the seals, the ones that wait for nobody any more */
 	bool held;
 	char held_by[ACTOR_NAME];
-	struct images_user *users; /* of pins and seals, the last one first */
-	bool alone;                /* its one seal is IMAGES_ALONE */
-	bool writable;             /* opened with VHD_WRITE */
-	bool unrepaired;           /* nobody can write it, and nobody knows that it was closed */
-	bool broken;               /* opened while its chain missed a parent */
-	bool frozen;               /* a child was made since; thaw it before it is written */
-	bool written;              /* the catalog knows that it is dirty, in this generation */
+	struct images_user *users;    /* of pins and seals, the last one first */
+	bool alone;                   /* its one seal is IMAGES_ALONE */
+	bool writable;                /* opened with VHD_WRITE */
+	bool unrepaired;              /* nobody can write it, and nobody knows that it was closed */
+	bool broken;                  /* opened while its chain missed a parent */
+	uint8_t missing_id[IDS_SIZE]; /* that one */
+	bool frozen;                  /* a child was made since; thaw it before it is written */
+	bool written;                 /* the catalog knows that it is dirty, in this generation */
 	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */
 	bool flushing; /* a flusher works on it without the lock */
 	bool queued, again;

@@ -139,7 +139,8 @@ static void fill_file(const struct catalog_image *row, struct service_image *ima
 enum service_code service_images_fill(struct service *service, const struct catalog_image *row,
 				      struct service_image *ret_image, struct service_error *err)
 {
-	CLEANUP(service_image_fini) struct service_image image = {.depth = row->depth};
+	CLEANUP(service_image_fini)
+	struct service_image image = {.depth = row->depth, .broken = row->broken};
 	struct images_view view;
 
 	images_look(service->images, row->id, &view);

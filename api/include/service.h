@@ -181,6 +181,7 @@ struct service_image {
 	uint64_t virtual_size;
 	uint32_t block_size; /* 0 for fixed */
 	uint32_t depth;      /* ancestors: 0 for a root */
+	bool broken;         /* one of them is not in the catalog */
 	uint64_t children_count;
 	struct service_name parent; /* parent.name "" with an id: not in the catalog */
 	struct service_name root;

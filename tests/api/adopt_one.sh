@@ -148,6 +148,22 @@ check '.state == "parent-missing" and .frozen_reason == "children" and .children
 expect 200 /v1/images/leaf/chain
 check '[.items[].name] == ["leaf", "mid"] and .health.problems == ["mid: parent-missing"]'
 refused "the parent $(id_of "$srv/base.vhd") of 'mid' is not in the catalog" /v1/images/leaf/data
+# It was open as it was before; now what its parent has is there as well.
+check_parts() {
+	expect 200 '/v1/images/mid/extents?layers=top'
+	jq -r '.extents[] | select(.depth == 0) | "\(.start) \(.length)"' "$body" | while read -r first length; do
+		expect 206 /v1/images/leaf/data -r "$first-$((first + length - 1))"
+		dd if="$work/leaf.raw" of="$work/part" iflag=skip_bytes,count_bytes skip="$first" count="$length" status=none
+		same "$body" "$work/part" "what the parent has at $first"
+	done
+}
+check_parts
+expect 200 /v1/images/leaf/extents
+check '[.extents[] | select(.depth == 1)] | length > 0' "extents of the parent"
+expect 200 /v1/images/leaf
+check '.writable == false' "it cannot be written"
+expect 200 '/v1/images?writable=y'
+check '[.items[].name] | index("leaf") == null' "nor found where what can be written is asked for"
 refused "of 'mid' is not" "/v1/images/leaf/data?offset=0" -T "$work/sector"
 refused "of 'mid' is not" /v1/images/leaf/snapshots -d name=child
 expect_problem 409 image-has-children /v1/images/mid -X DELETE

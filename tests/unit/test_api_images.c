@@ -266,7 +266,8 @@ static void advises_what_the_request_can_do(void **state)
 		const char *method, *target, *body, *correction;
 	} rows[] = {
 		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "size=1K",
-		 "Leave 'uuid' out to get a random one."},
+		 "See whether it is the image that you want: GET /v1/images/web-1. If not, leave 'uuid' "
+		 "out to get a random one."},
 		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "source.path=/srv/x.vhd",
 		 "See whether it is that image already: GET /v1/images/web-1. A copy of it cannot be "
 		 "adopted beside it."},
