@@ -6,27 +6,30 @@ requires python3
 
 here=$(dirname "$0")
 chain() { # block size, unit
-	local files name
+	local files name content
 	"$VHDTOOL" create "$work/a.vhd" $((20 << 20)) "$1"
 	"$VHDTOOL" fill "$work/a.vhd" "$RANDOM" 40 "$2"
 	files=("$work/a.vhd")
+	content=$(ours "$work/a.vhd")
 	for name in b c d; do
 		"$VHDTOOL" child "$work/$name.vhd" "${files[0]}"
-		same "child just made" "$(ours "$work/$name.vhd")" "$(ours "${files[0]}")"
+		same "child just made" "$(ours "$work/$name.vhd")" "$content"
 		"$VHDTOOL" fill "$work/$name.vhd" "$RANDOM" 30 "$2"
 		files=("$work/$name.vhd" "${files[@]}")
-		compare "${files[@]}"
+		content=$(ours "$work/$name.vhd")
+		compare "$content" "${files[@]}"
 	done
 	same "depth" "$("$VHDTOOL" info "$work/d.vhd")" "4 20971520 4"
 	rm "$work"/?.vhd
 }
 
+# Each takes what the content shall be, and the files, leaf first.
 by_libvhdi() {
-	same "chain of $# in libvhdi" "$("$VHDICAT" "$@" | sum)" "$(ours "$1")"
+	same "chain of $(($# - 1)) in libvhdi" "$("$VHDICAT" "${@:2}" | sum)" "$1"
 }
 
 by_the_letter() {
-	same "chain of $#" "$(python3 "$here/vhdread.py" "$@" | sum)" "$(ours "$1")"
+	same "chain of $(($# - 1))" "$(python3 "$here/vhdread.py" "${@:2}" | sum)" "$1"
 }
 
 compare() { by_the_letter "$@"; }
