@@ -2,6 +2,7 @@
 #include "rebuild.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,25 @@
 #include "pool_backup.h"
 #include "rebuild_private.h"
 
-enum { DEPTH_MAX = 1024, CANNOT = 1 };
+enum { DEPTH_MAX = 1024, CANNOT = 1, LINE = 4096 };
+
+/* Names of files are whatever somebody gave them: a line stays one line, and plain text. */
+void rebuild_say(const struct rebuild *rebuild, const char *format, ...)
+{
+	char line[LINE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	for (const unsigned char *at = (const unsigned char *)line; *at; at++) {
+		if (*at < 0x20 || *at >= 0x7f)
+			(void)fprintf(rebuild->out, "\\x%02x", *at);
+		else
+			(void)fprintf(rebuild->out, *at == '\\' ? "\\%c" : "%c", *at);
+	}
+	(void)fputc('\n', rebuild->out);
+}
 
 /* ---- order ---- */
 
@@ -72,8 +91,8 @@ static void look_for_parent(const struct rebuild *rebuild, struct rebuild_file *
 	if (!file->row.parent_missing)
 		return;
 	ids_format(file->row.parent_id, id);
-	(void)fprintf(rebuild->out, "parent-missing %s: its parent %s is %s\n", file->row.name, id,
-		      parent ? "left out" : "not there");
+	rebuild_say(rebuild, "parent-missing %s: its parent %s is %s", file->row.name, id,
+		    parent ? "left out" : "not there");
 }
 
 static void look_for_parents(const struct rebuild *rebuild)
@@ -157,7 +176,7 @@ static int write_catalog(struct rebuild *rebuild, const char *path)
 
 	rows = order(rebuild, &n);
 	if (!rows) {
-		(void)fprintf(rebuild->out, "failed: out of memory\n");
+		rebuild_say(rebuild, "failed: out of memory");
 		return -1;
 	}
 	r = catalog_open(path, DEPTH_MAX, &catalog, &why);
@@ -165,9 +184,9 @@ static int write_catalog(struct rebuild *rebuild, const char *path)
 		r = catalog_restore(catalog, rows, n, &why);
 	catalog_close(catalog);
 	if (r < 0)
-		(void)fprintf(rebuild->out, "failed: %s\n", why.text);
+		rebuild_say(rebuild, "failed: %s", why.text);
 	else
-		(void)fprintf(rebuild->out, "%zu images are in the new catalog\n", n);
+		rebuild_say(rebuild, "%zu images are in the new catalog", n);
 	return r;
 }
 
@@ -175,7 +194,7 @@ static int fail(const struct rebuild *rebuild, const char *path)
 {
 	char text[128];
 
-	(void)fprintf(rebuild->out, "failed: %s: %s\n", path, strerror_r(errno, text, sizeof text));
+	rebuild_say(rebuild, "failed: %s: %s", path, strerror_r(errno, text, sizeof text));
 	return -1;
 }
 
@@ -187,7 +206,7 @@ static int replace(const struct rebuild *rebuild, const char *path, const char *
 		return fail(rebuild, path);
 	CRASH_POINT("rebuild.replaced");
 	if (*old)
-		(void)fprintf(rebuild->out, "the old catalog is %s\n", old);
+		rebuild_say(rebuild, "the old catalog is %s", old);
 	return 0;
 }
 
@@ -218,7 +237,7 @@ int rebuild_catalog(const char *state_dir, const struct config *config, FILE *ou
 
 	(void)snprintf(path, sizeof path, "%.1100s/images", state_dir);
 	if (pool_set_open(&rebuild.pools, path, config, &why) < 0) {
-		(void)fprintf(out, "failed: %s\n", why.text);
+		rebuild_say(&rebuild, "failed: %s", why.text);
 		return CANNOT;
 	}
 	(void)snprintf(path, sizeof path, "%.1100s/catalog.db", state_dir);

@@ -88,8 +88,8 @@ static int take(void *ctx, const struct catalog_image *image)
 	if (!file && is_unmounted(naming, image))
 		return CATALOG_E_BUSY;
 	if (!file && !naming->more)
-		(void)fprintf(naming->rebuild->out, "left out image '%s': no file is that image\n",
-			      image->name);
+		rebuild_say(naming->rebuild, "left out image '%s': no file is that image",
+			    image->name);
 	if (!file || !lacks_name(file))
 		return 0;
 	r = describe(&file->row, image);
@@ -121,12 +121,11 @@ static int salvage(struct naming *naming, const char *path)
 	naming->n = 0;
 	r = catalog_salvage(path, take, naming, &why);
 	if (r < 0)
-		(void)fprintf(naming->rebuild->out, "%s%s\n",
-			      r == CATALOG_E_DAMAGED ? "" : "failed: ",
-			      *naming->unmounted ? naming->unmounted : why.text);
+		rebuild_say(naming->rebuild, "%s%s", r == CATALOG_E_DAMAGED ? "" : "failed: ",
+			    *naming->unmounted ? naming->unmounted : why.text);
 	else if (!naming->more || naming->n > 0)
-		(void)fprintf(naming->rebuild->out, "names and labels%s come from %s\n",
-			      naming->more ? " that it lacks" : "", path);
+		rebuild_say(naming->rebuild, "names and labels%s come from %s",
+			    naming->more ? " that it lacks" : "", path);
 	naming->more |= r == 0;
 	return r == CATALOG_E_DAMAGED ? 0 : r;
 }
@@ -143,11 +142,11 @@ static int salvage_backups(struct naming *naming, const char *catalog_path)
 			there = pool_backup_older(catalog_path, backup);
 	}
 	if (there == POOL_BACKUP_UNREADABLE)
-		(void)fprintf(naming->rebuild->out, "failed: the folder of %s cannot be read\n",
-			      catalog_path);
+		rebuild_say(naming->rebuild, "failed: the folder of %s cannot be read",
+			    catalog_path);
 	else if (r == 0 && !naming->more)
-		(void)fprintf(naming->rebuild->out,
-			      "there is no backup of the catalog to take names from\n");
+		rebuild_say(naming->rebuild,
+			    "there is no backup of the catalog to take names from");
 	return there == POOL_BACKUP_UNREADABLE ? there : r;
 }
 
@@ -181,12 +180,12 @@ static int make_up_names(struct naming *naming)
 			continue;
 		n++;
 		if (make_up_name(&naming->names, &rebuild->files[i].row) < 0) {
-			(void)fprintf(rebuild->out, "failed: out of memory\n");
+			rebuild_say(rebuild, "failed: out of memory");
 			return -1;
 		}
 	}
 	if (n)
-		(void)fprintf(rebuild->out, "%zu images got new names, img-...\n", n);
+		rebuild_say(rebuild, "%zu images got new names, img-...", n);
 	return 0;
 }
 

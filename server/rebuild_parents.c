@@ -60,9 +60,8 @@ void rebuild_parents_tell(const struct rebuild *rebuild, const struct rebuild_fi
 
 	if (!is_changed(file, parent) || parent->level == REBUILD_LEFT_OUT)
 		return;
-	(void)fprintf(
-		rebuild->out,
-		"parent-changed %s: its parent %s was written since, by the time of its file: "
-		"compare what it reads with a copy, or delete it\n",
-		file->row.name, parent->row.name);
+	rebuild_say(rebuild,
+		    "parent-changed %s: its parent %s was written since, by the time of its file: "
+		    "compare what it reads with a copy, or delete it",
+		    file->row.name, parent->row.name);
 }

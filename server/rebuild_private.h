@@ -15,7 +15,7 @@ struct rebuild_file {
 	struct catalog_image row;
 	int level; /* ancestors, or one of the above */
 	bool parent;
-	bool known; /* to the catalog, or the backup that was read in its place, if there is one */
+	bool known;  /* to the catalog, or the backup that was read in its place, if there is one */
 	bool unclean;  /* its footers are as an unclean stop leaves them */
 	int64_t mtime; /* seconds since 1970 */
 };
@@ -26,6 +26,9 @@ struct rebuild {
 	struct rebuild_file *files; /* by id, once all are found */
 	size_t n, room;
 };
+
+/* rebuild.c: a line for a person, escaped as in the log. */
+void rebuild_say(const struct rebuild *rebuild, const char *format, ...) VHD_PRINTF(2, 3);
 
 /* rebuild_scan.c: all images of all pools, and those that the catalog, or its newest backup when it
  * is damaged or empty, says were adopted; no two have one id. -1: out of memory, or a pool cannot

@@ -67,7 +67,7 @@ void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file,
 	file->level = REBUILD_LEFT_OUT;
 	catalog_place_of(&file->row, &at);
 	place_text(&at, text);
-	(void)fprintf(rebuild->out, "left out %s: %s\n", text, why);
+	rebuild_say(rebuild, "left out %s: %s", text, why);
 }
 
 /* Whether another try may succeed: what is left out for good has another reason. */
@@ -93,7 +93,7 @@ static int give_up(struct scan *scan, const char *file, const struct vhd_error *
 
 static int leave_out(const struct scan *scan, const char *file, const char *why)
 {
-	(void)fprintf(scan->rebuild->out, "left out %s: %s\n", file, why);
+	rebuild_say(scan->rebuild, "left out %s: %s", file, why);
 	return 0;
 }
 
@@ -407,8 +407,8 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 	vhd_engine_free(scan.engine);
 	free(scan.known);
 	if (r < 0) {
-		(void)fprintf(rebuild->out, "failed: %s\n",
-			      *scan.why.text ? scan.why.text : "out of memory");
+		rebuild_say(rebuild, "failed: %s",
+			    *scan.why.text ? scan.why.text : "out of memory");
 		return -1;
 	}
 	if (rebuild->n > 0)

@@ -557,6 +557,21 @@ static void takes_back_what_was_kept_too_early(void **state)
 	pool_world_free(world);
 }
 
+/* It does not forge what the rebuild says. */
+static void a_name_is_one_line_of_plain_text(void **state)
+{
+	struct pool_world *world = pool_world_new();
+
+	(void)state;
+	write_file(pool_world_path(world, "q\"\\\n\x1b[31m\xff.vhd"), "junk");
+	pool_world_close(world);
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "left out default/q\"\\\\\\x0a\\x1b[31m\\xff.vhd: "));
+	for (const char *at = said; *at; at++)
+		assert_true(*at == '\n' || (*at >= 0x20 && *at < 0x7f));
+	pool_world_free(world);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -571,6 +586,7 @@ int main(void)
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
 		cmocka_unit_test(a_catalog_begins_empty_unless_a_backup_has_content),
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
+		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
 	return cmocka_run_group_tests_name("server/rebuild", tests, NULL, NULL);
