@@ -16,6 +16,7 @@ struct rebuild_file {
 	int level; /* ancestors, or one of the above */
 	bool parent;
 	bool known;  /* to the catalog, or the backup that was read in its place, if there is one */
+	bool placed; /* it lies where the catalog, or that backup, has its image */
 	bool unclean;  /* its footers are as an unclean stop leaves them */
 	int64_t mtime; /* seconds since 1970 */
 };

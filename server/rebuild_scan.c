@@ -19,6 +19,7 @@ enum { NO_MEMORY = -1000, UNREADABLE = -1001 };
 struct known {
 	uint8_t id[IDS_SIZE];
 	enum catalog_kind kind;
+	char pool[CATALOG_NAME]; /* that has its file as <id>.vhd; "": it was adopted */
 };
 
 struct scan {
@@ -40,13 +41,13 @@ static int compare(const void *a, const void *b)
 	return memcmp(x->row.id, y->row.id, IDS_SIZE);
 }
 
-/* Of two files with one id that of a pool comes first. */
+/* Of two files with one id that which the catalog means comes first: another one is a copy. */
 static int compare_place(const void *a, const void *b)
 {
 	const struct rebuild_file *x = a, *y = b;
 	int order = compare(a, b);
 
-	return order ? order : (x->row.path != NULL) - (y->row.path != NULL);
+	return order ? order : y->placed - x->placed;
 }
 
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE])
@@ -189,17 +190,22 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 
 static int remember(struct scan *scan, const struct catalog_image *image)
 {
+	struct known *known;
+
 	if (scan->n_known == scan->room_known) {
 		size_t room = scan->room_known ? 2 * scan->room_known : 64;
-		struct known *known = reallocarray(scan->known, room, sizeof *known);
 
+		known = reallocarray(scan->known, room, sizeof *known);
 		if (!known)
 			return NO_MEMORY;
 		scan->known = known;
 		scan->room_known = room;
 	}
-	memcpy(scan->known[scan->n_known].id, image->id, IDS_SIZE);
-	scan->known[scan->n_known++].kind = image->kind;
+	known = &scan->known[scan->n_known++];
+	*known = (struct known){.kind = image->kind};
+	memcpy(known->id, image->id, IDS_SIZE);
+	if (!image->path)
+		memcpy(known->pool, image->pool, sizeof known->pool);
 	return 0;
 }
 
@@ -381,6 +387,14 @@ static void drop_duplicates(struct rebuild *rebuild)
 	rebuild->n = n;
 }
 
+static void compare_with_known(const struct scan *scan, struct rebuild_file *file)
+{
+	const struct known *known = find_known(scan, file->row.id);
+
+	file->known = !scan->knows || known;
+	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
+}
+
 /* What the callbacks did not say is said by the list itself. */
 static int scan_pool(struct scan *scan)
 {
@@ -402,8 +416,7 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		r = scan_pool(&scan);
 	}
 	for (size_t i = 0; i < rebuild->n; i++)
-		rebuild->files[i].known =
-			!scan.knows || find_known(&scan, rebuild->files[i].row.id) != NULL;
+		compare_with_known(&scan, &rebuild->files[i]);
 	vhd_engine_free(scan.engine);
 	free(scan.known);
 	if (r < 0) {

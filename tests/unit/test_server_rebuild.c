@@ -557,6 +557,126 @@ static void takes_back_what_was_kept_too_early(void **state)
 	pool_world_free(world);
 }
 
+/* ---- more places than the default pool ---- */
+
+/* Where an image may be: in a pool as such, or adopted, by a path below a folder. */
+struct spot {
+	const char *folder, *pool, *path; /* beside the catalog; "": a root; NULL: <id>.vhd */
+};
+
+/* Files are made in the default pool, so that it comes last. */
+static const struct spot spots[] = {
+	{"p1", "p1", NULL},     {"p2", "p2", NULL},          {"p1", "p1", "one.vhd"},
+	{"srv", "", "one.vhd"}, {"images", "default", NULL},
+};
+static const struct spot *const plain = &spots[4];
+enum { SPOTS = sizeof spots / sizeof *spots, OLD = 1 << 20, NEW = 2 << 20 };
+
+static const char *beside(const struct pool_world *world, const char *folder, const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "../%s%s%s", folder, *name ? "/" : "", name);
+	return pool_world_path(world, path);
+}
+
+/* Pools p1 and p2 and a root srv, in folders of these names. */
+static struct pool_world *world_with_places(void)
+{
+	static const char *const folders[] = {"p1", "p2", "srv"};
+	struct pool_world *world = pool_world_new();
+	struct config *config = &world->config;
+
+	for (size_t i = 0; i < 3; i++) {
+		char *path = i < 2 ? config->pools[i].path : config->roots[0];
+
+		(void)snprintf(path, CONFIG_PATH, "%s/%s", world->folder, folders[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+		if (i < 2)
+			(void)snprintf(config->pools[i].name, sizeof config->pools[i].name, "%s",
+				       folders[i]);
+	}
+	assert_int_equal(mkdir(beside(world, "srv", "sub"), 0700), 0);
+	config->n_pools = 2;
+	config->n_roots = 1;
+	return world;
+}
+
+static void put(struct pool_world *world, const struct spot *spot, uint64_t size)
+{
+	const struct pool_image image = {.number = 1, .type = VHD_DYNAMIC, .size = size};
+	const char *name = spot->path ? spot->path : strrchr(pool_world_file(world, 1), '/') + 1;
+
+	pool_world_write(world, &image);
+	assert_int_equal(rename(pool_world_file(world, 1), beside(world, spot->folder, name)), 0);
+}
+
+static void add_row(struct pool_world *world, const struct spot *spot)
+{
+	struct catalog_image row = {.kind = CATALOG_DYNAMIC, .vhd = {.size = OLD}};
+	char root[128];
+
+	pool_world_id(1, row.id);
+	(void)snprintf(row.name, sizeof row.name, "image-1");
+	(void)snprintf(row.pool, sizeof row.pool, "%s", spot->pool);
+	(void)snprintf(root, sizeof root, "%s/%s", world->folder, spot->folder);
+	row.vhd.block_size = 2 << 20;
+	if (spot->path) {
+		row.root = root;
+		/* Not written to; the struct owns its strings elsewhere. */
+		memcpy(&row.path, &spot->path, sizeof row.path);
+	}
+	if (catalog_adopt(world->catalog, &row, 1, NULL, NULL, &world->err) < 0)
+		fail_msg("%s", world->err.text);
+}
+
+static void expect_at(struct pool_world *world, const struct spot *spot, uint64_t size)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE];
+
+	pool_world_open(world);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	assert_string_equal(row.name, "image-1");
+	assert_string_equal(row.pool, spot->pool);
+	assert_string_equal(row.path ? row.path : "", spot->path ? spot->path : "");
+	assert_int_equal(row.vhd.size, size);
+	pool_world_close(world);
+}
+
+/* All other places have an older copy. */
+static void the_file_that_the_catalog_means_wins_over_copies(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SPOTS; i++) {
+		struct pool_world *world = world_with_places();
+
+		for (size_t k = 0; k < SPOTS; k++)
+			put(world, &spots[k], k == i ? NEW : OLD);
+		add_row(world, &spots[i]);
+		pool_world_close(world);
+		assert_int_equal(rebuild(world), 0);
+		assert_non_null(strstr(said, "000001.vhd: another file has its id\n"));
+		assert_non_null(strstr(said, "1 images are in the new catalog\n"));
+		expect_at(world, &spots[i], NEW);
+		pool_world_free(world);
+	}
+}
+
+static void a_copy_counts_when_the_file_that_the_catalog_means_is_gone(void **state)
+{
+	struct pool_world *world = world_with_places();
+
+	(void)state;
+	put(world, &spots[0], NEW);
+	add_row(world, plain);
+	pool_world_close(world);
+	assert_int_equal(rebuild(world), 0);
+	expect_at(world, &spots[0], NEW);
+	pool_world_free(world);
+}
+
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
 {
@@ -586,6 +706,8 @@ int main(void)
 		cmocka_unit_test(backups_of_a_time_to_come_count_as_old),
 		cmocka_unit_test(a_catalog_begins_empty_unless_a_backup_has_content),
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
+		cmocka_unit_test(the_file_that_the_catalog_means_wins_over_copies),
+		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
