@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pool_look.h"
+#include "cleanup.h"
+#include "pool_place.h"
 
 static int stop(void *ctx, const char *name)
 {
@@ -14,11 +15,16 @@ static int stop(void *ctx, const char *name)
 	return -1;
 }
 
-bool pool_mount_empty(const struct pool_set_item *pool)
+static bool is_empty(struct pool_dir *folder)
 {
 	struct vhd_error why = {0};
 
-	return pool_look_each(pool->pool, stop, NULL, &why) == 0;
+	return pool_look_each(folder, stop, NULL, &why) == 0;
+}
+
+bool pool_mount_empty(const struct pool_set_item *pool)
+{
+	return is_empty(pool->pool);
 }
 
 bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image)
@@ -36,4 +42,72 @@ void pool_mount_tell(const struct pool_set_item *pool, const char *image,
 		       "mount its disk; if they are lost for good, put any file into the folder "
 		       "and try again",
 		       pool->name, image, pool_path(pool->pool));
+}
+
+/* ---- one image ---- */
+
+/* Of the folders on the way to the file, the last one that is there tells. Its path is cut to what
+ * would lie in that folder. */
+static bool is_unmounted(const struct pool_set *pools, struct catalog_place *at)
+{
+	for (;;) {
+		CLEANUP(place_leave) struct place place = {.mine = false};
+		struct vhd_error why = {0};
+		char *slash = strrchr(at->path, '/');
+		int r = place_reach(pools, at, &place, &why);
+
+		if (r != VHD_E_NOT_FOUND)
+			return r == 0 && is_empty(&place.folder);
+		if (!slash) /* not even the root is there */
+			return true;
+		*slash = '\0';
+	}
+}
+
+static void tell_unmounted(const struct catalog_place *at, const char *image,
+			   char ret_why[POOL_MOUNT_WHY])
+{
+	char folder[PLACE_TEXT];
+
+	place_text(at, folder);
+	*strrchr(folder, '/') = '\0';
+	(void)snprintf(ret_why, POOL_MOUNT_WHY,
+		       "the image '%s' lies below %.300s, which is empty or not there: mount its "
+		       "disk; if it is lost for good, put any file into the folder and try again",
+		       image, folder);
+}
+
+static void tell_unknown(const struct catalog_image *image, char ret_why[POOL_MOUNT_WHY])
+{
+	char where[POOL_MOUNT_WHY / 2];
+
+	if (*image->pool)
+		(void)snprintf(where, sizeof where, "in the pool '%s', which is not", image->pool);
+	else
+		(void)snprintf(where, sizeof where, "below %.300s, which is no root", image->root);
+	(void)snprintf(ret_why, POOL_MOUNT_WHY,
+		       "the image '%s' lies %s in the configuration: name it there, and the "
+		       "configuration with --config; if the image is lost for good, name a folder "
+		       "with any file in it",
+		       image->name, where);
+}
+
+bool pool_mount_away(const struct pool_set *pools, const struct catalog_image *image,
+		     char ret_why[POOL_MOUNT_WHY])
+{
+	struct catalog_place at;
+	bool away;
+
+	if (image->root ? !pool_set_allows(pools, image->root)
+			: !pool_set_find(pools, image->pool)) {
+		tell_unknown(image, ret_why);
+		return true;
+	}
+	if (!image->root || *image->pool)
+		return false;
+	catalog_place_of(image, &at);
+	away = is_unmounted(pools, &at);
+	if (away)
+		tell_unmounted(&at, image->name, ret_why);
+	return away;
 }

@@ -13,8 +13,10 @@ struct naming {
 	struct rebuild *rebuild;
 	void *names; /* those that are taken, a tree; they lie in the rows */
 	bool more;   /* a catalog was read, and lacks some */
+	bool knows;  /* one that had images was read */
+	size_t seen; /* in the last one */
 	size_t n;    /* that the last one named */
-	char unmounted[POOL_MOUNT_WHY];
+	char away[POOL_MOUNT_WHY];
 };
 
 static int compare(const void *a, const void *b)
@@ -62,7 +64,6 @@ static int describe(struct catalog_image *row, const struct catalog_image *image
 	return 0;
 }
 
-/* Whether its file may be there although it is not seen. */
 static bool is_unmounted(struct naming *naming, const struct catalog_image *image)
 {
 	const struct pool_set *pools = &naming->rebuild->pools;
@@ -71,11 +72,23 @@ static bool is_unmounted(struct naming *naming, const struct catalog_image *imag
 		const struct pool_set_item *pool = &pools->items[i];
 
 		if (pool_mount_holds(pool, image) && pool_mount_empty(pool)) {
-			pool_mount_tell(pool, image->name, naming->unmounted);
+			pool_mount_tell(pool, image->name, naming->away);
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Whether its file may be there although it is not seen. A copy that is somewhere else is not it;
+ * where older backups have images means less. */
+static bool is_away(struct naming *naming, const struct catalog_image *image,
+		    const struct rebuild_file *file)
+{
+	if (naming->knows)
+		return !file && is_unmounted(naming, image);
+	return !(file && file->placed) &&
+	       (is_unmounted(naming, image) ||
+		pool_mount_away(&naming->rebuild->pools, image, naming->away));
 }
 
 static int take(void *ctx, const struct catalog_image *image)
@@ -85,7 +98,8 @@ static int take(void *ctx, const struct catalog_image *image)
 	char *name;
 	int r;
 
-	if (!file && is_unmounted(naming, image))
+	naming->seen++;
+	if (is_away(naming, image, file))
 		return CATALOG_E_BUSY;
 	if (!file && !naming->more)
 		rebuild_say(naming->rebuild, "left out image '%s': no file is that image",
@@ -119,14 +133,16 @@ static int salvage(struct naming *naming, const char *path)
 	int r;
 
 	naming->n = 0;
+	naming->seen = 0;
 	r = catalog_salvage(path, take, naming, &why);
 	if (r < 0)
 		rebuild_say(naming->rebuild, "%s%s", r == CATALOG_E_DAMAGED ? "" : "failed: ",
-			    *naming->unmounted ? naming->unmounted : why.text);
+			    *naming->away ? naming->away : why.text);
 	else if (!naming->more || naming->n > 0)
 		rebuild_say(naming->rebuild, "names and labels%s come from %s",
 			    naming->more ? " that it lacks" : "", path);
 	naming->more |= r == 0;
+	naming->knows |= r == 0 && naming->seen > 0;
 	return r == CATALOG_E_DAMAGED ? 0 : r;
 }
 

@@ -677,6 +677,84 @@ static void a_copy_counts_when_the_file_that_the_catalog_means_is_gone(void **st
 	pool_world_free(world);
 }
 
+#define UNKNOWN                                                                       \
+	" in the configuration: name it there, and the configuration with --config; " \
+	"if the image is lost for good, name a folder with any file in it\n"
+#define UNMOUNTED                                                                 \
+	", which is empty or not there: mount its disk; if it is lost for good, " \
+	"put any file into the folder and try again\n"
+
+/* An old copy in the default pool does not stand for it. */
+static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
+{
+	static const struct {
+		struct spot spot;
+		const char *away, *again; /* a folder that is moved, and one that is made then */
+		const char *why;          /* how it ends */
+	} rows[] = {
+		{{"p1", "p1", NULL}, NULL, NULL, "lies in the pool 'p1', which is not" UNKNOWN},
+		{{"p1", "p1", "one.vhd"},
+		 NULL,
+		 NULL,
+		 "lies in the pool 'p1', which is not" UNKNOWN},
+		{{"srv", "", "one.vhd"}, NULL, NULL, "/srv, which is no root" UNKNOWN},
+		{{"srv", "", "one.vhd"}, "srv", NULL, "/srv" UNMOUNTED},
+		{{"srv", "", "one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv/sub", NULL, "/srv" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv/sub", "srv/sub", "/srv/sub" UNMOUNTED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pool_world *world = world_with_places();
+		const char *away = rows[i].away, *again = rows[i].again;
+
+		put(world, &rows[i].spot, NEW);
+		put(world, plain, OLD);
+		add_row(world, &rows[i].spot);
+		pool_world_close(world);
+		if (!away)
+			world->config.n_pools = world->config.n_roots = 0;
+		if (away)
+			assert_int_equal(
+				rename(beside(world, away, ""), beside(world, "aside", "")), 0);
+		if (again)
+			assert_int_equal(mkdir(beside(world, again, ""), 0700), 0);
+		assert_int_equal(rebuild(world), 1);
+		if (!strstr(said, "failed: the image 'image-1' lies ") ||
+		    !strstr(said, rows[i].why))
+			fail_msg("row %zu: %s", i, said);
+		/* It comes back. */
+		world->config.n_pools = 2;
+		world->config.n_roots = 1;
+		if (away)
+			assert_int_equal(
+				rename(beside(world, "aside", ""), beside(world, away, "")), 0);
+		assert_int_equal(rebuild(world), 0);
+		expect_at(world, &rows[i].spot, NEW);
+		pool_world_free(world);
+	}
+}
+#undef UNKNOWN
+#undef UNMOUNTED
+
+static void leaves_out_what_is_gone_from_a_root_that_is_there(void **state)
+{
+	static const struct spot spot = {"srv", "", "sub/one.vhd"};
+	struct pool_world *world = world_with_places();
+
+	(void)state;
+	add_row(world, &spot);
+	pool_world_close(world);
+	assert_int_equal(rebuild(world), 1);
+	write_file(beside(world, "srv", "sub/any"), "");
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "left out image 'image-1': no file is that image\n"));
+	assert_non_null(strstr(said, "0 images are in the new catalog\n"));
+	pool_world_free(world);
+}
+
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
 {
@@ -708,6 +786,8 @@ int main(void)
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
 		cmocka_unit_test(the_file_that_the_catalog_means_wins_over_copies),
 		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
+		cmocka_unit_test(keeps_the_catalog_while_an_image_is_out_of_sight),
+		cmocka_unit_test(leaves_out_what_is_gone_from_a_root_that_is_there),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
