@@ -27,11 +27,16 @@ bool pool_mount_empty(const struct pool_set_item *pool)
 	return is_empty(pool->pool);
 }
 
-bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image)
+bool pool_mount_holds(const struct pool_set *pools, const struct pool_set_item *pool,
+		      const struct catalog_image *image)
 {
-	if (image->root)
-		return strcmp(image->root, pool_path(pool->pool)) == 0;
-	return strcmp(image->pool, pool->name) == 0;
+	struct catalog_place at;
+
+	if (!image->root)
+		return strcmp(image->pool, pool->name) == 0;
+	catalog_place_of(image, &at);
+	place_settle(pools, &at);
+	return strcmp(at.root, pool_path(pool->pool)) == 0;
 }
 
 void pool_mount_tell(const struct pool_set_item *pool, const char *image,
@@ -98,14 +103,14 @@ bool pool_mount_away(const struct pool_set *pools, const struct catalog_image *i
 	struct catalog_place at;
 	bool away;
 
-	if (image->root ? !pool_set_allows(pools, image->root)
-			: !pool_set_find(pools, image->pool)) {
+	catalog_place_of(image, &at);
+	place_settle(pools, &at);
+	if (image->root ? !pool_set_allows(pools, at.root) : !pool_set_find(pools, image->pool)) {
 		tell_unknown(image, ret_why);
 		return true;
 	}
 	if (!image->root || *image->pool)
 		return false;
-	catalog_place_of(image, &at);
 	away = is_unmounted(pools, &at);
 	if (away)
 		tell_unmounted(&at, image->name, ret_why);

@@ -12,7 +12,8 @@ enum { POOL_MOUNT_WHY = 768 };
 
 /* A folder that cannot be listed is not an empty one. */
 bool pool_mount_empty(const struct pool_set_item *pool);
-bool pool_mount_holds(const struct pool_set_item *pool, const struct catalog_image *image);
+bool pool_mount_holds(const struct pool_set *pools, const struct pool_set_item *pool,
+		      const struct catalog_image *image);
 /* What a person can do about an empty one that holds the image. */
 void pool_mount_tell(const struct pool_set_item *pool, const char *image,
 		     char ret_why[POOL_MOUNT_WHY]);

@@ -24,6 +24,14 @@ static const char *slash_after(const char *root)
 	return strcmp(root, "/") == 0 ? "" : "/";
 }
 
+void place_settle(const struct pool_set *pools, struct catalog_place *at)
+{
+	const struct pool_dir *pool = pool_set_find(pools, at->pool);
+
+	if (is_adopted(at) && pool && !pool_set_allows(pools, at->root))
+		(void)snprintf(at->root, sizeof at->root, "%s", pool_path(pool));
+}
+
 void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT])
 {
 	size_t len = strlen(at->pool);
@@ -44,7 +52,10 @@ int place_path(const struct pool_set *pools, const struct catalog_place *at,
 	const struct pool_dir *pool = pool_set_find(pools, at->pool);
 
 	if (is_adopted(at)) {
-		place_text(at, ret_path);
+		struct catalog_place now = *at;
+
+		place_settle(pools, &now);
+		place_text(&now, ret_path);
 		return 0;
 	}
 	if (!pool)
@@ -89,10 +100,13 @@ int place_reach(const struct pool_set *pools, const struct catalog_place *at,
 
 	memcpy(place.id, at->id, IDS_SIZE);
 	if (place.adopted) {
-		if (!pool_set_allows(pools, at->root))
+		struct catalog_place now = *at;
+
+		place_settle(pools, &now);
+		if (!pool_set_allows(pools, now.root))
 			return failure(err, VHD_E_NOT_FOUND,
-				       "%.200s is no root of the configuration now", at->root);
-		r = open_folder(at, &place, err);
+				       "%.200s is no root of the configuration now", now.root);
+		r = open_folder(&now, &place, err);
 	} else {
 		pool = pool_set_find(pools, at->pool);
 		if (!pool)

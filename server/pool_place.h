@@ -27,7 +27,12 @@ int place_reach(const struct pool_set *pools, const struct catalog_place *at,
 		struct place *ret_place, struct vhd_error *err);
 void place_leave(struct place *place);
 
-/* The file, absolute; and as people are told: <pool>/<id>.vhd, or absolute. */
+/* The catalog keeps the root of an adopted file as it was: one in the folder of a pool goes where
+ * the pool is now, unless that folder still is one of the configuration. */
+void place_settle(const struct pool_set *pools, struct catalog_place *at);
+
+/* The file, absolute; and as people are told, of a place that is settled: <pool>/<id>.vhd, or
+ * absolute. */
 int place_path(const struct pool_set *pools, const struct catalog_place *at,
 	       char ret_path[PLACE_TEXT], struct vhd_error *err);
 void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT]);

@@ -71,7 +71,7 @@ static bool is_unmounted(struct naming *naming, const struct catalog_image *imag
 	for (size_t i = 1; i < pools->n; i++) {
 		const struct pool_set_item *pool = &pools->items[i];
 
-		if (pool_mount_holds(pool, image) && pool_mount_empty(pool)) {
+		if (pool_mount_holds(pools, pool, image) && pool_mount_empty(pool)) {
 			pool_mount_tell(pool, image->name, naming->away);
 			return true;
 		}

@@ -98,8 +98,8 @@ static int leave_out(const struct scan *scan, const char *file, const char *why)
 	return 0;
 }
 
-/* `adopted`: what the catalog said of it, or NULL. */
-static int add(struct scan *scan, struct vhd *disk, const struct catalog_image *adopted)
+/* `adopted`: where it is when the catalog said so, or NULL. */
+static int add(struct scan *scan, struct vhd *disk, const struct catalog_place *adopted)
 {
 	const struct vhd_info *info = vhd_info(disk);
 	struct rebuild *rebuild = scan->rebuild;
@@ -172,6 +172,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	int r;
 
 	catalog_place_of(image, &at);
+	place_settle(&scan->rebuild->pools, &at);
 	place_text(&at, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
 	if (r == 0)
@@ -183,7 +184,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 					     : leave_out(scan, text, why.text);
 	no = ids_equal(vhd_info(disk)->id, image->id) ? misfit(vhd_info(disk))
 						      : "it is another image now";
-	r = no ? leave_out(scan, text, no) : add(scan, disk, image);
+	r = no ? leave_out(scan, text, no) : add(scan, disk, &at);
 	vhd_close(disk);
 	return r;
 }

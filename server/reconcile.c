@@ -244,6 +244,7 @@ static void look(struct reconcile *reconcile, struct vhd_engine *engine, struct 
 	struct vhd_error why = {0};
 
 	catalog_place_of(report->row, &at);
+	place_settle(reconcile->pools, &at);
 	place_text(&at, report->where);
 	if (place_reach(reconcile->pools, &at, &report->place, &why) < 0) {
 		miss(reconcile, report, &at, &why);
@@ -331,6 +332,7 @@ void reconcile_met(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 	    !catalog_place(reconcile->catalog, id, &at))
 		return;
 	memcpy(finding.id, id, IDS_SIZE);
+	place_settle(reconcile->pools, &at);
 	place_text(&at, where);
 	word(&finding, brief.name, where, alone(why));
 	findings_meet(reconcile->findings, &finding);

@@ -8,7 +8,7 @@
 #include "cleanup.h"
 #include "crash_point.h"
 #include "log.h"
-#include "pool_look.h"
+#include "pool_place.h"
 #include "reconcile_private.h"
 
 struct pass {
@@ -87,8 +87,10 @@ static bool is_adopted_here(const struct pass *pass, const uint8_t id[IDS_SIZE],
 {
 	struct catalog_place at;
 
-	return catalog_place(pass->reconcile->catalog, id, &at) && strcmp(at.path, name) == 0 &&
-	       strcmp(at.root, pool_path(pass->pool)) == 0;
+	if (!catalog_place(pass->reconcile->catalog, id, &at))
+		return false;
+	place_settle(pass->reconcile->pools, &at);
+	return strcmp(at.path, name) == 0 && strcmp(at.root, pool_path(pass->pool)) == 0;
 }
 
 /* A name that no row has: what is it? */

@@ -129,6 +129,7 @@ static bool find_level(struct service_data *data, uint32_t depth, struct service
 	if (catalog_brief(data->service->catalog, info->id, &row))
 		memcpy(level->name, row.name, SERVICE_NAME);
 	if (catalog_place(data->service->catalog, info->id, &at)) {
+		place_settle(&data->service->pools, &at);
 		place_text(&at, path);
 		memcpy(level->path, path, strnlen(path, sizeof level->path - 1));
 	}

@@ -121,7 +121,8 @@ static bool fill_texts(const struct catalog_image *row, struct service_image *im
 }
 
 /* Of a pool's own image the name in it, of any other the whole path. */
-static void fill_file(const struct catalog_image *row, struct service_image *image)
+static void fill_file(const struct pool_set *pools, const struct catalog_image *row,
+		      struct service_image *image)
 {
 	struct catalog_place at;
 	char path[PLACE_TEXT];
@@ -132,6 +133,7 @@ static void fill_file(const struct catalog_image *row, struct service_image *ima
 		return;
 	}
 	catalog_place_of(row, &at);
+	place_settle(pools, &at);
 	place_text(&at, path);
 	(void)snprintf(image->file, sizeof image->file, "%.*s", SERVICE_FILE - 1, path);
 }
@@ -159,7 +161,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	if (!fill_texts(row, &image))
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	(void)snprintf(image.pool, sizeof image.pool, "%s", row->pool);
-	fill_file(row, &image);
+	fill_file(&service->pools, row, &image);
 	image.meta_version = row->version;
 	if (!view.open)
 		view.generation = row->generation;

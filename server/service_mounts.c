@@ -6,6 +6,7 @@
 #include "service_private.h"
 
 struct search {
+	const struct pool_set *pools;
 	const struct pool_set_item *pool;
 	char name[CATALOG_NAME]; /* of an image that lies there; "" = none does */
 };
@@ -14,7 +15,7 @@ static int look_at_image(void *ctx, const struct catalog_image *image)
 {
 	struct search *search = ctx;
 
-	if (!pool_mount_holds(search->pool, image))
+	if (!pool_mount_holds(search->pools, search->pool, image))
 		return 0;
 	memcpy(search->name, image->name, sizeof search->name);
 	return CATALOG_E_BUSY; /* one will do */
@@ -25,7 +26,7 @@ static int look_at_image(void *ctx, const struct catalog_image *image)
 static int check_empty(struct service *service, const struct pool_set_item *pool,
 		       char ret_why[SERVICE_WHY])
 {
-	struct search search = {.pool = pool};
+	struct search search = {.pools = &service->pools, .pool = pool};
 	struct catalog_error why = {0};
 	int r = catalog_each(service->catalog, CATALOG_READY, look_at_image, &search, &why);
 

@@ -90,4 +90,48 @@ stop_vhdd
 start_vhdd --config "$work/vhdd.conf"
 expect 200 /v1/pools/fast
 
+# ---- folders that move take adopted files along
+mkdir "$work/fast/sub"
+for at in "$state/images" "$work/fast/sub"; do
+	name=$(basename "$at")
+	image "$name" 8M
+	expect 200 "/v1/images/$name/data" -T "$work/bytes"
+	expect 200 "/v1/images/$name"
+	id=$(jq -r .id "$body")
+	expect 204 "/v1/images/$name?keep_file=1" -X DELETE
+	mv "$state/images/$id.vhd" "$at/golden.vhd"
+	expect 201 /v1/images -d "{\"name\":\"$name\",\"source\":{\"path\":\"$at/golden.vhd\"}}"
+	child "of-$name" "$name"
+done
+stop_vhdd
+mv "$state" "$work/state2"
+state=$work/state2
+mv "$work/fast" "$work/fast2"
+printf '[pool fast]\npath = %s\n' "$work/fast2" >"$work/vhdd.conf"
+moved_along() { # WHEN
+	for at in "$state/images" "$work/fast2/sub"; do
+		name=$(basename "$at")
+		expect 206 "/v1/images/of-$name/data" -r 0-4095
+		same "$work/bytes" "$body" "$1: $at"
+		expect 200 "/v1/images/$name"
+		check ".state == \"ready\" and .file == \"$at/golden.vhd\"" "$1"
+		expect 200 "/v1/images/of-$name/sectors/0"
+		check ".location.path == \"$at/golden.vhd\"" "$1"
+		expect_problem 409 duplicate-uuid /v1/images -d "{\"source\":{\"path\":\"$at/golden.vhd\"}}"
+		check '.detail | endswith("golden.vhd is in the catalog already")' "$1"
+	done
+	expect 200 /readyz
+	! grep -q 'duplicate-id\|unknown-image\|missing-file' "$body" || fail "$1: $(cat "$body")"
+}
+start_compared --config "$work/vhdd.conf"
+moved_along 'after a move'
+stop_vhdd
+"$VHDD" --state-dir "$state" --rebuild-catalog --config "$work/vhdd.conf" >"$work/said" 2>&1 || fail "rebuild: $(cat "$work/said")"
+! grep -q 'left out\|parent-missing' "$work/said" || fail "it leaves out: $(cat "$work/said")"
+start_compared --config "$work/vhdd.conf"
+moved_along 'after a rebuild'
+expect 204 /v1/images/of-sub -X DELETE
+expect 204 /v1/images/sub -X DELETE
+[ ! -e "$work/fast2/sub/golden.vhd" ] || fail 'a deleted image has left its file'
+
 finish

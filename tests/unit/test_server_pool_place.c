@@ -143,6 +143,30 @@ static void follows_no_link_to_an_adopted_file(void **state)
 	assert_string_equal(err.text, "cannot open one.vhd: Too many levels of symbolic links");
 }
 
+/* A folder of the configuration stays what it is, whatever pool it was once. */
+static void follows_a_pool_only_when_its_folder_is_none_any_more(void **state)
+{
+	static const struct {
+		const char *pool, *root, *want; /* folders of the state */
+	} rows[] = {
+		{"default", "old", "images"}, {"default", "images", "images"},
+		{"default", "srv", "srv"},    {"other", "old", "old"},
+		{"", "old", "old"},
+	};
+	struct pool_world *world = *state;
+	char path[PLACE_TEXT], want[PLACE_TEXT];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct catalog_place at = {.path = "sub/one.vhd"};
+
+		(void)snprintf(at.pool, sizeof at.pool, "%s", rows[i].pool);
+		(void)snprintf(at.root, sizeof at.root, "%s/%s", world->folder, rows[i].root);
+		(void)snprintf(want, sizeof want, "%s/%s/sub/one.vhd", world->folder, rows[i].want);
+		assert_int_equal(place_path(&world->pools, &at, path, NULL), 0);
+		assert_string_equal(path, want);
+	}
+}
+
 static void knows_only_roots_of_the_configuration(void **state)
 {
 	struct pool_world *world = *state;
@@ -607,6 +631,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(follows_no_link_to_an_adopted_file),
+		TEST(follows_a_pool_only_when_its_folder_is_none_any_more),
 		TEST(knows_only_roots_of_the_configuration),
 		TEST(finds_the_root_of_a_path),
 		TEST(removes_only_the_image_itself),
