@@ -367,6 +367,8 @@ void images_discard(struct image *image)
 
 int images_close(struct image *image, struct vhd_error *err)
 {
+	if (image->failed)
+		return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
 	return images_open_close(image, err);
 }
 

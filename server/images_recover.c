@@ -25,8 +25,8 @@ static int give_up(struct images *images, const uint8_t id[IDS_SIZE], struct vhd
 		images_release(image);
 		return 0;
 	}
-	images_discard(image);
 	draw_verifier(images);
+	images_discard(image);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ static void fill_info(struct service_data *data, const struct catalog_brief *row
 	vhd_state(images_disk(data->image), &state);
 	data->allocated = state.allocated;
 	data->change = data->alike = state.changes;
+	images_verifier(data->service->images, data->verifier);
 }
 
 static enum service_code pin(struct service_data *data, unsigned flags, struct service_error *err)
@@ -174,6 +175,8 @@ void service_data_result(const struct service_data *data, struct service_data_st
 	struct images_view view;
 
 	service_data_state(data, ret_state);
+	/* Whether a sync has failed since, and with it what was written, nobody knows. */
+	memcpy(ret_state->verifier, data->verifier, sizeof ret_state->verifier);
 	images_version(data->image, &view);
 	view.changes = data->change;
 	service_images_etag(&view, data->info.frozen, ret_state->etag);

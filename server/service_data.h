@@ -22,6 +22,7 @@ struct service_data {
 	uint64_t epoch;                   /* of the last write; 0 = there was none */
 	uint64_t change;                  /* vhd_state.changes after it, or at our open */
 	uint64_t alike;                   /* would be the same, if only we had written */
+	char verifier[IMAGES_VERIFIER];   /* at our open */
 	uint32_t allocated; /* blocks the image had allocated since its open, at ours */
 	bool alone;         /* nobody else writes: service_data_lock */
 	struct images_waiter waiter;

@@ -1,4 +1,5 @@
 /* service_delete.c - removes images: the intent is committed, then the file goes, then the row. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -29,6 +30,28 @@ static enum service_code refused(struct service *service, const uint8_t id[IDS_S
 					      : service_codes_catalog(why, err);
 }
 
+static bool is_linked(struct service *service, const uint8_t id[IDS_SIZE])
+{
+	struct catalog_place at;
+
+	return catalog_place(service->catalog, id, &at) && at.linked;
+}
+
+/* Whoever adopted its file next would believe what only the page cache has. */
+static enum service_code not_closed(struct service *service, const uint8_t id[IDS_SIZE],
+				    const struct vhd_error *why, struct service_error *err)
+{
+	enum service_code code = service_codes_image(service, id, why, err);
+
+	if (code == SERVICE_IMAGE_FAILED)
+		(void)snprintf(err->text, sizeof err->text,
+			       "A sync of '%.128s' failed, so its file may not hold what it seems "
+			       "to: recover it before it is forgotten%s",
+			       err->image.name,
+			       is_linked(service, id) ? "" : ", or delete it with its file");
+	return code;
+}
+
 /* Closed as it should be, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
 				const uint8_t id[IDS_SIZE], uint64_t version,
@@ -37,7 +60,9 @@ static enum service_code forget(struct service *service, struct image *image,
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
 
-	if (images_close(image, &why) < 0 || settle(service, id, &why) < 0)
+	if (images_close(image, &why) < 0)
+		return not_closed(service, id, &why, err);
+	if (settle(service, id, &why) < 0)
 		return service_codes_vhd(&why, err);
 	if (catalog_forget(service->catalog, id, version, &catalog_why) < 0)
 		return refused(service, id, version, &catalog_why, err);
@@ -99,13 +124,6 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (catalog_forget(service->catalog, id, 0, &catalog_why) < 0)
 		return service_codes_catalog(&catalog_why, err);
 	return SERVICE_OK;
-}
-
-static bool is_linked(struct service *service, const uint8_t id[IDS_SIZE])
-{
-	struct catalog_place at;
-
-	return catalog_place(service->catalog, id, &at) && at.linked;
 }
 
 static enum service_code refuse_parent(struct service *service, const uint8_t id[IDS_SIZE],

@@ -239,6 +239,33 @@ static void an_image_that_was_recovered_meanwhile_keeps_its_writes(void **state)
 	service_data_close(data);
 }
 
+/* ---- what tells a client that a write may be lost ---- */
+
+/* Somebody who compares it with that of a later flush would take the write for durable. */
+static void a_write_is_answered_with_the_verifier_of_before_it(void **state)
+{
+	struct world *world = *state;
+	struct service_data_state before, now, result;
+	struct service_data *data;
+
+	full = true;
+	create(world, "disk", STUCK);
+	write_one(world, "disk"); /* stays open */
+	create(world, "mine", OTHER);
+	assert_int_equal(
+		service_data_open(world->service, "mine", SERVICE_WRITE, 0, &data, &world->err), 0);
+	service_data_state(data, &before);
+	assert_int_equal(service_data_write(data, "x", 1, 0, &world->err), 0);
+	failed = true;
+	recover(world);
+	failed = false;
+	service_data_state(data, &now);
+	service_data_result(data, &result);
+	assert_string_not_equal(now.verifier, before.verifier);
+	assert_string_equal(result.verifier, before.verifier);
+	service_data_close(data);
+}
+
 /* ---- a file with the id of an image that goes ---- */
 
 static const char *copy_path(void)
@@ -294,6 +321,7 @@ int main(void)
 		CASE(one_that_cannot_be_closed_keeps_no_other_open),
 		CASE(content_that_may_change_is_not_told_as_frozen),
 		CASE(an_image_that_was_recovered_meanwhile_keeps_its_writes),
+		CASE(a_write_is_answered_with_the_verifier_of_before_it),
 		CASE(an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file),
 	};
 
