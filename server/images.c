@@ -369,7 +369,7 @@ int images_close(struct image *image, struct vhd_error *err)
 {
 	if (image->failed)
 		return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
-	return images_open_close(image, err);
+	return image->disk ? images_open_close(image, err) : images_open_repair(image, err);
 }
 
 /* ---- seals ---- */

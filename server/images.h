@@ -92,8 +92,9 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 void images_release(struct image *image);
 void images_install(struct image *image, struct vhd *disk);
 void images_discard(struct image *image);
-/* Flushes, closes and marks the image clean; it stays held. VHD_E_FAILED: a sync has failed, so it
- * cannot be closed but by images_recover or images_discard. */
+/* Flushes, closes and marks the image clean; what a crash left in one that is closed is repaired. It
+ * stays held. VHD_E_FAILED: a sync has failed, so it cannot be closed but by images_recover or
+ * images_discard. */
 int images_close(struct image *image, struct vhd_error *err);
 
 /* Gives up what a failed image holds in memory: it is closed, repaired and opened. So is one whose

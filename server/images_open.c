@@ -282,6 +282,22 @@ static int repair(struct image *image, struct vhd_error *err)
 	return r;
 }
 
+int images_open_repair(struct image *image, struct vhd_error *err)
+{
+	struct catalog_brief brief;
+	struct vhd *disk;
+	int r;
+
+	if (!catalog_brief(image->images->catalog, image->id, &brief) || !brief.dirty)
+		return 0;
+	r = repair(image, err);
+	/* There may be nothing to repair. */
+	if (!is_denied(r) || open_with(image, VHD_RECOVER | VHD_NO_PARENT, &disk, NULL) < 0)
+		return r;
+	vhd_close(disk);
+	return 0;
+}
+
 /* Of a file that nobody writes any more. */
 static int open_settled(struct image *image, bool dirty, struct vhd **ret_disk,
 			struct vhd_error *err)

@@ -82,9 +82,10 @@ struct images {
 	bool has_keeper;
 };
 
-/* images_open.c: both without the lock, on an image that is held. */
+/* images_open.c: these without the lock, on an image that is held. */
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err);
 int images_open_close(struct image *image, struct vhd_error *err);
+int images_open_repair(struct image *image, struct vhd_error *err); /* it is closed */
 void images_open_install(struct image *image, struct vhd *disk); /* of a new image */
 void images_open_drop(struct image *image);                      /* closes without a flush */
 void images_open_draw_verifier(struct images *images);           /* with the lock */

@@ -52,7 +52,18 @@ static enum service_code not_closed(struct service *service, const uint8_t id[ID
 	return code;
 }
 
-/* Closed as it should be, for its file stays. */
+/* Nobody can read an image from it, so nobody will take it for what it is not. */
+static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
+		    const struct vhd_error *why)
+{
+	struct finding finding;
+
+	return why->code == VHD_E_CORRUPT ||
+	       ((why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FORBIDDEN) &&
+		findings_serious(service->findings, id, &finding));
+}
+
+/* Closed as it should be, or repaired, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
 				const uint8_t id[IDS_SIZE], uint64_t version,
 				struct service_error *err)
@@ -60,7 +71,7 @@ static enum service_code forget(struct service *service, struct image *image,
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
 
-	if (images_close(image, &why) < 0)
+	if (images_close(image, &why) < 0 && !is_lost(service, id, &why))
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
 		return service_codes_vhd(&why, err);

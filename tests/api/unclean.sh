@@ -59,6 +59,38 @@ check ".frozen and .health.status == \"ok\" and .data_etag == $etag" 'opened onc
 expect 200 /v1/images/disk/actions/thaw -X POST
 expect 200 /v1/images/disk/data -T "$work/bytes"
 
+# ---- forgotten before anybody has opened it: its file is put right first, for whoever adopts it
+for mode in own link; do
+	made $mode
+	file=$state/images/$(cat "$work/id-$mode").vhd
+	if [ $mode = link ]; then
+		expect 204 '/v1/images/link?keep_file=1' -X DELETE
+		expect 201 /v1/images -d "{\"name\":\"link\",\"source\":{\"path\":\"$file\",\"mode\":\"link\"}}"
+	fi
+	expect 200 "/v1/images/$mode/data?offset=8M&flush=n" -T "$work/bytes"
+	stop_vhdd KILL
+	wipe_footer $mode
+	start_compared
+	expect 204 "/v1/images/$mode$([ $mode = link ] || echo '?keep_file=1')" -X DELETE
+	footers_agree $mode
+	expect 201 /v1/images -d "{\"name\":\"$mode\",\"source\":{\"path\":\"$file\"}}"
+	reads $mode 'what was forgotten before it was repaired'
+	expect 204 "/v1/images/$mode" -X DELETE
+done
+# What cannot be put right, as nobody can read it, may be forgotten all the same.
+made gone
+expect 200 '/v1/images/gone/data?offset=8M&flush=n' -T "$work/bytes"
+made torn
+expect 200 '/v1/images/torn/data?offset=8M&flush=n' -T "$work/bytes"
+stop_vhdd KILL
+mv "$state/images/$(cat "$work/id-gone").vhd" "$work/gone.vhd"
+printf '\377\377\377\376' | dd of="$state/images/$(cat "$work/id-torn").vhd" bs=1 seek=1556 conv=notrunc status=none # an entry past the end
+start_compared
+for name in gone torn; do
+	expect 204 "/v1/images/$name?keep_file=1" -X DELETE
+done
+rm "$state/images/$(cat "$work/id-torn").vhd"
+
 # ---- the catalog says that it was closed, and it is not so
 made other
 made ice

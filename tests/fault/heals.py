@@ -200,6 +200,20 @@ def a_failed_image_is_not_forgotten_before_it_is_recovered(daemon):
     same(pool(daemon), [], "the pool")
 
 
+def a_file_that_cannot_be_repaired_now_is_not_forgotten_unrepaired(daemon):
+    expect(create(daemon, "disk"), 201)
+    expect(daemon.ask("PUT", "/v1/images/disk/data?offset=0&flush=n", b"x" * 4096), 200)
+    daemon.kill()
+    daemon.start()
+    for error, status, code in ((errno.EIO, 500, "io-error"), (errno.ENOSPC, 507, "no-space")):
+        arm(daemon, OURS, ("fdatasync",), error)
+        same(expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), status).json["code"], code, "the code")
+        daemon.page.disarm()
+        same(state_of(daemon, "disk")[0], "ready", "the state")
+    expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+    same(len(pool(daemon)), 1, "the number of files")
+
+
 # ---- a file with its first name
 
 
