@@ -329,8 +329,7 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 	image->broken = brief.broken;
 	memcpy(image->missing_id, brief.missing_id, IDS_SIZE);
 	if (brief.broken || brief.children || brief.frozen)
-		r = open_settled(image, brief.dirty && (brief.broken || !brief.children), &disk,
-				 err);
+		r = open_settled(image, brief.dirty, &disk, err);
 	else
 		r = open_leaf(image, mode, brief.dirty, &disk, err);
 	if (r == 0)

@@ -91,6 +91,29 @@ for name in gone torn; do
 done
 rm "$state/images/$(cat "$work/id-torn").vhd"
 
+# ---- a parent whose first child has come to nothing, and waits for its pool to be undone
+stop_vhdd
+mkdir "$work/far"
+printf '[flush]\nms = 60000\n[pool far]\npath = %s\n' "$work/far" >"$work/conf-far"
+VHDD_CRASH_AT=catalog.insert.committed:2 start_vhdd --config "$work/conf-far"
+made early
+expect 200 '/v1/images/early/data?offset=8M&flush=n' -T "$work/bytes"
+[ "$(request /v1/images -d name=half -d parent=early -d pool=far 2>/dev/null)" != 201 ] || fail 'there is no crash'
+wait "$pid" || :
+wipe_footer early
+start_compared --config "$work/conf"
+expect 200 /v1/images/half
+check '.state == "creating"'
+reads early 'the parent of what is being created'
+footers_agree early
+child late early
+stop_vhdd
+start_compared --config "$work/conf-far"
+reads late 'a child of what was repaired'
+expect 404 /v1/images/half
+expect 204 /v1/images/late -X DELETE
+expect 204 /v1/images/early -X DELETE
+
 # ---- the catalog says that it was closed, and it is not so
 made other
 made ice
