@@ -96,6 +96,14 @@ static int make_plan(const struct vhd_io *io, struct plan *plan, struct vhd_erro
 	return r;
 }
 
+/* After a failed sync memory may show what the device never got: R12. */
+static int reread_and_plan(const struct vhd_io *io, struct plan *plan, struct vhd_error *err)
+{
+	int r = io_reread(io, err);
+
+	return r < 0 ? r : make_plan(io, plan, err);
+}
+
 static int same_at(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint64_t off,
 		   uint64_t size, bool *ret_same, struct vhd_error *err)
 {
@@ -166,11 +174,8 @@ int footers_write(const struct vhd_io *io, const uint8_t raw[FOOTER_SIZE], uint6
 int recover_image(const struct vhd_io *io, struct vhd_error *err)
 {
 	struct plan plan = {0};
-	/* After a failed sync memory may show what the device never got: R12. */
-	int r = io_reread(io, err);
+	int r = reread_and_plan(io, &plan, err);
 
-	if (r == 0)
-		r = make_plan(io, &plan, err);
 	CRASH_POINT("recover.planned");
 
 	/* A fixed disk never grows: at most its footer lacks the last byte. */
@@ -184,7 +189,7 @@ int recover_check(const struct vhd_io *io, struct vhd_error *err)
 	struct plan plan = {0};
 	bool tail = false, head = true;
 	uint64_t size = 0;
-	int r = make_plan(io, &plan, err);
+	int r = reread_and_plan(io, &plan, err);
 
 	if (r == 0)
 		r = io_size(io, &size, err);
