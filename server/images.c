@@ -107,12 +107,13 @@ static bool waits_for_clients(const struct image *image)
 	return image->pins > 0 && !image->held;
 }
 
-/* A closed image that nobody waits for needs no place in the table; a waiter looks it up again. */
+/* A closed image that nobody waits for needs no place in the table, but to be known as failed; a
+ * waiter looks it up again. */
 static void ended(struct image *image)
 {
 	struct images *images = image->images;
 
-	if (!image->disk && !image->held && !image->pins)
+	if (!image->disk && !image->held && !image->pins && !image->failed)
 		images_remove(image);
 	(void)pthread_cond_broadcast(&images->changed);
 }
@@ -207,7 +208,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 		image = find_or_add(images, id);
 		if (!image)
 			return failure(err, VHD_E_NOMEM, "out of memory");
-		if (mode == IMAGES_WRITE && image->failed)
+		if (mode == IMAGES_WRITE && image->failed && image->disk)
 			return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
 		verdict = judge(image, mode, &brief);
 		*ret_image = image;
@@ -362,12 +363,15 @@ void images_install(struct image *image, struct vhd *disk)
 void images_discard(struct image *image)
 {
 	images_open_drop(image);
+	lock(image->images);
+	image->failed = false;
+	unlock(image->images);
 	images_release(image);
 }
 
 int images_close(struct image *image, struct vhd_error *err)
 {
-	if (image->failed)
+	if (image->failed && image->disk)
 		return failure(err, VHD_E_FAILED, "an earlier sync of the image failed");
 	return image->disk ? images_open_close(image, err) : images_open_repair(image, err);
 }

@@ -92,8 +92,8 @@ int images_hold(struct images *images, const uint8_t id[IDS_SIZE], struct image 
 void images_release(struct image *image);
 void images_install(struct image *image, struct vhd *disk);
 void images_discard(struct image *image);
-/* Flushes, closes and marks the image clean; what a crash left in one that is closed is repaired. It
- * stays held. VHD_E_FAILED: a sync has failed, so it cannot be closed but by images_recover or
+/* Flushes, closes and marks the image clean; what a crash left in one that is closed is repaired.
+ * It stays held. VHD_E_FAILED: a sync has failed, so it cannot be closed but by images_recover or
  * images_discard. */
 int images_close(struct image *image, struct vhd_error *err);
 
@@ -116,7 +116,8 @@ void images_holder(struct images *images, const uint8_t id[IDS_SIZE], char ret_n
 /* ---- what is known without opening; never blocks ---- */
 
 struct images_view {
-	bool open, failed;
+	bool open;
+	bool failed;   /* also when it is closed, as its recovery did not come to its end */
 	bool measured; /* `usage` is newer than that of the catalog */
 	struct catalog_usage usage;
 	uint64_t generation; /* the version of the content is generation and changes, */

@@ -122,6 +122,9 @@ static void set_disk(struct image *image, struct vhd *disk, uint64_t generation)
 
 	(void)pthread_mutex_lock(&images->lock);
 	images->n_open += image->disk == NULL;
+	if (image->failed) /* what was told of it, and of its list, holds no more */
+		images_open_draw_verifier(images);
+	image->failed = false;
 	image->disk = disk;
 	image->frozen = false;
 	image->written = false;

@@ -2,15 +2,9 @@
 #include "failure.h"
 #include "images_table.h"
 
-static void draw_verifier(struct images *images)
-{
-	(void)pthread_mutex_lock(&images->lock);
-	images_open_draw_verifier(images);
-	(void)pthread_mutex_unlock(&images->lock);
-}
-
 /* Nothing is flushed: the catalog knows it as dirty, so the next open reads what the disk holds and
- * repairs it. Somebody else may have done so while this waited. */
+ * repairs it: until that comes to its end it is failed. Somebody else may have done so while this
+ * waited. */
 static int give_up(struct images *images, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	struct vhd_state state = {.failed = false};
@@ -25,8 +19,12 @@ static int give_up(struct images *images, const uint8_t id[IDS_SIZE], struct vhd
 		images_release(image);
 		return 0;
 	}
-	draw_verifier(images);
-	images_discard(image);
+	images_open_drop(image);
+	(void)pthread_mutex_lock(&images->lock);
+	image->failed = true;
+	images_open_draw_verifier(images);
+	(void)pthread_mutex_unlock(&images->lock);
+	images_release(image);
 	return 0;
 }
 

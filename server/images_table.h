@@ -37,7 +37,7 @@ struct image {
 	uint8_t missing_id[IDS_SIZE]; /* that one */
 	bool frozen;                  /* a child was made since; thaw it before it is written */
 	bool written;                 /* the catalog knows that it is dirty, in this generation */
-	bool failed; /* a sync failed: stays open and is not written until the daemon starts anew */
+	bool failed;   /* a sync failed: it is used again when it was opened anew, with recovery */
 	bool flushing; /* a flusher works on it without the lock */
 	bool queued, again;
 	bool measured;    /* `usage` is of the last flush */
@@ -86,9 +86,9 @@ struct images {
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err);
 int images_open_close(struct image *image, struct vhd_error *err);
 int images_open_repair(struct image *image, struct vhd_error *err); /* it is closed */
-void images_open_install(struct image *image, struct vhd *disk); /* of a new image */
-void images_open_drop(struct image *image);                      /* closes without a flush */
-void images_open_draw_verifier(struct images *images);           /* with the lock */
+void images_open_install(struct image *image, struct vhd *disk);    /* of a new image */
+void images_open_drop(struct image *image);                         /* closes without a flush */
+void images_open_draw_verifier(struct images *images);              /* with the lock */
 
 /* images_users.c, with the lock. A use is IMAGES_READ, IMAGES_WRITE or one of these. */
 enum { IMAGES_SEALS = IMAGES_WRITE + 1, IMAGES_ANY_USE };

@@ -27,6 +27,8 @@ void images_look(struct images *images, const uint8_t id[IDS_SIZE], struct image
 	image = images_find(images, id);
 	if (image && image->disk && !image->held)
 		view_of(image, ret_view);
+	else if (image && !image->disk)
+		ret_view->failed = image->failed;
 	(void)pthread_mutex_unlock(&images->lock);
 }
 

@@ -149,7 +149,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	memcpy(image.name, row->name, SERVICE_NAME);
 	image.kind = kind_of(row->kind);
 	image.state = state_of(row, &view);
-	if (image.state == SERVICE_READY)
+	if (image.state == SERVICE_READY || (image.state == SERVICE_FAILED && !view.open))
 		service_health_state(service, row->id, &image);
 	if (image.state == SERVICE_READY && row->parent_missing)
 		image.state = SERVICE_ORPHAN;

@@ -200,6 +200,24 @@ def a_failed_image_is_not_forgotten_before_it_is_recovered(daemon):
     same(pool(daemon), [], "the pool")
 
 
+def a_recovery_that_fails_leaves_the_image_failed(daemon):
+    for mend in (("GET", "/v1/images/disk/data"), ("POST", "/v1/images/disk/actions/recover")):
+        expect(create(daemon, "disk"), 201)
+        fail_sync(daemon, "disk")
+        arm(daemon, OURS, ("fdatasync",))
+        for _ in range(2):
+            same(expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 500).json["code"], "io-error", "the code")
+            same(state_of(daemon, "disk"), ("failed", ["failed"]), "the state")
+        listed = expect(daemon.ask("GET", "/v1/images"), 200)
+        same([row["state"] for row in listed.json["items"]], ["failed"], "the states of the list")
+        daemon.page.disarm()
+        expect(daemon.ask(*mend), 200)
+        same(state_of(daemon, "disk"), ("ready", []), "the state")
+        expect(daemon.ask("GET", "/v1/images", headers={"If-None-Match": listed.headers["etag"]}), 200)
+        expect(daemon.ask("DELETE", "/v1/images/disk"), 204)
+        same(pool(daemon), [], "the pool")
+
+
 def a_file_that_cannot_be_repaired_now_is_not_forgotten_unrepaired(daemon):
     expect(create(daemon, "disk"), 201)
     expect(daemon.ask("PUT", "/v1/images/disk/data?offset=0&flush=n", b"x" * 4096), 200)
