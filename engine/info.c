@@ -68,6 +68,17 @@ int vhd_file_size(const struct vhd *disk, uint64_t *ret_size, struct vhd_error *
 	return io_size(&disk->image->io, ret_size, err);
 }
 
+int vhd_file_id(const struct vhd *disk, uint64_t ret_id[2], struct vhd_error *err)
+{
+	struct io_identity identity;
+	int r = io_identity(&disk->image->io, &identity, err);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_id, identity.id, sizeof identity.id);
+	return 0;
+}
+
 static int count_entry(void *ctx, uint32_t block, uint32_t entry, struct vhd_error *err)
 {
 	(void)block;

@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 
 #include "cleanup.h"
-#include "clock.h"
 #include "failure.h"
 #include "reconcile_private.h"
 
@@ -155,16 +154,6 @@ int place_open_id(const struct pool_set *pools, const struct catalog_place *at, 
 	int r = place_reach(pools, at, &place, err);
 
 	return r < 0 ? r : place_open(&place, write, ret_fd, err);
-}
-
-int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_error *err)
-{
-	struct stat st;
-
-	if (fstatat(place->folder.fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return pool_fail_sys(err, "cannot look at", place->name);
-	*ret_seconds = clock_bounded(st.st_mtim.tv_sec);
-	return 0;
 }
 
 /* Whether the file is the image that it was when it was adopted: 1, 0, or VHD_E_... when it cannot

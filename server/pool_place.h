@@ -41,8 +41,6 @@ void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT]);
 int place_open(const struct place *place, bool write, int *ret_fd, struct vhd_error *err);
 int place_open_id(const struct pool_set *pools, const struct catalog_place *at, bool write,
 		  int *ret_fd, struct vhd_error *err);
-/* Seconds since 1970 of its last change. */
-int place_mtime(const struct place *place, int64_t *ret_seconds, struct vhd_error *err);
 
 /* Removes the file, durably; one that is not there counts as removed. VHD_E_FORBIDDEN, and it
  * stays: it is linked, or it was adopted and is not this image any more. */

@@ -232,10 +232,8 @@ VHD_NODISCARD int vhd_thaw(struct vhd *disk, struct vhd_error *err);
 
 struct vhd_create_args {
 	enum vhd_type type; /* VHD_FIXED, VHD_DYNAMIC or VHD_DIFF */
-	uint64_t size; /* any multiple of 512, kept exactly; VHD_DIFF: 0 = the parent's, else not
-			  smaller */
-	uint32_t block_size; /* 0 = 2 MiB, or the parent's if that is 512 KiB; else 512 KiB or 2 MiB
-			      */
+	uint64_t size; /* a multiple of 512, kept exactly; VHD_DIFF: 0 = the parent's, or more */
+	uint32_t block_size;     /* 512 KiB or 2 MiB; 0 = 2 MiB, or the parent's if that is less */
 	uint8_t id[VHD_ID_SIZE]; /* all zero is refused */
 	uint32_t timestamp;
 	bool saved_state;
@@ -344,6 +342,8 @@ VHD_NODISCARD int vhd_locators(const struct vhd *disk,
 			       struct vhd_locator ret_locators[VHD_LOCATORS],
 			       struct vhd_error *err);
 VHD_NODISCARD int vhd_file_size(const struct vhd *disk, uint64_t *ret_size, struct vhd_error *err);
+/* Which file it is, as long as it is open: of the stores here device and number. */
+VHD_NODISCARD int vhd_file_id(const struct vhd *disk, uint64_t ret_id[2], struct vhd_error *err);
 /* Blocks of this file that are allocated, counted by a pass over its table; 0 for fixed and raw. */
 VHD_NODISCARD int vhd_allocated_blocks(const struct vhd *disk, uint32_t *ret_blocks,
 				       struct vhd_error *err);

@@ -129,4 +129,16 @@ expect_problem 409 chain-unhealthy /v1/images/gone/actions/recover -X POST
 [ "$(states | grep -o 'gone=[a-z]*')" = gone=missing ] || fail "states: $(states)"
 expect 204 /v1/images/gone -X DELETE
 
+# ---- another file in the place of one that is open: no child is made of it, whose parent would be that one later
+image swap 8M
+expect 200 /v1/images/swap/data -T "$work/bytes"
+file_of swap
+mv "$file" "$work/aside"
+cp -p "$work/aside" "$file"
+expect_problem 409 chain-unhealthy /v1/images -d name=swap-kid -d parent=swap
+check '.detail | endswith(" is another file than the one that is open as the image")'
+expect_problem 404 image-not-found /v1/images/swap-kid
+mv "$work/aside" "$file"
+child swap-kid swap
+
 finish
