@@ -212,6 +212,19 @@ int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_er
 	return remove_name(pool, name, err);
 }
 
+int pool_check_settle(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
+		      struct vhd_error *err)
+{
+	char name[POOL_NAME];
+	struct pool_facts facts;
+
+	new_name(id, name);
+	if (pool_look(pool, name, &facts, NULL) < 0 || facts.kind != POOL_FOLDER)
+		return 0;
+	return failure(err, VHD_E_FORBIDDEN, "%s/%s is a folder: remove it, and then the image",
+		       pool->path, name);
+}
+
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	int r = pool_settle(pool, id, err);

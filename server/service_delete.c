@@ -19,6 +19,8 @@ static int settle(struct service *service, const uint8_t id[IDS_SIZE], struct vh
 	if (!catalog_place(service->catalog, id, &at) ||
 	    place_reach(&service->pools, &at, &place, err) < 0 || place.adopted)
 		return 0;
+	if (pool_check_settle(&place.folder, id, err) < 0)
+		return err->code;
 	return pool_settle_for_good(&place.folder, id, err);
 }
 
@@ -74,7 +76,7 @@ static enum service_code forget(struct service *service, struct image *image,
 	if (images_close(image, &why) < 0 && !is_lost(service, id, &why))
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
-		return service_codes_vhd(&why, err);
+		return service_codes_image(service, id, &why, err);
 	if (catalog_forget(service->catalog, id, version, &catalog_why) < 0)
 		return refused(service, id, version, &catalog_why, err);
 	return SERVICE_OK;
@@ -122,6 +124,8 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (pool_check_writable(&place.folder, &why) < 0)
 		return service_codes_vhd(&why, err);
 	code = service_health_file(service, id, err);
+	if (code == SERVICE_OK && pool_check_settle(&place.folder, id, &why) < 0)
+		code = service_codes_image(service, id, &why, err);
 	if (code != SERVICE_OK)
 		return code;
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)

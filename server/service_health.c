@@ -92,10 +92,11 @@ enum service_code service_health_file(struct service *service, const uint8_t id[
 		return service_fail(err, SERVICE_INTERNAL, "out of memory");
 	if (!findings_serious(service->findings, id, &finding))
 		return SERVICE_OK;
-	/* What was adopted lies where others put files: only the image itself may go. */
+	/* What was adopted lies where others put files: only the image itself may go. A folder
+	 * cannot be removed, and would let no deletion end. */
 	if (catalog_brief(service->catalog, id, &brief) && brief.adopted
 		    ? finding.kind == FINDING_MISSING_FILE
-		    : finding.kind != FINDING_WRONG_ID)
+		    : finding.kind != FINDING_WRONG_ID && finding.kind != FINDING_NOT_REGULAR)
 		return SERVICE_OK;
 	return tell(service, &finding, false, err);
 }

@@ -84,7 +84,7 @@ enum service_code service_update_check(struct service *service, const uint8_t id
  * found. */
 enum service_code service_health_chain(struct service *service, const uint8_t id[IDS_SIZE],
 				       unsigned flags, struct service_error *err);
-/* Whether the file is that of the image, or not there, so that it may be removed. */
+/* Whether the file is that of the image, or not there, so that it may, and can, be removed. */
 enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
 				      struct service_error *err);
 /* Of one that is ready: changes its state when there is a reason, and says whether it is damaged.

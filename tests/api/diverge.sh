@@ -141,4 +141,24 @@ expect_problem 404 image-not-found /v1/images/swap-kid
 mv "$work/aside" "$file"
 child swap-kid swap
 
+# ---- a folder in the place of a file: its image is not deleted, which could not come to an end
+for folder in "" .new-; do
+	child hidden one
+	file_of hidden
+	name=$(basename "$file" .vhd)
+	[ "$folder" ] && path=$state/images/.new-$name || path=$file
+	stop_vhdd
+	[ "$folder" ] || rm "$file"
+	mkdir "$path"
+	start_compared
+	expect_problem 409 chain-unhealthy /v1/images/hidden -X DELETE
+	check '.detail | test("is not a regular file|is a folder")' "$path"
+	expect 200 /v1/images/hidden
+	[ "$folder" ] && expect_problem 409 chain-unhealthy '/v1/images/hidden?keep_file=1' -X DELETE
+	rmdir "$path"
+	expect 204 /v1/images/hidden -X DELETE
+	expect 200 /v1/images/one
+	check '.children_count == 0' "$path"
+done
+
 finish
