@@ -86,9 +86,11 @@ static enum service_code forget(struct service *service, struct image *image,
 static enum service_code unreachable(struct service *service, const struct catalog_place *at,
 				     const struct vhd_error *why, struct service_error *err)
 {
+	struct catalog_place now = *at;
 	char where[PLACE_TEXT];
 
-	place_text(at, where);
+	place_settle(&service->pools, &now);
+	place_text(&now, where);
 	(void)service_fail(err, SERVICE_POOL_OFFLINE,
 			   "The folder of %.200s cannot be reached, so its file cannot be removed "
 			   "(%.100s): keep_file=1 forgets the image alone",
