@@ -100,6 +100,8 @@ def a_deletion_that_cannot_be_finished_is_finished_later(daemon):
 def a_hundred_deletions_that_cannot_be_finished_are_finished_later(daemon):
     """Without memory to remember all of them, some only by the next start."""
     for calls, first in ((("unlinkat",), 100), (("unlinkat", "reallocarray"), 64)):
+        daemon.stop()
+        daemon.start()  # one that has no more room yet
         daemon.forget_log()
         expect(create(daemon, "base"), 201)
         for number in range(100):
