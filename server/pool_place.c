@@ -27,7 +27,7 @@ void place_settle(const struct pool_set *pools, struct catalog_place *at)
 {
 	const struct pool_dir *pool = pool_set_find(pools, at->pool);
 
-	if (is_adopted(at) && pool && !pool_set_allows(pools, at->root))
+	if (is_adopted(at) && pool)
 		(void)snprintf(at->root, sizeof at->root, "%s", pool_path(pool));
 }
 

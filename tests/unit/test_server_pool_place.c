@@ -143,15 +143,15 @@ static void follows_no_link_to_an_adopted_file(void **state)
 	assert_string_equal(err.text, "cannot open one.vhd: Too many levels of symbolic links");
 }
 
-/* A folder of the configuration stays what it is, whatever pool it was once. */
-static void follows_a_pool_only_when_its_folder_is_none_any_more(void **state)
+/* Its folder of once may be another one of the configuration now, with copies in it. */
+static void follows_a_pool_whatever_its_folder_of_once_is(void **state)
 {
 	static const struct {
 		const char *pool, *root, *want; /* folders of the state */
 	} rows[] = {
 		{"default", "old", "images"}, {"default", "images", "images"},
-		{"default", "srv", "srv"},    {"other", "old", "old"},
-		{"", "old", "old"},
+		{"default", "srv", "images"}, {"other", "old", "old"},
+		{"", "srv", "srv"},
 	};
 	struct pool_world *world = *state;
 	char path[PLACE_TEXT], want[PLACE_TEXT];
@@ -631,7 +631,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(follows_no_link_to_an_adopted_file),
-		TEST(follows_a_pool_only_when_its_folder_is_none_any_more),
+		TEST(follows_a_pool_whatever_its_folder_of_once_is),
 		TEST(knows_only_roots_of_the_configuration),
 		TEST(finds_the_root_of_a_path),
 		TEST(removes_only_the_image_itself),
