@@ -52,15 +52,18 @@ void pool_mount_tell(const struct pool_set_item *pool, const char *image,
 /* ---- one image ---- */
 
 /* Of the folders on the way to the file, the last one that is there tells. Its path is cut to what
- * would lie in that folder. */
+ * would lie in that folder. That of a pool is asked as such, pool_mount_empty. */
 static bool is_unmounted(const struct pool_set *pools, struct catalog_place *at)
 {
 	for (;;) {
 		CLEANUP(place_leave) struct place place = {.mine = false};
 		struct vhd_error why = {0};
 		char *slash = strrchr(at->path, '/');
-		int r = place_reach(pools, at, &place, &why);
+		int r;
 
+		if (!slash && *at->pool)
+			return false;
+		r = place_reach(pools, at, &place, &why);
 		if (r != VHD_E_NOT_FOUND)
 			return r == 0 && is_empty(&place.folder);
 		if (!slash) /* not even the root is there */
@@ -109,7 +112,7 @@ bool pool_mount_away(const struct pool_set *pools, const struct catalog_image *i
 		tell_unknown(image, ret_why);
 		return true;
 	}
-	if (!image->root || *image->pool)
+	if (!image->root)
 		return false;
 	away = is_unmounted(pools, &at);
 	if (away)

@@ -19,7 +19,8 @@ void pool_mount_tell(const struct pool_set_item *pool, const char *image,
 		     char ret_why[POOL_MOUNT_WHY]);
 
 /* Whether an image that is not seen may be in a pool or below a root that is not in the
- * configuration, or below a root that is not mounted. Then `ret_why` has what a person can do. */
+ * configuration, or below a root, or a folder of a pool, that is not mounted. Then `ret_why` has
+ * what a person can do. */
 bool pool_mount_away(const struct pool_set *pools, const struct catalog_image *image,
 		     char ret_why[POOL_MOUNT_WHY]);
 

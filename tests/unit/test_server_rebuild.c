@@ -597,6 +597,8 @@ static struct pool_world *world_with_places(void)
 				       folders[i]);
 	}
 	assert_int_equal(mkdir(beside(world, "srv", "sub"), 0700), 0);
+	assert_int_equal(mkdir(beside(world, "p1", "sub"), 0700), 0);
+	assert_int_equal(mkdir(beside(world, "images", "sub"), 0700), 0);
 	config->n_pools = 2;
 	config->n_roots = 1;
 	return world;
@@ -703,6 +705,11 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 		{{"srv", "", "sub/one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
 		{{"srv", "", "sub/one.vhd"}, "srv/sub", NULL, "/srv" UNMOUNTED},
 		{{"srv", "", "sub/one.vhd"}, "srv/sub", "srv/sub", "/srv/sub" UNMOUNTED},
+		{{"p1", "p1", "sub/one.vhd"}, "p1/sub", "p1/sub", "/p1/sub" UNMOUNTED},
+		{{"images", "default", "sub/one.vhd"},
+		 "images/sub",
+		 "images/sub",
+		 "/images/sub" UNMOUNTED},
 	};
 
 	(void)state;
@@ -755,6 +762,21 @@ static void leaves_out_what_is_gone_from_a_root_that_is_there(void **state)
 	pool_world_free(world);
 }
 
+/* It lies beside the catalog, so that its disk is there. */
+static void leaves_out_what_is_gone_from_an_empty_default_pool(void **state)
+{
+	static const struct spot spot = {"images", "default", "one.vhd"};
+	struct pool_world *world = world_with_places();
+
+	(void)state;
+	assert_int_equal(rmdir(beside(world, "images", "sub")), 0);
+	add_row(world, &spot);
+	pool_world_close(world);
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "left out image 'image-1': no file is that image\n"));
+	pool_world_free(world);
+}
+
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
 {
@@ -788,6 +810,7 @@ int main(void)
 		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
 		cmocka_unit_test(keeps_the_catalog_while_an_image_is_out_of_sight),
 		cmocka_unit_test(leaves_out_what_is_gone_from_a_root_that_is_there),
+		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
