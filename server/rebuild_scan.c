@@ -20,6 +20,7 @@ struct known {
 	uint8_t id[IDS_SIZE];
 	enum catalog_kind kind;
 	char pool[CATALOG_NAME]; /* that has its file as <id>.vhd; "": it was adopted */
+	bool left_out;           /* the file that is there */
 };
 
 struct scan {
@@ -161,7 +162,7 @@ static int take_time(struct scan *scan, int fd, struct vhd_error *err)
 	return 0;
 }
 
-static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
+static int look_at_adopted(struct scan *scan, const struct catalog_image *image, bool *ret_left_out)
 {
 	CLEANUP(closep) int fd = -1;
 	struct catalog_place at;
@@ -175,6 +176,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 	place_settle(&scan->rebuild->pools, &at);
 	place_text(&at, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
+	*ret_left_out = r == 0;
 	if (r == 0)
 		r = take_time(scan, fd, &why);
 	if (r == 0)
@@ -184,6 +186,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image)
 					     : leave_out(scan, text, why.text);
 	no = ids_equal(vhd_info(disk)->id, image->id) ? misfit(vhd_info(disk))
 						      : "it is another image now";
+	*ret_left_out = no;
 	r = no ? leave_out(scan, text, no) : add(scan, disk, &at);
 	vhd_close(disk);
 	return r;
@@ -212,10 +215,11 @@ static int remember(struct scan *scan, const struct catalog_image *image)
 
 static int take(void *ctx, const struct catalog_image *image)
 {
-	int r = remember(ctx, image);
+	struct scan *scan = ctx;
+	int r = remember(scan, image);
 
 	if (r == 0 && image->path)
-		r = look_at_adopted(ctx, image);
+		r = look_at_adopted(scan, image, &scan->known[scan->n_known - 1].left_out);
 	return r < 0 ? CATALOG_E_NOMEM : 0;
 }
 
@@ -304,7 +308,7 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 	return misfit(info);
 }
 
-static const struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SIZE])
+static struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SIZE])
 {
 	struct known key;
 
@@ -341,6 +345,19 @@ static int open_disk(struct scan *scan, const char *name, struct vhd **ret_disk,
 	return r < 0 ? r : reconcile_open(scan->engine, &again, hint_of(scan, name), ret_disk, err);
 }
 
+/* It may be damaged, but it is the file that the catalog means. */
+static int reject(const struct scan *scan, const char *name, const char *file, const char *why)
+{
+	struct known *known = NULL;
+	uint8_t id[IDS_SIZE];
+
+	if (pool_look_id(name, id))
+		known = find_known(scan, id);
+	if (known && strcmp(known->pool, scan->item->name) == 0)
+		known->left_out = true;
+	return leave_out(scan, file, why);
+}
+
 static bool is_candidate(const struct scan *scan, const char *name)
 {
 	return strncmp(name, ".new-", 5) != 0 && !is_adopted(scan, name);
@@ -366,9 +383,9 @@ static int look_at(void *ctx, const char *name)
 		r = open_disk(scan, name, &disk, &why);
 	if (r < 0)
 		return may_be_readable(&why) ? give_up(scan, file, &why)
-					     : leave_out(scan, file, why.text);
+					     : reject(scan, name, file, why.text);
 	no = objection(name, &facts, vhd_info(disk));
-	r = no ? leave_out(scan, file, no) : add(scan, disk, NULL);
+	r = no ? reject(scan, name, file, no) : add(scan, disk, NULL);
 	vhd_close(disk);
 	return r;
 }
@@ -388,12 +405,30 @@ static void drop_duplicates(struct rebuild *rebuild)
 	rebuild->n = n;
 }
 
-static void compare_with_known(const struct scan *scan, struct rebuild_file *file)
+/* The file that the catalog means may only have to be rid of a second name: were a copy taken in
+ * its place, nobody would notice that the image is an old one. */
+static int doubt(struct scan *scan, const struct rebuild_file *file)
+{
+	struct catalog_place at;
+	char text[PLACE_TEXT];
+
+	catalog_place_of(&file->row, &at);
+	place_text(&at, text);
+	(void)snprintf(
+		scan->why.text, sizeof scan->why.text,
+		"%.300s may be an old copy: the file that the catalog has was left out, as told "
+		"above; mend it, or move one of the two out of its folder; nothing is changed",
+		text);
+	return UNREADABLE;
+}
+
+static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 {
 	const struct known *known = find_known(scan, file->row.id);
 
 	file->known = !scan->knows || known;
 	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
+	return known && known->left_out && !file->placed ? doubt(scan, file) : 0;
 }
 
 /* What the callbacks did not say is said by the list itself. */
@@ -416,8 +451,8 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		scan.item = &rebuild->pools.items[i];
 		r = scan_pool(&scan);
 	}
-	for (size_t i = 0; i < rebuild->n; i++)
-		compare_with_known(&scan, &rebuild->files[i]);
+	for (size_t i = 0; r == 0 && i < rebuild->n; i++)
+		r = compare_with_known(&scan, &rebuild->files[i]);
 	vhd_engine_free(scan.engine);
 	free(scan.known);
 	if (r < 0) {

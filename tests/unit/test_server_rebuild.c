@@ -598,19 +598,26 @@ static struct pool_world *world_with_places(void)
 	}
 	assert_int_equal(mkdir(beside(world, "srv", "sub"), 0700), 0);
 	assert_int_equal(mkdir(beside(world, "p1", "sub"), 0700), 0);
+	assert_int_equal(mkdir(beside(world, "p2", "sub"), 0700), 0);
 	assert_int_equal(mkdir(beside(world, "images", "sub"), 0700), 0);
 	config->n_pools = 2;
 	config->n_roots = 1;
 	return world;
 }
 
+static const char *file_at(const struct pool_world *world, const struct spot *spot)
+{
+	const char *name = spot->path ? spot->path : strrchr(pool_world_file(world, 1), '/') + 1;
+
+	return beside(world, spot->folder, name);
+}
+
 static void put(struct pool_world *world, const struct spot *spot, uint64_t size)
 {
 	const struct pool_image image = {.number = 1, .type = VHD_DYNAMIC, .size = size};
-	const char *name = spot->path ? spot->path : strrchr(pool_world_file(world, 1), '/') + 1;
 
 	pool_world_write(world, &image);
-	assert_int_equal(rename(pool_world_file(world, 1), beside(world, spot->folder, name)), 0);
+	assert_int_equal(rename(pool_world_file(world, 1), file_at(world, spot)), 0);
 }
 
 static void add_row(struct pool_world *world, const struct spot *spot)
@@ -677,6 +684,75 @@ static void a_copy_counts_when_the_file_that_the_catalog_means_is_gone(void **st
 	assert_int_equal(rebuild(world), 0);
 	expect_at(world, &spots[0], NEW);
 	pool_world_free(world);
+}
+
+static void damage(struct pool_world *world, const char *path)
+{
+	(void)world;
+	assert_int_equal(truncate(path, 100), 0);
+}
+
+static void give_another_name(struct pool_world *world, const char *path)
+{
+	assert_int_equal(link(path, beside(world, "second", "")), 0);
+}
+
+static void put_another_image(struct pool_world *world, const char *path)
+{
+	const struct pool_image other = {.number = 2, .type = VHD_DYNAMIC};
+
+	pool_world_write(world, &other);
+	assert_int_equal(rename(pool_world_file(world, 2), path), 0);
+}
+
+static void make_a_link_of_it(struct pool_world *world, const char *path)
+{
+	(void)world;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("nowhere", path), 0);
+}
+
+/* It has been written since the copy was made. What is no file is none that the catalog means. */
+static void no_copy_counts_while_the_file_that_the_catalog_means_is_there(void **state)
+{
+	static const struct {
+		int spot, copy; /* of `spots` */
+		void (*spoil)(struct pool_world *world, const char *path);
+		const char *why;
+		bool counts;
+	} rows[] = {
+		{1, 0, give_another_name, "it has more than one name\n", false},
+		{1, 4, damage, "no VHD footer at the end", false},
+		{1, 0, put_another_image, "its name is not <id>.vhd with the id", false},
+		{2, 1, damage, "no VHD footer at the end", false},
+		{3, 4, damage, "no VHD footer at the end", false},
+		{3, 4, put_another_image, "it is another image now\n", false},
+		{1, 0, make_a_link_of_it, "", true},
+		{3, 0, make_a_link_of_it, "", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct spot *spot = &spots[rows[i].spot], *copy = &spots[rows[i].copy];
+		struct pool_world *world = world_with_places();
+		char live[128];
+
+		(void)snprintf(live, sizeof live, "%s", file_at(world, spot));
+		put(world, spot, NEW);
+		put(world, copy, OLD);
+		rows[i].spoil(world, live);
+		add_row(world, spot);
+		pool_world_close(world);
+		if (rebuild(world) != !rows[i].counts || !strstr(said, rows[i].why) ||
+		    (!rows[i].counts && !strstr(said, "000001.vhd may be an old copy: ")))
+			fail_msg("row %zu: %s", i, said);
+		/* It is the image after all. */
+		assert_int_equal(unlink(live), 0);
+		if (rebuild(world) != 0)
+			fail_msg("row %zu: %s", i, said);
+		expect_at(world, copy, OLD);
+		pool_world_free(world);
+	}
 }
 
 #define UNKNOWN                                                                       \
@@ -808,6 +884,7 @@ int main(void)
 		cmocka_unit_test(takes_back_what_was_kept_too_early),
 		cmocka_unit_test(the_file_that_the_catalog_means_wins_over_copies),
 		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
+		cmocka_unit_test(no_copy_counts_while_the_file_that_the_catalog_means_is_there),
 		cmocka_unit_test(keeps_the_catalog_while_an_image_is_out_of_sight),
 		cmocka_unit_test(leaves_out_what_is_gone_from_a_root_that_is_there),
 		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
