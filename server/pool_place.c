@@ -26,9 +26,10 @@ static const char *slash_after(const char *root)
 void place_settle(const struct pool_set *pools, struct catalog_place *at)
 {
 	const struct pool_dir *pool = pool_set_find(pools, at->pool);
+	const char *root = pool ? pool_path(pool) : pool_set_root(pools, at->root);
 
-	if (is_adopted(at) && pool)
-		(void)snprintf(at->root, sizeof at->root, "%s", pool_path(pool));
+	if (is_adopted(at) && root)
+		(void)snprintf(at->root, sizeof at->root, "%s", root);
 }
 
 void place_text(const struct catalog_place *at, char ret_text[PLACE_TEXT])

@@ -28,7 +28,8 @@ int place_reach(const struct pool_set *pools, const struct catalog_place *at,
 void place_leave(struct place *place);
 
 /* The catalog keeps the root of an adopted file as it was: one in the folder of a pool goes where
- * the pool is now, whatever its folder of once is for. */
+ * the pool is now, whatever its folder of once is for. One that is a link now, which the
+ * configuration names, goes where that leads. */
 void place_settle(const struct pool_set *pools, struct catalog_place *at);
 
 /* The file, absolute; and as people are told, of a place that is settled: <pool>/<id>.vhd, or

@@ -99,6 +99,22 @@ struct pool_dir *pool_set_find(const struct pool_set *set, const char *name)
 	return NULL;
 }
 
+static bool is_named(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(path, name, len) == 0 && path[len + strspn(path + len, "/")] == '\0';
+}
+
+const char *pool_set_root(const struct pool_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n_roots; i++) {
+		if (is_named(set->named_roots[i], name))
+			return set->roots[i];
+	}
+	return NULL;
+}
+
 bool pool_set_allows(const struct pool_set *set, const char *root)
 {
 	for (size_t i = 0; i < set->n; i++) {

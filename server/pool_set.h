@@ -25,6 +25,8 @@ int pool_set_open(struct pool_set *ret_set, const char *images, const struct con
 void pool_set_close(struct pool_set *set);
 /* NULL: there is no such pool. */
 struct pool_dir *pool_set_find(const struct pool_set *set, const char *name);
+/* The root that the configuration names so, without links; NULL: it names none. */
+const char *pool_set_root(const struct pool_set *set, const char *name);
 /* Whether `root` is the folder of a pool, or one that adopted images may lie in. */
 bool pool_set_allows(const struct pool_set *set, const char *root);
 

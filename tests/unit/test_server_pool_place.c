@@ -167,6 +167,30 @@ static void follows_a_pool_whatever_its_folder_of_once_is(void **state)
 	}
 }
 
+/* The folder is moved, and a link is left where it was. */
+static void follows_a_root_that_is_a_link_now(void **state)
+{
+	struct pool_world *world = *state;
+	struct catalog_place at;
+	struct vhd_error err = {0};
+	char root[PLACE_TEXT], path[PLACE_TEXT];
+
+	adopt(world, &one, "sub/one.vhd", false);
+	at = place_of(world, 1);
+	assert_int_equal(rename(in_root(world, ""), in_root(world, "../moved")), 0);
+	assert_int_equal(symlink("moved", in_root(world, "")), 0);
+	for (int slash = 0; slash < 2; slash++) {
+		(void)snprintf(root, sizeof root, "%s%s", in_root(world, ""), slash ? "/" : "");
+		set_roots(world, root);
+		assert_int_equal(try_open(world, &at, &err), 0);
+		assert_int_equal(place_path(&world->pools, &at, path, &err), 0);
+		(void)snprintf(root, sizeof root, "%s/moved/sub/one.vhd", world->folder);
+		assert_string_equal(path, root);
+	}
+	set_roots(world, in_root(world, "../moved"));
+	assert_int_equal(try_open(world, &at, &err), VHD_E_NOT_FOUND);
+}
+
 static void knows_only_roots_of_the_configuration(void **state)
 {
 	struct pool_world *world = *state;
@@ -632,6 +656,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(follows_no_link_to_an_adopted_file),
 		TEST(follows_a_pool_whatever_its_folder_of_once_is),
+		TEST(follows_a_root_that_is_a_link_now),
 		TEST(knows_only_roots_of_the_configuration),
 		TEST(finds_the_root_of_a_path),
 		TEST(removes_only_the_image_itself),
