@@ -87,6 +87,7 @@ static void tell_unmounted(const struct catalog_place *at, const char *image,
 
 static void tell_unknown(const struct catalog_image *image, char ret_why[POOL_MOUNT_WHY])
 {
+	const char *how = *image->pool ? "another folder that has any file" : "any file in it";
 	char where[POOL_MOUNT_WHY / 2];
 
 	if (*image->pool)
@@ -95,9 +96,9 @@ static void tell_unknown(const struct catalog_image *image, char ret_why[POOL_MO
 		(void)snprintf(where, sizeof where, "below %.300s, which is no root", image->root);
 	(void)snprintf(ret_why, POOL_MOUNT_WHY,
 		       "the image '%s' lies %s in the configuration: name it there, and the "
-		       "configuration with --config; if the image is lost for good, name a folder "
-		       "with any file in it",
-		       image->name, where);
+		       "configuration with --config; if the image is lost for good, name it with "
+		       "%s",
+		       image->name, where, how);
 }
 
 bool pool_mount_away(const struct pool_set *pools, const struct catalog_image *image,

@@ -16,7 +16,7 @@ struct naming {
 	bool knows;  /* one that had images was read */
 	size_t seen; /* in the last one */
 	size_t n;    /* that the last one named */
-	char away[POOL_MOUNT_WHY];
+	char away[2 * POOL_MOUNT_WHY];
 };
 
 static int compare(const void *a, const void *b)
@@ -79,16 +79,34 @@ static bool is_unmounted(struct naming *naming, const struct catalog_image *imag
 	return false;
 }
 
+/* It may be no copy: a pool can have got another name, and a file another place. */
+static void tell_copy(struct naming *naming, const struct rebuild_file *file)
+{
+	size_t n = strlen(naming->away);
+	struct catalog_place at;
+	char text[PLACE_TEXT];
+
+	catalog_place_of(&file->row, &at);
+	place_text(&at, text);
+	(void)snprintf(naming->away + n, sizeof naming->away - n,
+		       "; likewise if it is %.300s now, which has its id", text);
+}
+
 /* Whether its file may be there although it is not seen. A copy that is somewhere else is not it;
  * where older backups have images means less. */
 static bool is_away(struct naming *naming, const struct catalog_image *image,
 		    const struct rebuild_file *file)
 {
+	bool away;
+
 	if (naming->knows)
 		return !file && is_unmounted(naming, image);
-	return !(file && file->placed) &&
+	away = !(file && file->placed) &&
 	       (is_unmounted(naming, image) ||
 		pool_mount_away(&naming->rebuild->pools, image, naming->away));
+	if (away && file)
+		tell_copy(naming, file);
+	return away;
 }
 
 static int take(void *ctx, const struct catalog_image *image)

@@ -755,12 +755,18 @@ static void no_copy_counts_while_the_file_that_the_catalog_means_is_there(void *
 	}
 }
 
-#define UNKNOWN                                                                       \
+#define UNKNOWN(how)                                                                  \
 	" in the configuration: name it there, and the configuration with --config; " \
-	"if the image is lost for good, name a folder with any file in it\n"
+	"if the image is lost for good, name it with " how COPY
 #define UNMOUNTED                                                                 \
 	", which is empty or not there: mount its disk; if it is lost for good, " \
-	"put any file into the folder and try again\n"
+	"put any file into the folder and try again" COPY
+#define COPY                                                               \
+	"; likewise if it is default/ee000000-0000-0000-0000-000000000001" \
+	".vhd now, which has its id\n"
+#define UNKNOWN_POOL \
+	"lies in the pool 'p1', which is not" UNKNOWN("another folder that has any file")
+#define UNKNOWN_ROOT "/srv, which is no root" UNKNOWN("any file in it")
 
 /* An old copy in the default pool does not stand for it. */
 static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
@@ -770,12 +776,9 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 		const char *away, *again; /* a folder that is moved, and one that is made then */
 		const char *why;          /* how it ends */
 	} rows[] = {
-		{{"p1", "p1", NULL}, NULL, NULL, "lies in the pool 'p1', which is not" UNKNOWN},
-		{{"p1", "p1", "one.vhd"},
-		 NULL,
-		 NULL,
-		 "lies in the pool 'p1', which is not" UNKNOWN},
-		{{"srv", "", "one.vhd"}, NULL, NULL, "/srv, which is no root" UNKNOWN},
+		{{"p1", "p1", NULL}, NULL, NULL, UNKNOWN_POOL},
+		{{"p1", "p1", "one.vhd"}, NULL, NULL, UNKNOWN_POOL},
+		{{"srv", "", "one.vhd"}, NULL, NULL, UNKNOWN_ROOT},
 		{{"srv", "", "one.vhd"}, "srv", NULL, "/srv" UNMOUNTED},
 		{{"srv", "", "one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
 		{{"srv", "", "sub/one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
@@ -821,6 +824,53 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 }
 #undef UNKNOWN
 #undef UNMOUNTED
+#undef COPY
+#undef UNKNOWN_POOL
+#undef UNKNOWN_ROOT
+
+static void expect_away(struct pool_world *world, const char *why, const char *now)
+{
+	assert_int_equal(rebuild(world), 1);
+	if (!strstr(said, why) || !strstr(said, now))
+		fail_msg("%s", said);
+}
+
+static void a_pool_that_got_another_name_is_found_by_that(void **state)
+{
+	static const struct spot spot = {"p1", "renamed", NULL};
+	struct pool_world *world = world_with_places();
+	struct config *config = &world->config;
+
+	(void)state;
+	put(world, &spots[0], NEW);
+	add_row(world, &spots[0]);
+	pool_world_close(world);
+	(void)snprintf(config->pools[0].name, sizeof config->pools[0].name, "renamed");
+	expect_away(world, "name it with another folder that has any file",
+		    "; likewise if it is renamed/ee000000-");
+	(void)snprintf(config->pools[1].name, sizeof config->pools[1].name, "p1");
+	write_file(beside(world, "p2", "any"), "");
+	assert_int_equal(rebuild(world), 0);
+	expect_at(world, &spot, NEW);
+	pool_world_free(world);
+}
+
+static void images_that_were_moved_to_another_pool_are_found_there(void **state)
+{
+	struct pool_world *world = world_with_places();
+
+	(void)state;
+	put(world, &spots[1], NEW);
+	add_row(world, &spots[0]);
+	pool_world_close(world);
+	assert_int_equal(rmdir(beside(world, "p1", "sub")), 0);
+	expect_away(world, "if they are lost for good, put any file into the folder and try again",
+		    "; likewise if it is p2/ee000000-");
+	write_file(beside(world, "p1", "any"), "");
+	assert_int_equal(rebuild(world), 0);
+	expect_at(world, &spots[1], NEW);
+	pool_world_free(world);
+}
 
 static void leaves_out_what_is_gone_from_a_root_that_is_there(void **state)
 {
@@ -886,6 +936,8 @@ int main(void)
 		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
 		cmocka_unit_test(no_copy_counts_while_the_file_that_the_catalog_means_is_there),
 		cmocka_unit_test(keeps_the_catalog_while_an_image_is_out_of_sight),
+		cmocka_unit_test(a_pool_that_got_another_name_is_found_by_that),
+		cmocka_unit_test(images_that_were_moved_to_another_pool_are_found_there),
 		cmocka_unit_test(leaves_out_what_is_gone_from_a_root_that_is_there),
 		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
