@@ -351,7 +351,8 @@ int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 			return failure(err, VHD_E_NOMEM, "out of memory");
 		if (!findings_serious(reconcile->findings, id, &finding))
 			return 0;
-		return failure(err, VHD_E_NOT_FOUND, "%s", finding.text);
+		return failure(err, finding.kind == FINDING_UNREADABLE ? VHD_E_IO : VHD_E_NOT_FOUND,
+			       "%s", finding.text);
 	}
 	if (!brief->sealed || !brief->children)
 		return 0;

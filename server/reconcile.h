@@ -39,7 +39,8 @@ void reconcile_met(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 
 /* A file that was just opened as this image, with what the catalog says of it: a parent that was
  * changed is VHD_E_PARENT_MISMATCH, a file that is to be repaired and is another image's is
- * VHD_E_NOT_FOUND; both have a finding then. Cheap as long as nobody has touched it. */
+ * VHD_E_NOT_FOUND, and one that cannot be read VHD_E_IO; all have a finding then. Cheap as long as
+ * nobody has touched it. */
 int reconcile_opened(struct reconcile *reconcile, const uint8_t id[IDS_SIZE],
 		     const struct catalog_brief *brief, int fd, struct vhd_error *err);
 

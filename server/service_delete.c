@@ -54,7 +54,8 @@ static enum service_code not_closed(struct service *service, const uint8_t id[ID
 	return code;
 }
 
-/* Nobody can read an image from it, so nobody will take it for what it is not. */
+/* Nobody can read an image from it, so nobody will take it for what it is not. One that cannot be
+ * read now may be the image. */
 static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 		    const struct vhd_error *why)
 {
@@ -62,7 +63,8 @@ static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 
 	return why->code == VHD_E_CORRUPT ||
 	       ((why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FORBIDDEN) &&
-		findings_serious(service->findings, id, &finding));
+		findings_serious(service->findings, id, &finding) &&
+		finding.kind != FINDING_UNREADABLE);
 }
 
 /* Closed as it should be, or repaired, for its file stays. */

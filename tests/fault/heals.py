@@ -234,6 +234,28 @@ def a_file_that_cannot_be_repaired_now_is_not_forgotten_unrepaired(daemon):
     same(len(pool(daemon)), 1, "the number of files")
 
 
+def a_file_that_cannot_be_read_now_is_not_forgotten(daemon):
+    """Nobody knows what is in it: neither that it is lost, nor that it needs no repair."""
+    for failed in (False, True):
+        row = expect(create(daemon, "disk"), 201).json
+        if failed:
+            fail_sync(daemon, "disk")
+        else:
+            expect(daemon.ask("PUT", "/v1/images/disk/data?offset=0&flush=n", b"x" * 4096), 200)
+            daemon.kill()
+            daemon.start()
+        arm(daemon, OURS, ("pread64",))
+        if failed:
+            expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409)
+        same(expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 500).json["code"], "io-error", "the code")
+        same(state_of(daemon, "disk"), ("corrupt", ["corrupt"]), "the state")
+        daemon.page.disarm()
+        expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+        source = {"path": str(daemon.state / "images" / row["file"])}
+        expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
+        expect(daemon.ask("DELETE", "/v1/images/disk"), 204)
+
+
 # ---- a file with its first name
 
 
