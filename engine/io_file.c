@@ -13,6 +13,7 @@
 
 struct file {
 	int fd;
+	bool read_only;
 	enum vhd_lock locked;
 };
 
@@ -279,16 +280,24 @@ static int file_lock(void *store, enum vhd_lock mode)
 	return lock_perms(file->fd, F_UNLCK, perms_without(before, after));
 }
 
+/* Where nobody can write, as in squashfs, there may be no call for it: then nothing waits. */
+static int write_waiting(const struct file *file)
+{
+	if (fdatasync(file->fd) == 0 || (file->read_only && (errno == EINVAL || errno == EROFS)))
+		return 0;
+	return -errno;
+}
+
 /* Clean pages are dropped, so that what is read next comes from the device: after a failed sync the
  * page cache holds what the device has not. What is still dirty is written first; if that fails
  * nothing is known. Pages that others map stay, and are compared. */
 static int file_reread(void *store)
 {
 	int fd = file_fd(store);
-	int r;
+	int r = write_waiting(store);
 
-	if (fdatasync(fd) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	r = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	return r != 0 ? -r : resident_differs(fd);
 }
@@ -326,7 +335,8 @@ int vhd_io_from_fd(int fd, struct vhd_io *ret_io, struct vhd_error *err)
 	if (flags & O_APPEND)
 		return vhd_fail(err, VHD_E_INVALID,
 				"a file opened for appending cannot be written at places");
-	*file = (struct file){.fd = fd, .locked = VHD_LOCK_NONE};
+	*file = (struct file){
+		.fd = fd, .read_only = (flags & O_ACCMODE) == O_RDONLY, .locked = VHD_LOCK_NONE};
 	*ret_io = (struct vhd_io){.ops = &file_ops, .store = STEAL(file)};
 	return 0;
 }

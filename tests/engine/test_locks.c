@@ -1,13 +1,24 @@
 /* test_locks.c - the locks of a file while others come and go: what is held is never given up for a
- * moment. */
+ * moment. And what the store makes of the answers of a file system. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "test.h"
 
 #include "vhd.h"
+
+static int sync_error;
+
+/* In the place of the C library's: as of a file system that answers with an error. */
+int fdatasync(int fd)
+{
+	errno = sync_error;
+	return sync_error ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
 
 /* QEMU's bytes: 100 + p "I use permission p", 200 + p "nobody else may"; 0 read, 1 write, 3 resize.
  */
@@ -154,6 +165,36 @@ static void recovery_goes_on_while_another_maps_what_the_disk_holds(void **state
 	assert_int_equal(munmap((void *)(uintptr_t)map, len), 0);
 }
 
+static void what_nobody_can_write_is_read_without_a_sync(void **state)
+{
+	static const struct {
+		int error, flags, code;
+	} cases[] = {
+		{EINVAL, O_RDONLY, 0}, /* squashfs */
+		{EROFS, O_RDONLY, 0},
+		{EIO, O_RDONLY, VHD_E_IO},
+		{EINVAL, O_RDWR, VHD_E_IO}, /* something may wait */
+	};
+	struct lab *lab = *state;
+	struct vhd_io io;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		unsigned write = cases[i].flags == O_RDWR ? VHD_WRITE : 0;
+		int fd, r;
+
+		vhd_close(lab->disk);
+		lab->disk = NULL;
+		fd = open(lab->path, cases[i].flags | O_CLOEXEC);
+		assert_int_equal(vhd_io_from_fd(fd, &io, &lab->err), 0);
+		sync_error = cases[i].error;
+		r = vhd_open(lab->engine, &io, VHD_RECOVER | write, NULL, &lab->disk, &lab->err);
+		sync_error = 0;
+		assert_int_equal(r, cases[i].code);
+		if (r < 0)
+			vhd_io_close(&io);
+	}
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -163,6 +204,7 @@ int main(void)
 		CASE(a_descriptor_for_reading_is_not_opened_for_writing),
 		CASE(a_descriptor_for_appending_is_refused),
 		CASE(recovery_goes_on_while_another_maps_what_the_disk_holds),
+		CASE(what_nobody_can_write_is_read_without_a_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
