@@ -287,18 +287,25 @@ static int repair(struct image *image, struct vhd_error *err)
 
 int images_open_repair(struct image *image, struct vhd_error *err)
 {
+	struct vhd_error why = {0};
 	struct catalog_brief brief;
 	struct vhd *disk;
-	int r;
+	int r, again;
 
 	if (!catalog_brief(image->images->catalog, image->id, &brief) || !brief.dirty)
 		return 0;
 	r = repair(image, err);
-	/* There may be nothing to repair. */
-	if (!is_denied(r) || open_with(image, VHD_RECOVER | VHD_NO_PARENT, &disk, NULL) < 0)
+	if (!is_denied(r))
 		return r;
-	vhd_close(disk);
-	return 0;
+	/* There may be nothing to repair. */
+	again = open_with(image, VHD_RECOVER | VHD_NO_PARENT, &disk, &why);
+	if (again == VHD_E_UNCLEAN || is_denied(again))
+		return r;
+	if (again == 0)
+		vhd_close(disk);
+	else if (err)
+		*err = why;
+	return again;
 }
 
 /* Of a file that nobody writes any more. */

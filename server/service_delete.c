@@ -67,7 +67,18 @@ static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 		finding.kind != FINDING_UNREADABLE);
 }
 
-/* Closed as it should be, or repaired, for its file stays. */
+/* Whoever adopts the file sees what a crash has left in it, but not that a sync has failed. */
+static bool is_left(struct service *service, const uint8_t id[IDS_SIZE],
+		    const struct vhd_error *why)
+{
+	struct images_view view;
+
+	images_look(service->images, id, &view);
+	return (why->code == VHD_E_READONLY || why->code == VHD_E_FORBIDDEN) && !view.open &&
+	       !view.failed;
+}
+
+/* Closed as it should be, or repaired if somebody may write there, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
 				const uint8_t id[IDS_SIZE], uint64_t version,
 				struct service_error *err)
@@ -75,7 +86,8 @@ static enum service_code forget(struct service *service, struct image *image,
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
 
-	if (images_close(image, &why) < 0 && !is_lost(service, id, &why))
+	if (images_close(image, &why) < 0 && !is_lost(service, id, &why) &&
+	    !is_left(service, id, &why))
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
 		return service_codes_image(service, id, &why, err);

@@ -74,6 +74,8 @@ expect 204 /v1/images/one -X DELETE
 # What a crash has left cannot be repaired now: it is neither shown nor taken for good, and is repaired later.
 expect 201 /v1/images -d name=torn -d size=4M -d pool=disk
 expect 200 /v1/images/torn/data -T "$work/page"
+expect 201 /v1/images -d name=spoiled -d size=4M -d pool=disk
+spoiled=$(jq -r .file "$body")
 expect 201 /v1/images -d name=whole -d size=24M -d pool=disk
 expect 201 /v1/images -d name=base -d size=4M -d pool=disk
 expect 201 /v1/images -d name=orphan -d parent=base -d pool=disk
@@ -87,6 +89,7 @@ expect 200 '/v1/images/whole/data?op=flush' -X POST
 curl -s --unix-socket "$socket" http://localhost/v1/images/torn -X PATCH -d '{"saved_state":true}' >"$work/none" || :
 wait "$pid" || :
 rm "$work/disk/$base.vhd"
+head -c 4096 /dev/zero >>"$work/disk/$spoiled" # a block that was begun
 "$VHDD" --state-dir "$work/state" --config "$work/conf" --rebuild-catalog >"$work/rebuild" || fail "$(cat "$work/rebuild")"
 mount -o remount,ro "$work/disk"
 start
@@ -99,6 +102,10 @@ for name in torn whole; do
 	refused 'Read-only file system|is read-only|cannot be written' "/v1/images/$name/actions/freeze" -X POST
 	refused 'Read-only file system|is read-only|cannot be written' /v1/images -d name=kid -d parent=$name
 done
+# Whoever adopts it is told what is the matter.
+refused 'Read-only file system|is read-only' /v1/images/spoiled/data -r 0-4095
+expect 204 '/v1/images/spoiled?keep_file=y' -X DELETE
+expect_problem 422 corrupt-image /v1/images -d source.mode=link -d source.path="$work/disk/$spoiled"
 mount -o remount,rw "$work/disk"
 # Whoever needs it repaired waits for those who read it as it is.
 mkfifo "$work/fifo"

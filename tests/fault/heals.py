@@ -234,6 +234,26 @@ def a_file_that_cannot_be_repaired_now_is_not_forgotten_unrepaired(daemon):
     same(len(pool(daemon)), 1, "the number of files")
 
 
+def a_failed_image_is_not_forgotten_where_nobody_can_write(daemon):
+    """One that only a crash has left may be."""
+    row = expect(create(daemon, "disk"), 201).json
+    fail_sync(daemon, "disk")
+    arm(daemon, OURS, ("fdatasync",))
+    expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 500)
+    for status in (503, 204):
+        arm(daemon, OURS, ("openat64", "syscall"), errno.EROFS)
+        answer = expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), status)
+        daemon.page.disarm()
+        if status == 503:
+            same(answer.json["code"], "pool-offline", "the code")
+            same(state_of(daemon, "disk"), ("failed", ["failed"]), "the state")
+            expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 200)
+            expect(daemon.ask("PUT", "/v1/images/disk/data?offset=0&flush=n", b"x" * 4096), 200)
+            daemon.kill()
+            daemon.start()
+    same(pool(daemon), [row["file"]], "the pool")
+
+
 def a_file_that_cannot_be_read_now_is_not_forgotten(daemon):
     """Nobody knows what is in it: neither that it is lost, nor that it needs no repair."""
     for failed in (False, True):
