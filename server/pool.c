@@ -207,22 +207,13 @@ static int remove_name(const struct pool_dir *pool, const char *name, struct vhd
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	char name[POOL_NAME];
-
-	new_name(id, name);
-	return remove_name(pool, name, err);
-}
-
-int pool_check_settle(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
-		      struct vhd_error *err)
-{
-	char name[POOL_NAME];
 	struct pool_facts facts;
 
 	new_name(id, name);
-	if (pool_look(pool, name, &facts, NULL) < 0 || facts.kind != POOL_FOLDER)
+	/* A folder of that name is somebody else's, and the file has lost its own. */
+	if (pool_look(pool, name, &facts, NULL) == 0 && facts.kind == POOL_FOLDER)
 		return 0;
-	return failure(err, VHD_E_FORBIDDEN, "%s/%s is a folder: remove it, and then the image",
-		       pool->path, name);
+	return remove_name(pool, name, err);
 }
 
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)

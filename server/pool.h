@@ -34,9 +34,6 @@ int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_
 		    struct vhd_error *err);
 int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
-/* VHD_E_FORBIDDEN: a folder has that first name, and cannot be removed. */
-int pool_check_settle(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
-		      struct vhd_error *err);
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 			 struct vhd_error *err); /* also durably */
 /* Undoes all of it, whatever point was reached, and is durable. An image under the name that did

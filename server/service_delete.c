@@ -19,8 +19,6 @@ static int settle(struct service *service, const uint8_t id[IDS_SIZE], struct vh
 	if (!catalog_place(service->catalog, id, &at) ||
 	    place_reach(&service->pools, &at, &place, err) < 0 || place.adopted)
 		return 0;
-	if (pool_check_settle(&place.folder, id, err) < 0)
-		return err->code;
 	return pool_settle_for_good(&place.folder, id, err);
 }
 
@@ -140,8 +138,6 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	if (pool_check_writable(&place.folder, &why) < 0)
 		return service_codes_vhd(&why, err);
 	code = service_health_file(service, id, err);
-	if (code == SERVICE_OK && pool_check_settle(&place.folder, id, &why) < 0)
-		code = service_codes_image(service, id, &why, err);
 	if (code != SERVICE_OK)
 		return code;
 	if (catalog_begin_delete(service->catalog, id, version, &catalog_why) < 0)

@@ -142,23 +142,35 @@ mv "$work/aside" "$file"
 child swap-kid swap
 
 # ---- a folder in the place of a file: its image is not deleted, which could not come to an end
-for folder in "" .new-; do
+child hidden one
+file_of hidden
+stop_vhdd
+rm "$file"
+mkdir "$file"
+start_compared
+expect_problem 409 chain-unhealthy /v1/images/hidden -X DELETE
+check '.detail | endswith("is not a regular file")'
+expect 200 /v1/images/hidden
+rmdir "$file"
+expect 204 /v1/images/hidden -X DELETE
+expect 200 /v1/images/one
+check '.children_count == 0' 'deleted after a folder was in its place'
+
+# ---- one that has the name under which a file was made is somebody else's, and in nobody's way
+for how in "" '?keep_file=1' adopted; do
 	child hidden one
 	file_of hidden
-	name=$(basename "$file" .vhd)
-	[ "$folder" ] && path=$state/images/.new-$name || path=$file
-	stop_vhdd
-	[ "$folder" ] || rm "$file"
-	mkdir "$path"
-	start_compared
-	expect_problem 409 chain-unhealthy /v1/images/hidden -X DELETE
-	check '.detail | test("is not a regular file|is a folder")' "$path"
-	expect 200 /v1/images/hidden
-	[ "$folder" ] && expect_problem 409 chain-unhealthy '/v1/images/hidden?keep_file=1' -X DELETE
-	rmdir "$path"
-	expect 204 /v1/images/hidden -X DELETE
+	mkdir "$state/images/.new-$(basename "$file" .vhd)"
+	if [ "$how" = adopted ]; then
+		expect 204 '/v1/images/hidden?keep_file=1' -X DELETE
+		expect 201 /v1/images -d "{\"name\":\"hidden\",\"source\":{\"path\":\"$file\"}}"
+		how=
+	fi
+	expect 204 "/v1/images/hidden$how" -X DELETE
+	if [ "$how" ]; then rm "$file"; else [ ! -e "$file" ] || fail 'its file is still there'; fi
+	rmdir "$state/images/.new-$(basename "$file" .vhd)"
 	expect 200 /v1/images/one
-	check '.children_count == 0' "$path"
+	check '.children_count == 0' 'deleted beside a folder'
 done
 
 finish
