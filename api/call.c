@@ -24,8 +24,8 @@ enum api_step call_fail(struct api_call *call, enum code code, const char *forma
 /* Is the image that the daemon names the one that the path does? */
 static bool is_own(const struct api_call *call)
 {
-	return strcmp(call->err.image.name, call->ref) == 0 ||
-	       strcmp(call->err.image.id, call->ref) == 0;
+	return *call->ref && (strcmp(call->err.image.name, call->ref) == 0 ||
+			      strcmp(call->err.image.id, call->ref) == 0);
 }
 
 enum api_step call_refused(struct api_call *call, enum service_code code)

@@ -29,7 +29,8 @@ static int open_same(const struct place *place, const struct vhd *disk, int *ret
 		return failure_sys(err, VHD_E_IO, errno, "cannot look at %.200s", place->name);
 	if (st.st_dev != id[0] || st.st_ino != id[1])
 		return failure(err, VHD_E_NOT_FOUND,
-			       "%.200s is another file than the one that is open as the image",
+			       "%.200s is another file than the one that is open as the image: put "
+			       "that one back",
 			       place->name);
 	*ret_mtime = clock_bounded(st.st_mtim.tv_sec);
 	*ret_fd = STEAL_FD(fd);
