@@ -280,10 +280,11 @@ static int file_lock(void *store, enum vhd_lock mode)
 	return lock_perms(file->fd, F_UNLCK, perms_without(before, after));
 }
 
-/* Where nobody can write, as in squashfs, there may be no call for it: then nothing waits. */
+/* Where nobody can write, as in squashfs, there may be no call for it: then nothing waits. EROFS is
+ * that of a file system that may write no more, and lost what waits. */
 static int write_waiting(const struct file *file)
 {
-	if (fdatasync(file->fd) == 0 || (file->read_only && (errno == EINVAL || errno == EROFS)))
+	if (fdatasync(file->fd) == 0 || (file->read_only && errno == EINVAL))
 		return 0;
 	return -errno;
 }
