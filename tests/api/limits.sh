@@ -25,12 +25,13 @@ grep -q 'only 237 files may be open at once, and .* may need 238: raise the hard
 find_port
 
 # ---- with hardly any it does not start, and says why
+listens_or_ended() { grep -q 'listening on' "$work/said" || ! kill -0 "$other" 2>/dev/null; }
 unserved=0 files=8 status=1
 while [ "$status" -eq 1 ]; do
 	: >"$work/said"
 	(ulimit -n $files && exec "$VHDD" --state-dir "$work/other" --listen 127.0.0.1:0) >"$work/said" 2>&1 &
 	other=$!
-	until grep -q 'listening on' "$work/said" || ! kill -0 $other 2>/dev/null; do sleep 0.05; done
+	wait_until listens_or_ended
 	kill $other 2>/dev/null || :
 	status=0
 	wait $other || status=$?

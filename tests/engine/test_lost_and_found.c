@@ -209,10 +209,10 @@ static void what_is_sent_again_after_a_failed_sync_is_on_the_device(void **state
 	assert_int_equal(get(bench, 0), 'n');
 }
 
-/* Who may not write repairs nothing, but is not shown what only memory has either. */
-static void who_may_not_repair_reads_what_is_on_the_device(void **state)
+/* While memory cannot be made to forget what the device never got, nothing that is read can be
+ * believed. */
+static void refused_while_memory_keeps(struct bench *bench, unsigned how)
 {
-	struct bench *bench = *state;
 	struct faults faults = {.ops = FAULT_FLUSH, .sys = EIO, .fail_at = -1};
 
 	memio_use_device(bench->file);
@@ -223,37 +223,24 @@ static void who_may_not_repair_reads_what_is_on_the_device(void **state)
 	faults.fail_at = faults.calls;
 	assert_int_equal(vhd_flush(bench->disk, 0, &bench->err), VHD_E_IO);
 	memio_keep_pages(bench->file, true);
-	assert_int_equal(reopen(bench, VHD_RECOVER), VHD_E_IO);
+	assert_int_equal(reopen(bench, how), VHD_E_IO);
 	assert_string_equal(bench->err.text,
 			    "recover: the page cache holds what the disk does not: end the "
 			    "programs that map the file, then recover again");
 	memio_keep_pages(bench->file, false);
-	must(bench, reopen(bench, VHD_RECOVER));
+	must(bench, reopen(bench, how));
 	assert_int_equal(get(bench, 0), 'a');
 }
 
-/* While memory cannot be made to forget what the device never got, nothing that is read can be
- * believed. */
 static void recovery_is_refused_while_memory_keeps_what_the_device_has_not(void **state)
 {
-	struct bench *bench = *state;
-	struct faults faults = {.ops = FAULT_FLUSH, .sys = EIO, .fail_at = -1};
+	refused_while_memory_keeps(*state, VHD_WRITE | VHD_RECOVER);
+}
 
-	memio_use_device(bench->file);
-	create_root(bench, faultio_wrap(memio_io(bench->file), &faults), &bench->disk);
-	must(bench, put(bench, bench->disk, 0, 'a'));
-	must(bench, vhd_flush(bench->disk, 0, &bench->err));
-	must(bench, put(bench, bench->disk, 0, 'b'));
-	faults.fail_at = faults.calls;
-	assert_int_equal(vhd_flush(bench->disk, 0, &bench->err), VHD_E_IO);
-	memio_keep_pages(bench->file, true);
-	assert_int_equal(reopen(bench, VHD_WRITE | VHD_RECOVER), VHD_E_IO);
-	assert_string_equal(bench->err.text,
-			    "recover: the page cache holds what the disk does not: end the "
-			    "programs that map the file, then recover again");
-	memio_keep_pages(bench->file, false);
-	must(bench, reopen(bench, VHD_WRITE | VHD_RECOVER));
-	assert_int_equal(get(bench, 0), 'a');
+/* Who may not write repairs nothing, but is not shown what only memory has either. */
+static void who_may_not_repair_reads_what_is_on_the_device(void **state)
+{
+	refused_while_memory_keeps(*state, VHD_RECOVER);
 }
 
 static void a_flush_that_failed_after_its_barrier_is_not_tried_again(void **state)
