@@ -71,7 +71,8 @@ void image_etag(const struct service_image *image, char ret_etag[SERVICE_ETAG])
 {
 	const char *problem = image_problem(image);
 
-	service_meta_etag(image->meta_version, image->parent.name, image->root.name, ret_etag);
+	service_meta_etag(image->id, image->meta_version, image->parent.name, image->root.name,
+			  ret_etag);
 	/* The row does not know of a file that is gone, or has failed. */
 	if (problem)
 		(void)snprintf(ret_etag + strlen(ret_etag), IMAGE_STATE, ".%s", problem);

@@ -7,18 +7,22 @@
 #include "hash.h"
 #include "number.h"
 
-void service_meta_etag(uint64_t version, const char *parent, const char *root,
-		       char ret_etag[SERVICE_ETAG])
+void service_meta_etag(const char id[SERVICE_ID], uint64_t version, const char *parent,
+		       const char *root, char ret_etag[SERVICE_ETAG])
 {
-	char *end;
-	uint64_t names;
+	uint64_t hash = hash_bytes(0, id, strlen(id));
 
+	if (*parent) {
+		hash = hash_bytes(hash, parent, strlen(parent));
+		hash = hash_bytes(hash, root, strlen(root));
+	}
 	ret_etag[0] = 'm';
-	end = number_text(version, ret_etag + 1);
-	if (!*parent)
-		return;
-	names = hash_bytes(hash_bytes(0, parent, strlen(parent)), root, strlen(root));
-	hash_suffix(names, end);
+	hash_suffix(hash, number_text(version, ret_etag + 1));
+}
+
+void service_etag_of(const char id[SERVICE_ID], char etag[SERVICE_ETAG])
+{
+	hash_suffix(hash_bytes(0, id, strlen(id)), etag + strlen(etag));
 }
 
 void service_image_fini(struct service_image *image)

@@ -304,7 +304,10 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	if (r == 0) {
 		(void)pthread_mutex_lock(&catalog->memory);
 		row.children = node->image.children;
+		row.born = node->image.born;
 		node->image = row;
+		if (node->parent)
+			node->parent->image.born++;
 		catalog_parent_sealed(node->parent, parent_seal, row.updated_at);
 		catalog_find(catalog, id, row.updated_at);
 		(void)pthread_mutex_unlock(&catalog->memory);

@@ -123,6 +123,7 @@ struct catalog_image {
 	uint32_t depth; /* 0 for a root; a missing parent counts */
 	bool broken;    /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t children;
+	uint64_t born; /* those of them that are not being made */
 	uint64_t chain_file_bytes;
 };
 
@@ -170,7 +171,8 @@ struct catalog_brief {
 	bool frozen, dirty, sealed;
 	bool adopted; /* its place is not that of the pool */
 	bool broken;  /* it, or one of its ancestors, has a parent that is missing */
-	uint64_t generation, children, blocks, size, file_bytes;
+	uint64_t generation, blocks, size, file_bytes;
+	uint64_t children, born; /* the latter without those that are being made */
 	uint8_t parent_id[IDS_SIZE], missing_id[IDS_SIZE]; /* the latter if it is broken */
 	int64_t updated_at;
 	struct catalog_seal seal;

@@ -89,6 +89,12 @@ static struct catalog_node **siblings(struct catalog_index *index, const struct 
 	return node->image.parent_missing ? &index->first_orphan : &index->first_root;
 }
 
+/* One that is being made may come to nothing. */
+static bool is_born(const struct catalog_image *image)
+{
+	return image->state != CATALOG_CREATING;
+}
+
 static void link_node(struct catalog_index *index, struct catalog_node *parent,
 		      struct catalog_node *node)
 {
@@ -101,8 +107,10 @@ static void link_node(struct catalog_index *index, struct catalog_node *parent,
 	if (node->next)
 		node->next->previous = node;
 	*first = node;
-	if (parent)
+	if (parent) {
 		parent->image.children++;
+		parent->image.born += is_born(&node->image);
+	}
 	index->n++;
 }
 
@@ -114,8 +122,10 @@ static void unlink_node(struct catalog_index *index, struct catalog_node *node)
 		node->previous->next = node->next;
 	else
 		*siblings(index, node) = node->next;
-	if (node->parent)
+	if (node->parent) {
 		node->parent->image.children--;
+		node->parent->image.born -= is_born(&node->image);
+	}
 	index->n--;
 }
 
@@ -170,7 +180,7 @@ struct catalog_node *catalog_index_prepare(struct catalog_index *index,
 
 	if (!node || copy_image(image, &node->image) < 0)
 		return NULL;
-	node->image.children = 0;
+	node->image.children = node->image.born = 0;
 	node->hidden = true;
 	if (!tsearch(node, &index->by_id, compare_id))
 		return NULL;

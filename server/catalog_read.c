@@ -86,6 +86,7 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->seal = node->image.seal;
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;
+		ret_brief->born = node->image.born;
 		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);
 		ret_brief->updated_at = node->image.updated_at;
 		memcpy(ret_brief->name, node->image.name, CATALOG_NAME);

@@ -120,13 +120,22 @@ static void ended(struct image *image)
 
 /* ---- pins ---- */
 
+/* A child that is being made may come to nothing: then its seal ends, which can be waited for.
+ * Without one, it waits to be undone. */
+static bool is_frozen(const struct image *image, const struct catalog_brief *brief)
+{
+	bool sealed = image && image->seals;
+
+	return brief->frozen || brief->born || (brief->children && !sealed);
+}
+
 /* Whether the catalog lets the image be used so. On success `ret_brief` is what it says. */
 static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
 		   struct catalog_brief *ret_brief, struct vhd_error *err)
 {
 	if (!catalog_brief(images->catalog, id, ret_brief) || ret_brief->state != CATALOG_READY)
 		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
-	if (mode == IMAGES_WRITE && (ret_brief->children || ret_brief->frozen))
+	if (mode == IMAGES_WRITE && is_frozen(images_find(images, id), ret_brief))
 		return failure(err, VHD_E_FROZEN, "the image is frozen");
 	if (mode == IMAGES_WRITE && ret_brief->broken)
 		return failure(err, VHD_E_PARENT_MISSING,
@@ -263,45 +272,6 @@ void images_unpin(struct image *image, enum images_mode mode)
 struct vhd *images_disk(const struct image *image)
 {
 	return image->disk;
-}
-
-/* Keeps what was read first, when two read at once. */
-static const struct vhd_locator *keep_locators(struct image *image, struct vhd_locator *read)
-{
-	CLEANUP(freep) struct vhd_locator *spare = read;
-	const struct vhd_locator *kept;
-
-	lock(image->images);
-	if (!image->locators)
-		image->locators = STEAL(spare);
-	kept = image->locators;
-	unlock(image->images);
-	return kept;
-}
-
-int images_locators(struct image *image, unsigned flags, const struct vhd_locator **ret_locators,
-		    struct vhd_error *err)
-{
-	CLEANUP(freep) struct vhd_locator *read = NULL;
-	const struct vhd_locator *kept;
-	int r;
-
-	lock(image->images);
-	kept = image->locators;
-	unlock(image->images);
-	if (!kept && (flags & VHD_NOWAIT))
-		return VHD_E_AGAIN;
-	if (!kept) {
-		read = calloc(VHD_LOCATORS, sizeof *read);
-		if (!read)
-			return failure(err, VHD_E_NOMEM, "out of memory");
-		r = vhd_locators(image->disk, read, err);
-		if (r < 0)
-			return r;
-		kept = keep_locators(image, STEAL(read));
-	}
-	*ret_locators = kept;
-	return 0;
 }
 
 /* ---- holds ---- */
@@ -478,7 +448,20 @@ bool images_was_writable(const struct image *image)
 	return answer;
 }
 
-void images_unseal(struct image *image)
+/* With the lock, as the last one who was granted a seal, and nothing came of any: nobody was told
+ * that it is frozen, and writers need not wait until those who read have gone. */
+static void thaw_sealed(struct image *image)
+{
+	int r;
+
+	image->alone = true; /* so that nobody freezes it meanwhile */
+	unlock(image->images);
+	r = vhd_thaw(image->disk, NULL);
+	lock(image->images);
+	image->frozen = r < 0;
+}
+
+void images_unseal(struct image *image, bool froze)
 {
 	struct images *images = image->images;
 	struct catalog_brief row;
@@ -486,9 +469,12 @@ void images_unseal(struct image *image)
 	bool clean = !catalog_brief(images->catalog, image->id, &row) || !row.dirty;
 
 	lock(images);
-	/* The next write thaws it, and begins a new generation if something came of the seal; if
-	 * nothing did, what was written is told apart by the old one still. */
-	image->frozen = image->frozen || image->writable;
+	/* The next write thaws it, and begins a new generation; if nothing came of the seal, what
+	 * was written is told apart by the old one still. */
+	if (froze)
+		image->frozen = image->frozen || image->writable;
+	else if (image->granted == 1 && image->writable && !image->frozen)
+		thaw_sealed(image);
 	if (clean)
 		image->written = false;
 	image->granted--;

@@ -107,7 +107,8 @@ int images_recover(struct images *images, const uint8_t id[IDS_SIZE], struct vhd
 enum images_seal_mode { IMAGES_SHARED, IMAGES_ALONE };
 int images_seal(struct images *images, const uint8_t id[IDS_SIZE], enum images_seal_mode mode,
 		struct image **ret_image, struct vhd_error *err);
-void images_unseal(struct image *image);
+/* `froze`: something came of it, and the catalog says that the image is frozen. */
+void images_unseal(struct image *image, bool froze);
 bool images_was_writable(const struct image *image); /* of a sealed one */
 
 /* Who holds the image now; "" when nobody does. */

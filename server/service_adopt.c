@@ -211,7 +211,7 @@ enum service_code service_image_adopt(struct service *service, const struct serv
 		code = commit(&adoption, &chain);
 	adopt_walk_close(&adoption);
 	if (adoption.parent.image)
-		images_unseal(adoption.parent.image);
+		images_unseal(adoption.parent.image, code == SERVICE_OK);
 	CRASH_POINT("adopt.answering");
 	if (code == SERVICE_OK && answer_chain(&adoption, &chain, n) != SERVICE_OK)
 		code = service_codes_done(chain.items[0].id, chain.items[0].name, err);

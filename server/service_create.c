@@ -324,7 +324,7 @@ static void end(struct creation *creation)
 			images_release(creation->held);
 	}
 	if (creation->parent.image)
-		images_unseal(creation->parent.image);
+		images_unseal(creation->parent.image, creation->published);
 	catalog_image_fini(&creation->row);
 }
 

@@ -31,7 +31,7 @@ static void fill_info(struct service_data *data, const struct catalog_brief *row
 	}
 	data->info.size = info->size;
 	data->info.block_size = info->block_size;
-	data->info.frozen = row->frozen || row->children;
+	data->info.frozen = row->frozen || row->born;
 	/* HTTP knows seconds: within one, there may be two contents. */
 	if (data->info.frozen && clock_wall_ms() - row->updated_at >= 2000)
 		data->info.frozen_at = row->updated_at;
@@ -163,7 +163,7 @@ void service_data_state(const struct service_data *data, struct service_data_sta
 
 	vhd_state(images_disk(data->image), &state);
 	images_version(data->image, &view);
-	service_images_etag(&view, data->info.frozen, ret_state->etag);
+	service_images_etag(data->info.id, &view, data->info.frozen, ret_state->etag);
 	ret_state->write_epoch = view.epoch_base + (data->epoch ? data->epoch : state.epoch_open);
 	ret_state->durable_epoch = view.epoch_base + state.epoch_durable;
 	ret_state->allocated_blocks = state.allocated - data->allocated;
@@ -179,7 +179,7 @@ void service_data_result(const struct service_data *data, struct service_data_st
 	memcpy(ret_state->verifier, data->verifier, sizeof ret_state->verifier);
 	images_version(data->image, &view);
 	view.changes = data->change;
-	service_images_etag(&view, data->info.frozen, ret_state->etag);
+	service_images_etag(data->info.id, &view, data->info.frozen, ret_state->etag);
 	if (data->change != data->alike)
 		ret_state->etag[0] = '\0';
 }

@@ -8,7 +8,8 @@
 #include "pool_place.h"
 #include "service_private.h"
 
-void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG])
+void service_images_etag(const char id[SERVICE_ID], const struct images_view *view, bool frozen,
+			 char ret_etag[SERVICE_ETAG])
 {
 	/* A generation is committed before its first write, so a version is never used for two
 	 * contents. What is frozen begins a new one before it is written again; and what it is
@@ -23,6 +24,8 @@ void service_images_etag(const struct images_view *view, bool frozen, char ret_e
 	else
 		(void)snprintf(ret_etag, SERVICE_ETAG, "d%llu",
 			       (unsigned long long)view->generation);
+	/* Generations begin with a time, and two images may have begun together. */
+	service_etag_of(id, ret_etag);
 }
 
 static enum service_kind kind_of(enum catalog_kind kind)
@@ -47,7 +50,8 @@ static enum service_state state_of(const struct catalog_image *row, const struct
 
 static enum service_frozen frozen_of(const struct catalog_image *row)
 {
-	if (row->children)
+	/* One that is being made may come to nothing, and then this one is written again. */
+	if (row->born)
 		return SERVICE_FROZEN_CHILDREN;
 	return row->frozen ? SERVICE_FROZEN_REQUEST : SERVICE_NOT_FROZEN;
 }
@@ -167,7 +171,8 @@ enum service_code service_images_fill(struct service *service, const struct cata
 		view.generation = row->generation;
 	/* What a crash left is not known before it is opened and repaired. */
 	if (view.open || !row->dirty)
-		service_images_etag(&view, image.frozen != SERVICE_NOT_FROZEN, image.data_etag);
+		service_images_etag(image.id, &view, image.frozen != SERVICE_NOT_FROZEN,
+				    image.data_etag);
 	image.created_at = row->created_at;
 	image.updated_at = row->updated_at;
 	image.checked_at = row->checked_at;

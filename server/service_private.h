@@ -74,7 +74,8 @@ enum service_code service_images_tell(struct service *service, const struct cata
 				      unsigned flags, struct service_image *ret_image,
 				      struct service_error *err);
 /* `frozen`: the content cannot change before the image is thawed. */
-void service_images_etag(const struct images_view *view, bool frozen, char ret_etag[SERVICE_ETAG]);
+void service_images_etag(const char id[SERVICE_ID], const struct images_view *view, bool frozen,
+			 char ret_etag[SERVICE_ETAG]);
 /* service_update.c: is the row of the version that was asked for? 0 = any. */
 enum service_code service_update_compare(const struct catalog_image *row, uint64_t version,
 					 struct service_error *err);

@@ -19,11 +19,13 @@ enum service_code service_update_compare(const struct catalog_image *row, uint64
 					 struct service_error *err)
 {
 	enum service_code code;
+	char id[IDS_TEXT];
 
 	if (version == 0 || row->version == version)
 		return SERVICE_OK;
 	code = service_fail(err, SERVICE_CHANGED, "'%s' has changed.", row->name);
-	service_meta_etag(row->version, row->parent_name, row->root_name, err->etag);
+	ids_format(row->id, id);
+	service_meta_etag(id, row->version, row->parent_name, row->root_name, err->etag);
 	return code;
 }
 
@@ -114,12 +116,12 @@ static enum service_code check_footer(struct service *service, const struct cata
 				      const struct service_update *update,
 				      struct service_error *err)
 {
-	if (!changes_footer(row, update) || (!row->frozen && !row->children))
+	if (!changes_footer(row, update) || (!row->frozen && !row->born))
 		return SERVICE_OK;
-	(void)service_fail(err, row->children ? SERVICE_IMAGE_HAS_CHILDREN : SERVICE_IMAGE_FROZEN,
+	(void)service_fail(err, row->born ? SERVICE_IMAGE_HAS_CHILDREN : SERVICE_IMAGE_FROZEN,
 			   "'%s' is frozen: its file does not change.", row->name);
 	service_codes_name(service, row->id, err);
-	if (row->children)
+	if (row->born)
 		service_codes_children(service, row->id, err);
 	return err->code;
 }
@@ -127,7 +129,7 @@ static enum service_code check_footer(struct service *service, const struct cata
 static enum service_code check_thaw(struct service *service, const struct catalog_image *row,
 				    struct service_error *err)
 {
-	if (!row->children)
+	if (!row->born)
 		return SERVICE_OK;
 	(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,
 			   "'%s' is frozen for the images that read through it.", row->name);
@@ -145,8 +147,7 @@ struct way {
 static struct way way_of(const struct catalog_image *row, const struct service_update *update)
 {
 	return (struct way){.freeze = update->freeze && !row->frozen,
-			    .footer =
-				    changes_footer(row, update) && !row->frozen && !row->children};
+			    .footer = changes_footer(row, update) && !row->frozen && !row->born};
 }
 
 /* One change of one image. */
@@ -349,7 +350,7 @@ static enum service_code update_frozen(struct change *change, struct service_err
 		code = commit_footer(change, image, err);
 	else
 		code = service_fail(err, SERVICE_IMAGE_BUSY, others);
-	images_unseal(image);
+	images_unseal(image, code == SERVICE_OK);
 	return code;
 }
 

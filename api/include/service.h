@@ -99,9 +99,12 @@ struct service_error {
 };
 
 /* Of what is told of an image: of its row, and of the names of its parent and its root, which
- * change without it. */
-void service_meta_etag(uint64_t version, const char *parent, const char *root,
-		       char ret_etag[SERVICE_ETAG]);
+ * change without it. A name may become that of another image: the id is in it as well. */
+void service_meta_etag(const char id[SERVICE_ID], uint64_t version, const char *parent,
+		       const char *root, char ret_etag[SERVICE_ETAG]);
+
+/* Adds to an ETag that is made of numbers what tells it from those of other images. */
+void service_etag_of(const char id[SERVICE_ID], char etag[SERVICE_ETAG]);
 
 enum service_flags {
 	SERVICE_NOWAIT = 1 << 0,

@@ -21,7 +21,7 @@ is() { # PATTERN WHAT ETAG
 # ---- live: nobody may keep it
 expect 200 $data -T "$work/bytes"
 first=$(etag_of $data)
-is '^"d[0-9]+\.[0-9]+"$' 'a written image' "$first"
+is '^"d[0-9]+\.[0-9]+-[0-9a-f]{16}"$' 'a written image' "$first"
 expect_header Cache-Control "$live"
 [ -z "$(header Last-Modified)" ] || fail "live content has a date"
 for path in sectors sectors/0 extents; do
@@ -47,7 +47,7 @@ first=$(etag_of $data)
 # ---- frozen: it may be kept, and is asked for again before each use
 expect 200 /v1/images/disk/actions/freeze -X POST
 frozen=$(etag_of $data)
-is '^"f[0-9]+"$' 'a frozen image' "$frozen"
+is '^"f[0-9]+-[0-9a-f]{16}"$' 'a frozen image' "$frozen"
 expect_header Cache-Control "$kept"
 expect 200 /v1/images/disk
 check ".data_etag == $frozen"
@@ -94,7 +94,7 @@ expect_problem 412 precondition-failed $data -T "$work/bytes" -H "If-Match: $fro
 expect 200 "$data?offset=8192" -T "$work/bytes"
 expect 200 /v1/images/disk/actions/freeze -X POST
 second=$(etag_of $data)
-is '^"f[0-9]+"$' 'an image that is frozen again' "$second"
+is '^"f[0-9]+-[0-9a-f]{16}"$' 'an image that is frozen again' "$second"
 [ "$second" != "$frozen" ] || fail "another content has the same ETag"
 expect 200 $data -H "If-None-Match: $frozen"
 # Frozen, thawed and not written: the same content, the same ETag.

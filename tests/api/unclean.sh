@@ -47,7 +47,7 @@ expect 200 /v1/images/disk
 check '.frozen and .health.status == "ok" and .data_etag == null' 'not opened yet'
 reads disk 'what was written while it was frozen'
 etag=$(header ETag)
-[[ $etag =~ ^\"f[0-9]+\"$ ]] || fail "the ETag of a frozen image is $etag"
+[[ $etag =~ ^\"f[0-9]+-[0-9a-f]{16}\"$ ]] || fail "the ETag of a frozen image is $etag"
 expect 206 /v1/images/disk/data -r 16777216-16842751
 same "$work/bytes" "$body" 'what was written when it was thawed'
 footers_agree disk

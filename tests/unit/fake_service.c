@@ -207,7 +207,7 @@ static enum service_code compare(const struct service *service, struct fake_imag
 	image->changes += service->race;
 	if (version == 0 || version == 17 + image->changes)
 		return SERVICE_OK;
-	(void)snprintf(err->etag, sizeof err->etag, "m%d", (int)(17 + image->changes));
+	service_meta_etag(image->id, 17 + image->changes, "", "", err->etag);
 	return refuse(err, SERVICE_CHANGED, "somebody was faster");
 }
 

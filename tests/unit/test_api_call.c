@@ -134,7 +134,7 @@ static void looks_at_conditions_last(void **state)
 		{{"GET", "/v1/images/web-1/fields/colour", "If-Match: \"x\""}, 404},
 		{{"POST", "/v1/images/nobody/actions/recover", "If-Match: \"x\""}, 404},
 		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"x\""}, 412},
-		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"m17-0ccd528f3b2387fc\""},
+		{{"POST", "/v1/images/web-1/actions/recover", "If-Match: \"m17-11a9832b0a75cd5e\""},
 		 200},
 		{{"POST", "/v1/images", "If-Match: \"x\"", "size=512"}, 412},
 		{{"OPTIONS", "/v1/images/web-1/data", "If-Match: \"x\""}, 200},

@@ -39,7 +39,7 @@ static const struct exchange requests[] = {
 	{"POST", "/v1/images", .body = "name=n&size=512&labels.a=b"},
 	{"PUT", "/v1/images/web-1", .body = "parent=base"},
 	{"POST", "/v1/images", .body = "source.path=/srv/x&labels.a=b"},
-	{"PATCH", "/v1/images/web-1", "If-Match: m17-0ccd528f3b2387fc", .body = "labels.a=b"},
+	{"PATCH", "/v1/images/web-1", "If-Match: m17-11a9832b0a75cd5e", .body = "labels.a=b"},
 	{"PUT", "/v1/images/web-1/data", "If-Match: d12.0", .body = "abc"},
 };
 

@@ -48,7 +48,7 @@ static void changes_what_the_body_names(void **state)
 		(void)state;
 		fake_add(service, "web-1", 65536, NULL);
 		(void)exchange_json(service, &exchange, 200);
-		assert_string_equal(exchange_header(&exchange, "ETag"), "\"m18\"");
+		assert_string_equal(exchange_header(&exchange, "ETag"), "\"m18-28b338d0430c7f4b\"");
 		assert_string_equal(service->update_texts[0], rows[i].name);
 		assert_string_equal(service->update_texts[1], rows[i].description);
 		assert_string_equal(service->update_texts[2], rows[i].labels[0]);
@@ -144,10 +144,11 @@ static void makes_an_image_once(void **state)
 		{"/v1/images/new", NULL, "{\"size\":\"64K\",\"creator_application\":\"win\"}", 200,
 		 NULL},
 		{"/v1/images/new", "If-None-Match: *", "{\"size\":\"64K\"}", 412,
-		 "If-None-Match names *, and the ETag is \"m17\""},
-		{"/v1/images/new", "If-Match: \"m17\"", "{\"size\":\"64K\"}", 200, NULL},
+		 "If-None-Match names *, and the ETag is \"m17-863ad68a1cf62979\""},
+		{"/v1/images/new", "If-Match: \"m17-863ad68a1cf62979\"", "{\"size\":\"64K\"}", 200,
+		 NULL},
 		{"/v1/images/new", "If-Match: \"m16\"", "{\"size\":\"64K\"}", 412,
-		 "If-Match names \"m16\", but the ETag is now \"m17\""},
+		 "If-Match names \"m16\", but the ETag is now \"m17-863ad68a1cf62979\""},
 		{"/v1/images/newer", "If-Match: *", "{\"size\":\"64K\"}", 412,
 		 "If-Match: there is no image 'newer'"},
 		{"/v1/images/newer", "If-None-Match: *", "{\"size\":\"64K\"}", 201, NULL},
@@ -181,21 +182,21 @@ static void compares_before_it_changes(void **state)
 		unsigned status;
 		const char *etag;
 	} rows[] = {
-		{"PATCH", WEB, "If-Match: \"m16\"", "{}", 412, "\"m17-0ccd528f3b2387fc\""},
-		{"PATCH", WEB, "If-Match: W/\"m17-0ccd528f3b2387fc\"", "{}", 412,
-		 "\"m17-0ccd528f3b2387fc\""},
-		{"PATCH", WEB, "If-None-Match: *", "{}", 412, "\"m17-0ccd528f3b2387fc\""},
-		{"PATCH", WEB, "If-Match: m17-0ccd528f3b2387fc", "{}", 200,
-		 "\"m18-0ccd528f3b2387fc\""},
-		{"PATCH", WEB, "If-Match: *", "{}", 200, "\"m19-0ccd528f3b2387fc\""},
-		{"POST", WEB "/actions/freeze", "If-Match: \"m17-0ccd528f3b2387fc\"", NULL, 412,
-		 "\"m19-0ccd528f3b2387fc\""},
-		{"POST", WEB "/snapshots", "If-Match: \"m17-0ccd528f3b2387fc\"", NULL, 412,
-		 "\"m19-0ccd528f3b2387fc\""},
-		{"POST", WEB "/snapshots", "If-Match: \"m19-0ccd528f3b2387fc\"", NULL, 201,
-		 "\"m17-1c006f4b615c562d\""},
-		{"DELETE", WEB, "If-Match: \"m17-0ccd528f3b2387fc\"", NULL, 412,
-		 "\"m19-0ccd528f3b2387fc\""},
+		{"PATCH", WEB, "If-Match: \"m16\"", "{}", 412, "\"m17-11a9832b0a75cd5e\""},
+		{"PATCH", WEB, "If-Match: W/\"m17-11a9832b0a75cd5e\"", "{}", 412,
+		 "\"m17-11a9832b0a75cd5e\""},
+		{"PATCH", WEB, "If-None-Match: *", "{}", 412, "\"m17-11a9832b0a75cd5e\""},
+		{"PATCH", WEB, "If-Match: m17-11a9832b0a75cd5e", "{}", 200,
+		 "\"m18-11a9832b0a75cd5e\""},
+		{"PATCH", WEB, "If-Match: *", "{}", 200, "\"m19-11a9832b0a75cd5e\""},
+		{"POST", WEB "/actions/freeze", "If-Match: \"m17-11a9832b0a75cd5e\"", NULL, 412,
+		 "\"m19-11a9832b0a75cd5e\""},
+		{"POST", WEB "/snapshots", "If-Match: \"m17-11a9832b0a75cd5e\"", NULL, 412,
+		 "\"m19-11a9832b0a75cd5e\""},
+		{"POST", WEB "/snapshots", "If-Match: \"m19-11a9832b0a75cd5e\"", NULL, 201,
+		 "\"m17-b9ca163ce37dcd7c\""},
+		{"DELETE", WEB, "If-Match: \"m17-11a9832b0a75cd5e\"", NULL, 412,
+		 "\"m19-11a9832b0a75cd5e\""},
 		{"POST", "/v1/images", "If-Match: W/\"c881\"", "size=512", 412, ""},
 		{"POST", "/v1/images", "If-None-Match: *", "size=512&name=base", 412, ""},
 		{"GET", "/v1", "If-Match: \"x\"", NULL, 412, ""},
@@ -220,9 +221,9 @@ static void loses_a_race_honestly(void **state)
 	static const struct {
 		const char *method, *target, *headers, *body;
 	} rows[] = {
-		{"PATCH", WEB, "If-Match: \"m17\"", "{}"},
-		{"DELETE", WEB, "If-Match: \"m17\"", NULL},
-		{"POST", WEB "/snapshots", "If-Match: \"m17\"", NULL},
+		{"PATCH", WEB, "If-Match: \"m17-28b338d0430c7f4b\"", "{}"},
+		{"DELETE", WEB, "If-Match: \"m17-28b338d0430c7f4b\"", NULL},
+		{"POST", WEB "/snapshots", "If-Match: \"m17-28b338d0430c7f4b\"", NULL},
 		{"PUT", WEB "/data", "If-Match: \"d12.0\"", "x"},
 		{"PATCH", WEB "/data", "If-Match: \"d12.0\"", "op=zero&offset=0&length=1"},
 	};
@@ -238,7 +239,7 @@ static void loses_a_race_honestly(void **state)
 		(void)exchange_json(service, &exchange, 412);
 		assert_string_equal(exchange_text(&exchange, "code"), "precondition-failed");
 		assert_string_equal(exchange_text(&exchange, "current_etag"),
-				    i < 3 ? "\"m18\"" : "\"d12.1\"");
+				    i < 3 ? "\"m18-28b338d0430c7f4b\"" : "\"d12.1\"");
 		exchange_fini(&exchange);
 		assert_false(service->images[0].gone);
 		assert_false(service->images[0].has[0]);

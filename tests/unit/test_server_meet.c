@@ -380,6 +380,7 @@ static void an_image_that_changed_is_not_forgotten(void **state)
 {
 	struct meeting *meeting = *state;
 	struct service_delete how = {.keep_file = true};
+	struct service_image image;
 	char etag[SERVICE_ETAG];
 
 	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
@@ -389,9 +390,12 @@ static void an_image_that_changed_is_not_forgotten(void **state)
 			 SERVICE_CHANGED);
 	assert_int_equal(meeting->code, SERVICE_OK);
 	assert_string_equal(meeting->err.text, "'other' has changed.");
-	(void)snprintf(etag, sizeof etag, "m%llu",
-		       (unsigned long long)version_of(meeting, "other"));
-	assert_string_equal(meeting->err.etag, etag);
+	memcpy(etag, meeting->err.etag, sizeof etag);
+	assert_int_equal(service_image_get(meeting->service, "other", 0, &image, &meeting->err),
+			 SERVICE_OK);
+	service_meta_etag(image.id, image.meta_version, "", "", meeting->err.etag);
+	assert_string_equal(etag, meeting->err.etag);
+	service_image_fini(&image);
 }
 
 /* ---- changes whose way was chosen by what the image is no more ---- */
@@ -417,15 +421,21 @@ static void open_writer(struct meeting *meeting)
 			 SERVICE_OK);
 }
 
+static void write_through(struct service_data *data, const char *text)
+{
+	struct service_error err;
+
+	assert_int_equal(service_data_write(data, text, strlen(text), 0, &err), SERVICE_OK);
+}
+
 static void thawed_and_written(struct meeting *meeting)
 {
-	static const char sector[512] = "unflushed";
 	struct service_error err;
 
 	assert_int_equal(update_disk(meeting, &(struct service_update){.thaw = true}, &err),
 			 SERVICE_OK);
 	open_writer(meeting);
-	assert_int_equal(service_data_write(writer, sector, sizeof sector, 0, &err), SERVICE_OK);
+	write_through(writer, "unflushed");
 }
 
 /* It was answered at once, and the catalog called an image clean that somebody was writing. */
@@ -474,6 +484,80 @@ static void what_was_so_already_is_done_when_somebody_has_undone_it(void **state
 	service_image_fini(&image);
 }
 
+/* ---- what comes to nothing ---- */
+
+/* While a child is made whose size is refused at last. */
+static void frozen_for_nothing(struct meeting *meeting)
+{
+	struct service_data_state state;
+	struct service_data *data;
+	struct service_image image;
+	struct service_error err;
+
+	assert_int_equal(service_image_get(meeting->service, "disk", 0, &image, &err), SERVICE_OK);
+	assert_int_equal(image.frozen, SERVICE_NOT_FROZEN);
+	assert_int_equal(image.data_etag[0], 'd');
+	service_image_fini(&image);
+	assert_int_equal(service_data_open(meeting->service, "disk", SERVICE_READ, 0, &data, &err),
+			 SERVICE_OK);
+	assert_false(service_data_info(data)->frozen);
+	service_data_state(data, &state);
+	assert_int_equal(state.etag[0], 'd');
+	service_data_close(data);
+	/* It may be tried again, which an image with children may not. */
+	written(meeting);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+}
+
+static enum service_code create_smaller(struct meeting *meeting)
+{
+	const struct service_create spec = {
+		.name = "child", .parent = "disk", .kind = SERVICE_DIFFERENCING, .size = 1 << 19};
+	struct service_created created;
+
+	return service_image_create(meeting->service, &spec, &created, &meeting->err);
+}
+
+static enum service_code freeze_by_a_name_that_is_taken(struct meeting *meeting)
+{
+	return update_disk(meeting, &(struct service_update){.freeze = true, .name = "taken"},
+			   &meeting->err);
+}
+
+/* Of the ETag that was told of it meanwhile there was another content later, and writers were shut
+ * out until all had gone who read. */
+static void what_comes_to_nothing_freezes_nobody(void **state)
+{
+	static const struct {
+		const char *point; /* NULL: nobody comes */
+		enum service_code (*refused)(struct meeting *meeting);
+		enum service_code code;
+	} rows[] = {
+		{"create.sealed", create_smaller, SERVICE_SIZE_MISMATCH},
+		{NULL, freeze_by_a_name_that_is_taken, SERVICE_NAME_EXISTS},
+	};
+	struct meeting *meeting = *state;
+	struct service_data *reader;
+
+	assert_int_equal(create(meeting, "taken", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		open_writer(meeting);
+		write_through(writer, i ? "second" : "first");
+		service_data_close(writer);
+		assert_int_equal(service_data_open(meeting->service, "disk", SERVICE_READ, 0,
+						   &reader, &meeting->err),
+				 SERVICE_OK);
+		if (rows[i].point)
+			meet(meeting, rows[i].point, frozen_for_nothing);
+		assert_int_equal(rows[i].refused(meeting), rows[i].code);
+		assert_null(meeting->other);
+		written(meeting);
+		assert_int_equal(meeting->code, SERVICE_OK);
+		service_data_close(reader);
+	}
+}
+
 /* ---- content that somebody has alone ---- */
 
 static void *write_meanwhile(void *ctx)
@@ -508,13 +592,6 @@ static void a_write_does_not_wait_for_ever_for_one_that_compares(void **state)
 	service_data_close(writer);
 	(void)write_meanwhile(meeting);
 	assert_int_equal(meeting->code, SERVICE_OK);
-}
-
-static void write_through(struct service_data *data, const char *text)
-{
-	struct service_error err;
-
-	assert_int_equal(service_data_write(data, text, strlen(text), 0, &err), SERVICE_OK);
 }
 
 /* Of the content now, and of what was written through `data`. */
@@ -654,6 +731,7 @@ int main(void)
 		CASE(a_parent_does_not_change_once_it_is_sealed),
 		CASE(a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other),
 		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
+		CASE(what_comes_to_nothing_freezes_nobody),
 		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
 		CASE(a_write_is_answered_with_the_etag_of_what_it_wrote),
 	};

@@ -26,6 +26,11 @@ def children(state, image):
     return sum(row.parent == image for row in state.values())
 
 
+def is_parent(state, image):
+    """A child that is being made may come to nothing."""
+    return any(row.parent == image and row.phase != CREATING for row in state.values())
+
+
 def find(state, ref):
     """The id that a name or an id means. None: nothing, for what is being removed is not found."""
     if ref in state:
@@ -40,7 +45,7 @@ def with_row(state, image, **changes):
 def told(state, image):
     """What an answer says of an image, as far as it is modelled."""
     row, count = state[image], children(state, image)
-    return (image, row.name, row.phase, row.parent, row.frozen or count > 0, count, row.labels, row.description,
+    return (image, row.name, row.phase, row.parent, row.frozen or is_parent(state, image), count, row.labels, row.description,
             row.version)
 
 
@@ -55,13 +60,13 @@ def hashed(number, text):
 
 
 def tag(state, image):
-    """The ETag: of the row, and of the names of its parent and its root."""
-    row, root = state[image], image
-    if row.parent not in state:
-        return f"m{row.version}"
+    """The ETag: of the row and its id, and of the names of its parent and its root."""
+    row, root, number = state[image], image, hashed(0, image)
     while state[root].parent in state:
         root = state[root].parent
-    return f"m{row.version}-{hashed(hashed(0, state[row.parent].name), state[root].name):016x}"
+    if row.parent in state:
+        number = hashed(hashed(number, state[row.parent].name), state[root].name)
+    return f"m{row.version}-{number:016x}"
 
 
 def first_versions(item, ops):
@@ -97,7 +102,7 @@ def refusals(state, op):
         codes.add("image-busy")
     if row and args.get("if_match") not in (None, tag(state, image)):
         codes.add("precondition-failed")
-    if op.kind in ("delete", "thaw") and children(state, image):
+    if (op.kind == "delete" and children(state, image)) or (op.kind == "thaw" and is_parent(state, image)):
         codes.add("image-has-children")
     name = args.get("name")
     owner = find(state, name) if name else None
@@ -162,7 +167,7 @@ def data_refusals(state, op):
         return {"image-busy"}
     if not op.args.get("writes"):
         return set()
-    if children(state, image):
+    if is_parent(state, image):
         return {"image-has-children"}
     return {"image-frozen"} if state[image].frozen else set()
 

@@ -6,7 +6,7 @@ UNWRITTEN = float("inf")  # d7 is what d7.N was when the image was opened anew
 
 
 def order(etag):
-    generation, _, changes = etag.strip('"')[1:].partition(".")
+    generation, _, changes = etag.strip('"')[1:].partition("-")[0].partition(".")
     return int(generation), int(changes) if changes else UNWRITTEN
 
 

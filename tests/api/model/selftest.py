@@ -9,6 +9,7 @@ from history import Op
 from search import Wrong
 
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+M1, M2 = (f"m{version}-{era.catalog.hashed(0, ONE):016x}" for version in (1, 2))
 NO_LABELS = frozenset()
 
 
@@ -91,10 +92,10 @@ CASES = [
     ("vanished image", [op("delete", 1, 2, 0)], [], snapshot(), CLEAN),
     ("old version told", [patch(1, 2, 3), op("get", 3, 4, 200, body=told(version=3))],
      [patch(1, 2, 3), op("get", 3, 4, 200, body=told(version=2))], snapshot(told(version=3)), CLEAN),
-    ("two first ones", [patch(1, 3, 3, if_match="m2"), patch(2, 4, 0, 412, code="precondition-failed", if_match="m2")],
-     [patch(1, 3, 3, if_match="m2"), patch(2, 4, 4, if_match="m2")], None, CLEAN),
-    ("guard refused without reason", [patch(1, 2, 0, 412, code="precondition-failed", if_match="m1")],
-     [patch(1, 2, 0, 412, code="precondition-failed", if_match="m2")], snapshot(told()), CLEAN),
+    ("two first ones", [patch(1, 3, 3, if_match=M2), patch(2, 4, 0, 412, code="precondition-failed", if_match=M2)],
+     [patch(1, 3, 3, if_match=M2), patch(2, 4, 4, if_match=M2)], None, CLEAN),
+    ("guard refused without reason", [patch(1, 2, 0, 412, code="precondition-failed", if_match=M1)],
+     [patch(1, 2, 0, 412, code="precondition-failed", if_match=M2)], snapshot(told()), CLEAN),
     ("ETag of content stands still", [write(5, 1, 2, etag='"d1.1"'), write(6, 3, 4, etag='"d1.2"')],
      [write(5, 1, 2, etag='"d1.1"'), write(6, 3, 4, etag='"d1.1"')], snapshot(told(), tag=6), CLEAN),
     ("ETag of content goes back", [write(5, 1, 2, etag='"d2.1"'), read(5, 3, 4, etag='"d2.1"')],
