@@ -176,7 +176,8 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image,
 	place_settle(&scan->rebuild->pools, &at);
 	place_text(&at, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
-	*ret_left_out = r == 0;
+	/* A link, too: the file may be where it leads. */
+	*ret_left_out = r != VHD_E_NOT_FOUND && why.sys != ENOTDIR;
 	if (r == 0)
 		r = take_time(scan, fd, &why);
 	if (r == 0)
@@ -318,13 +319,17 @@ static struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SI
 	return bsearch(&key, scan->known, scan->n_known, sizeof key, compare_known);
 }
 
-static unsigned hint_of(const struct scan *scan, const char *name)
+static struct known *find_named(const struct scan *scan, const char *name)
 {
-	const struct known *known = NULL;
 	uint8_t id[IDS_SIZE];
 
-	if (pool_look_id(name, id))
-		known = find_known(scan, id);
+	return pool_look_id(name, id) ? find_known(scan, id) : NULL;
+}
+
+static unsigned hint_of(const struct scan *scan, const char *name)
+{
+	const struct known *known = find_named(scan, name);
+
 	return known ? reconcile_hint(known->kind) : 0;
 }
 
@@ -345,14 +350,11 @@ static int open_disk(struct scan *scan, const char *name, struct vhd **ret_disk,
 	return r < 0 ? r : reconcile_open(scan->engine, &again, hint_of(scan, name), ret_disk, err);
 }
 
-/* It may be damaged, but it is the file that the catalog means. */
+/* It may be damaged, or a link, but it is the file that the catalog means. */
 static int reject(const struct scan *scan, const char *name, const char *file, const char *why)
 {
-	struct known *known = NULL;
-	uint8_t id[IDS_SIZE];
+	struct known *known = find_named(scan, name);
 
-	if (pool_look_id(name, id))
-		known = find_known(scan, id);
 	if (known && strcmp(known->pool, scan->item->name) == 0)
 		known->left_out = true;
 	return leave_out(scan, file, why);
@@ -378,7 +380,8 @@ static int look_at(void *ctx, const char *name)
 	(void)snprintf(file, sizeof file, "%s/%s", scan->item->name, name);
 	r = pool_look(scan->item->pool, name, &facts, &why);
 	if (r == 0 && facts.kind != POOL_REGULAR)
-		return 0;
+		return find_named(scan, name) ? reject(scan, name, file, "it is not a regular file")
+					      : 0;
 	if (r == 0)
 		r = open_disk(scan, name, &disk, &why);
 	if (r < 0)

@@ -712,23 +712,31 @@ static void make_a_link_of_it(struct pool_world *world, const char *path)
 	assert_int_equal(symlink("nowhere", path), 0);
 }
 
-/* It has been written since the copy was made. What is no file is none that the catalog means. */
+static void make_a_folder_of_it(struct pool_world *world, const char *path)
+{
+	(void)world;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* It has been written since the copy was made, or lies where a link leads. */
 static void no_copy_counts_while_the_file_that_the_catalog_means_is_there(void **state)
 {
 	static const struct {
 		int spot, copy; /* of `spots` */
 		void (*spoil)(struct pool_world *world, const char *path);
 		const char *why;
-		bool counts;
 	} rows[] = {
-		{1, 0, give_another_name, "it has more than one name\n", false},
-		{1, 4, damage, "no VHD footer at the end", false},
-		{1, 0, put_another_image, "its name is not <id>.vhd with the id", false},
-		{2, 1, damage, "no VHD footer at the end", false},
-		{3, 4, damage, "no VHD footer at the end", false},
-		{3, 4, put_another_image, "it is another image now\n", false},
-		{1, 0, make_a_link_of_it, "", true},
-		{3, 0, make_a_link_of_it, "", true},
+		{1, 0, give_another_name, "it has more than one name\n"},
+		{1, 4, damage, "no VHD footer at the end"},
+		{1, 0, put_another_image, "its name is not <id>.vhd with the id"},
+		{2, 1, damage, "no VHD footer at the end"},
+		{3, 4, damage, "no VHD footer at the end"},
+		{3, 4, put_another_image, "it is another image now\n"},
+		{1, 0, make_a_link_of_it, "000001.vhd: it is not a regular file\n"},
+		{1, 0, make_a_folder_of_it, "000001.vhd: it is not a regular file\n"},
+		{3, 0, make_a_link_of_it, "one.vhd: Too many levels of symbolic links\n"},
+		{3, 0, make_a_folder_of_it, "one.vhd is not a regular file\n"},
 	};
 
 	(void)state;
@@ -743,16 +751,47 @@ static void no_copy_counts_while_the_file_that_the_catalog_means_is_there(void *
 		rows[i].spoil(world, live);
 		add_row(world, spot);
 		pool_world_close(world);
-		if (rebuild(world) != !rows[i].counts || !strstr(said, rows[i].why) ||
-		    (!rows[i].counts && !strstr(said, "000001.vhd may be an old copy: ")))
+		if (rebuild(world) != 1 || !strstr(said, rows[i].why) ||
+		    !strstr(said, "000001.vhd may be an old copy: "))
 			fail_msg("row %zu: %s", i, said);
 		/* It is the image after all. */
-		assert_int_equal(unlink(live), 0);
+		assert_int_equal(remove(live), 0);
 		if (rebuild(world) != 0)
 			fail_msg("row %zu: %s", i, said);
 		expect_at(world, copy, OLD);
 		pool_world_free(world);
 	}
+}
+
+static void expect_refusal(struct pool_world *world, const char *why, const char *also)
+{
+	assert_int_equal(rebuild(world), 1);
+	if (!strstr(said, why) || !strstr(said, also))
+		fail_msg("%s", said);
+}
+
+static void no_copy_counts_while_a_folder_on_the_way_to_the_file_is_a_link(void **state)
+{
+	static const struct spot spot = {"srv", "", "sub/one.vhd"};
+	struct pool_world *world = world_with_places();
+	const char *sub, *aside;
+
+	(void)state;
+	put(world, &spot, NEW);
+	put(world, plain, OLD);
+	add_row(world, &spot);
+	pool_world_close(world);
+	sub = beside(world, "srv", "sub");
+	aside = beside(world, "aside", "");
+	assert_int_equal(rename(sub, aside), 0);
+	assert_int_equal(symlink(aside, sub), 0);
+	expect_refusal(world, "srv/sub/one.vhd: cannot open the folder of sub/one.vhd: Too many",
+		       "000001.vhd may be an old copy: ");
+	assert_int_equal(unlink(sub), 0);
+	assert_int_equal(rename(aside, sub), 0);
+	assert_int_equal(rebuild(world), 0);
+	expect_at(world, &spot, NEW);
+	pool_world_free(world);
 }
 
 #define UNKNOWN(how)                                                                  \
@@ -828,13 +867,6 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 #undef UNKNOWN_POOL
 #undef UNKNOWN_ROOT
 
-static void expect_away(struct pool_world *world, const char *why, const char *now)
-{
-	assert_int_equal(rebuild(world), 1);
-	if (!strstr(said, why) || !strstr(said, now))
-		fail_msg("%s", said);
-}
-
 static void a_pool_that_got_another_name_is_found_by_that(void **state)
 {
 	static const struct spot spot = {"p1", "renamed", NULL};
@@ -846,8 +878,8 @@ static void a_pool_that_got_another_name_is_found_by_that(void **state)
 	add_row(world, &spots[0]);
 	pool_world_close(world);
 	(void)snprintf(config->pools[0].name, sizeof config->pools[0].name, "renamed");
-	expect_away(world, "name it with another folder that has any file",
-		    "; likewise if it is renamed/ee000000-");
+	expect_refusal(world, "name it with another folder that has any file",
+		       "; likewise if it is renamed/ee000000-");
 	(void)snprintf(config->pools[1].name, sizeof config->pools[1].name, "p1");
 	write_file(beside(world, "p2", "any"), "");
 	assert_int_equal(rebuild(world), 0);
@@ -864,8 +896,9 @@ static void images_that_were_moved_to_another_pool_are_found_there(void **state)
 	add_row(world, &spots[0]);
 	pool_world_close(world);
 	assert_int_equal(rmdir(beside(world, "p1", "sub")), 0);
-	expect_away(world, "if they are lost for good, put any file into the folder and try again",
-		    "; likewise if it is p2/ee000000-");
+	expect_refusal(world,
+		       "if they are lost for good, put any file into the folder and try again",
+		       "; likewise if it is p2/ee000000-");
 	write_file(beside(world, "p1", "any"), "");
 	assert_int_equal(rebuild(world), 0);
 	expect_at(world, &spots[1], NEW);
@@ -935,6 +968,7 @@ int main(void)
 		cmocka_unit_test(the_file_that_the_catalog_means_wins_over_copies),
 		cmocka_unit_test(a_copy_counts_when_the_file_that_the_catalog_means_is_gone),
 		cmocka_unit_test(no_copy_counts_while_the_file_that_the_catalog_means_is_there),
+		cmocka_unit_test(no_copy_counts_while_a_folder_on_the_way_to_the_file_is_a_link),
 		cmocka_unit_test(keeps_the_catalog_while_an_image_is_out_of_sight),
 		cmocka_unit_test(a_pool_that_got_another_name_is_found_by_that),
 		cmocka_unit_test(images_that_were_moved_to_another_pool_are_found_there),
