@@ -31,9 +31,9 @@ struct rebuild {
 /* rebuild.c: a line for a person, escaped as in the log. */
 void rebuild_say(const struct rebuild *rebuild, const char *format, ...) VHD_PRINTF(2, 3);
 
-/* rebuild_scan.c: all images of all pools, and those that the catalog, or its newest backup when it
- * is damaged or empty, says were adopted; no two have one id. -1: out of memory, or a pool cannot
- * be read, or there are only copies of a file that had to be left out. */
+/* rebuild_scan.c: all images of all pools, and those that the catalog says were adopted, or, when
+ * it is damaged or empty, the newest backup that is neither; no two have one id. -1: out of memory,
+ * or a pool cannot be read, or there are only copies of a file that had to be left out. */
 int rebuild_scan(struct rebuild *rebuild, const char *catalog_path);
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE]);
 void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why);

@@ -24,14 +24,15 @@ struct known {
 };
 
 struct scan {
-	struct known *known; /* heap; by id, once all are known */
-	size_t n_known, room_known;
+	struct known *known; /* heap; the sorted ones, by id, come first */
+	size_t n_known, n_sorted, room_known;
+	size_t n_told; /* images, by the last catalog or backup that was read */
 	struct rebuild *rebuild;
 	size_t n_adopted; /* the first of its files, by path, once all of those are found */
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
 	int64_t mtime;        /* of the file that is looked at */
-	bool knows;           /* `known` is all that a catalog has, and that is something */
+	bool knows;           /* `known` has all of a catalog, and that is something */
 	struct vhd_error why; /* of what stopped it; "" = memory */
 };
 
@@ -193,6 +194,23 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image,
 	return r;
 }
 
+static int compare_known(const void *a, const void *b)
+{
+	const struct known *x = a, *y = b;
+
+	return memcmp(x->id, y->id, IDS_SIZE);
+}
+
+static struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SIZE])
+{
+	struct known key;
+
+	if (!scan->n_sorted)
+		return NULL;
+	memcpy(key.id, id, IDS_SIZE);
+	return bsearch(&key, scan->known, scan->n_sorted, sizeof key, compare_known);
+}
+
 static int remember(struct scan *scan, const struct catalog_image *image)
 {
 	struct known *known;
@@ -217,8 +235,12 @@ static int remember(struct scan *scan, const struct catalog_image *image)
 static int take(void *ctx, const struct catalog_image *image)
 {
 	struct scan *scan = ctx;
-	int r = remember(scan, image);
+	int r;
 
+	scan->n_told++;
+	if (find_known(scan, image->id)) /* a newer one, which is damaged, has told it */
+		return 0;
+	r = remember(scan, image);
 	if (r == 0 && image->path)
 		r = look_at_adopted(scan, image, &scan->known[scan->n_known - 1].left_out);
 	return r < 0 ? CATALOG_E_NOMEM : 0;
@@ -246,25 +268,6 @@ static int compare_ways(const void *a, const void *b)
 	return compare_way(&way, b);
 }
 
-static int compare_known(const void *a, const void *b)
-{
-	const struct known *x = a, *y = b;
-
-	return memcmp(x->id, y->id, IDS_SIZE);
-}
-
-/* Every file of a pool will be looked up. */
-static void sort(struct scan *scan)
-{
-	struct rebuild *rebuild = scan->rebuild;
-
-	scan->n_adopted = rebuild->n;
-	if (rebuild->n > 0)
-		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare_ways);
-	if (scan->n_known > 0)
-		qsort(scan->known, scan->n_known, sizeof *scan->known, compare_known);
-}
-
 /* A file of a pool that has another name than <id>.vhd. */
 static bool is_adopted(const struct scan *scan, const char *name)
 {
@@ -274,24 +277,52 @@ static bool is_adopted(const struct scan *scan, const char *name)
 					      sizeof *scan->rebuild->files, compare_way);
 }
 
-static int scan_adopted(struct scan *scan, const char *catalog_path)
+static int read_known(struct scan *scan, const char *path)
 {
-	char backup[POOL_BACKUP_PATH];
 	struct catalog_error why = {0};
-	int r = catalog_salvage(catalog_path, take, scan, &why);
+	int r;
 
-	/* An empty one may have been begun in the place of a lost one. */
-	if (((r == CATALOG_E_DAMAGED && scan->rebuild->n == 0) || (r == 0 && scan->n_known == 0)) &&
-	    pool_backup_newest(catalog_path, backup) == 0)
-		r = catalog_salvage(backup, take, scan, &why);
-	if (r == 0 || r == CATALOG_E_DAMAGED) {
-		scan->knows = r == 0 && scan->n_known > 0;
-		sort(scan);
+	scan->n_told = 0;
+	r = catalog_salvage(path, take, scan, &why);
+	scan->knows = r == 0 && scan->n_told > 0;
+	if (scan->n_known > 0)
+		qsort(scan->known, scan->n_known, sizeof *scan->known, compare_known);
+	scan->n_sorted = scan->n_known;
+	if (r == 0 || r == CATALOG_E_DAMAGED)
 		return 0;
-	}
 	if (!*scan->why.text)
 		(void)snprintf(scan->why.text, sizeof scan->why.text, "%s", why.text);
 	return UNREADABLE;
+}
+
+/* An empty one may have been begun in the place of a lost one, and been backed up. */
+static int read_all(struct scan *scan, const char *catalog_path)
+{
+	char backup[POOL_BACKUP_PATH];
+	int r = read_known(scan, catalog_path);
+	int there = pool_backup_newest(catalog_path, backup);
+
+	while (r == 0 && there == 0 && !scan->knows) {
+		r = read_known(scan, backup);
+		there = pool_backup_older(catalog_path, backup);
+	}
+	if (r < 0 || scan->knows || there != POOL_BACKUP_UNREADABLE)
+		return r;
+	(void)snprintf(scan->why.text, sizeof scan->why.text, "the folder of %.400s cannot be read",
+		       catalog_path);
+	return UNREADABLE;
+}
+
+/* Every file of a pool will be looked up among them. */
+static int scan_adopted(struct scan *scan, const char *catalog_path)
+{
+	struct rebuild *rebuild = scan->rebuild;
+	int r = read_all(scan, catalog_path);
+
+	scan->n_adopted = rebuild->n;
+	if (rebuild->n > 0)
+		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare_ways);
+	return r;
 }
 
 /* ---- in the pools ---- */
@@ -307,16 +338,6 @@ static const char *objection(const char *name, const struct pool_facts *facts,
 	if (!pool_look_id(name, id) || !ids_equal(id, info->id))
 		return "its name is not <id>.vhd with the id it has inside";
 	return misfit(info);
-}
-
-static struct known *find_known(const struct scan *scan, const uint8_t id[IDS_SIZE])
-{
-	struct known key;
-
-	if (!scan->n_known)
-		return NULL;
-	memcpy(key.id, id, IDS_SIZE);
-	return bsearch(&key, scan->known, scan->n_known, sizeof key, compare_known);
 }
 
 static struct known *find_named(const struct scan *scan, const char *name)

@@ -936,6 +936,91 @@ static void leaves_out_what_is_gone_from_an_empty_default_pool(void **state)
 	pool_world_free(world);
 }
 
+/* NULL: a sound one without images. One is not begun beside backups. */
+static void make_catalog(struct pool_world *world, const char *path, const char *text)
+{
+	const char *aside = beside(world, "aside", "");
+	struct catalog *empty = NULL;
+
+	if (text) {
+		write_file(path, text);
+		return;
+	}
+	assert_int_equal(catalog_open(aside, 8, &empty, &world->err), 0);
+	catalog_close(empty);
+	assert_int_equal(rename(aside, path), 0);
+}
+
+/* An old copy in the default pool does not stand for it. */
+static void finds_what_was_adopted_in_the_newest_backup_that_has_images(void **state)
+{
+	static const struct {
+		const char *catalog, *newest;
+	} rows[] = {
+		{"spoiled", "spoiled"}, {"spoiled", ""},   {"spoiled", NULL},
+		{NULL, NULL},           {NULL, "spoiled"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pool_world *world = world_with_places();
+		char older[POOL_BACKUP_PATH], newest[POOL_BACKUP_PATH];
+
+		(void)snprintf(older, sizeof older, "%s.20200101T000000Z.bak", world->path);
+		(void)snprintf(newest, sizeof newest, "%s.20200102T000000Z.bak", world->path);
+		put(world, &spots[3], NEW);
+		put(world, plain, OLD);
+		add_row(world, &spots[3]);
+		pool_world_close(world);
+		assert_int_equal(rename(world->path, older), 0);
+		make_catalog(world, world->path, rows[i].catalog);
+		make_catalog(world, newest, rows[i].newest);
+		if (rebuild(world) != 0 || !strstr(said, "000001.vhd: another file has its id\n"))
+			fail_msg("row %zu: %s", i, said);
+		expect_at(world, &spots[3], NEW);
+		pool_world_free(world);
+	}
+}
+
+static void run_sql(struct pool_world *world, const char *text)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(world->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+/* It has moved since the backup, in which its pool has another file by that name. */
+static void what_a_damaged_catalog_tells_counts_before_its_backup(void **state)
+{
+	static const struct pool_image last = {.number = 9, .type = VHD_DYNAMIC};
+	struct pool_world *world = world_with_places();
+	char backup[POOL_BACKUP_PATH];
+	uint8_t id[IDS_SIZE];
+
+	(void)state;
+	pool_world_write(world, &last);
+	put(world, &spots[1], NEW);
+	put(world, &spots[0], OLD);
+	add_row(world, &spots[0]);
+	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+	assert_int_equal(pool_backup_newest(world->path, backup), 0);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_forget(world->catalog, id, 0, &world->err), 0);
+	add_row(world, &spots[1]);
+	pool_world_rows(world, &last, 1);
+	pool_world_close(world);
+	run_sql(world, "WITH RECURSIVE n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 99) "
+		       "INSERT INTO label SELECT max(id), 'k' || i, '' FROM image, n GROUP BY i");
+	assert_int_equal(rebuild(world), 0);
+	assert_non_null(strstr(said, "catalog.db cannot be read\n"));
+	assert_non_null(strstr(said, "left out p1/ee000000-0000-0000-0000-000000000001.vhd: "
+				     "another file has its id\n"));
+	expect_at(world, &spots[1], NEW);
+	pool_world_free(world);
+}
+
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
 {
@@ -974,6 +1059,8 @@ int main(void)
 		cmocka_unit_test(images_that_were_moved_to_another_pool_are_found_there),
 		cmocka_unit_test(leaves_out_what_is_gone_from_a_root_that_is_there),
 		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
+		cmocka_unit_test(finds_what_was_adopted_in_the_newest_backup_that_has_images),
+		cmocka_unit_test(what_a_damaged_catalog_tells_counts_before_its_backup),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
