@@ -35,7 +35,12 @@ void rebuild_say(const struct rebuild *rebuild, const char *format, ...) VHD_PRI
  * it is damaged or empty, the newest backup that is neither; no two have one id. -1: out of memory,
  * or a pool cannot be read, or there are only copies of a file that had to be left out. */
 int rebuild_scan(struct rebuild *rebuild, const char *catalog_path);
+
+/* rebuild_files.c: by id; of those with one id, the one that the catalog means is kept. */
+void rebuild_files_sort(struct rebuild *rebuild);
+/* Once they are sorted. NULL: there is none. */
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE]);
+/* Says why. */
 void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why);
 
 /* rebuild_parents.c. NULL: it has none, or it is not there. */

@@ -36,43 +36,6 @@ struct scan {
 	struct vhd_error why; /* of what stopped it; "" = memory */
 };
 
-static int compare(const void *a, const void *b)
-{
-	const struct rebuild_file *x = a, *y = b;
-
-	return memcmp(x->row.id, y->row.id, IDS_SIZE);
-}
-
-/* Of two files with one id that which the catalog means comes first: another one is a copy. */
-static int compare_place(const void *a, const void *b)
-{
-	const struct rebuild_file *x = a, *y = b;
-	int order = compare(a, b);
-
-	return order ? order : y->placed - x->placed;
-}
-
-struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE])
-{
-	struct rebuild_file key;
-
-	if (!rebuild->n)
-		return NULL;
-	memcpy(key.row.id, id, IDS_SIZE);
-	return bsearch(&key, rebuild->files, rebuild->n, sizeof key, compare);
-}
-
-void rebuild_leave_out(const struct rebuild *rebuild, struct rebuild_file *file, const char *why)
-{
-	struct catalog_place at;
-	char text[PLACE_TEXT];
-
-	file->level = REBUILD_LEFT_OUT;
-	catalog_place_of(&file->row, &at);
-	place_text(&at, text);
-	rebuild_say(rebuild, "left out %s: %s", text, why);
-}
-
 /* Whether another try may succeed: what is left out for good has another reason. */
 static bool may_be_readable(const struct vhd_error *why)
 {
@@ -414,21 +377,6 @@ static int look_at(void *ctx, const char *name)
 	return r;
 }
 
-static void drop_duplicates(struct rebuild *rebuild)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < rebuild->n; i++) {
-		if (n > 0 && ids_equal(rebuild->files[n - 1].row.id, rebuild->files[i].row.id)) {
-			rebuild_leave_out(rebuild, &rebuild->files[i], "another file has its id");
-			catalog_image_fini(&rebuild->files[i].row);
-		} else {
-			rebuild->files[n++] = rebuild->files[i];
-		}
-	}
-	rebuild->n = n;
-}
-
 /* The file that the catalog means may only have to be rid of a second name: were a copy taken in
  * its place, nobody would notice that the image is an old one. */
 static int doubt(struct scan *scan, const struct rebuild_file *file)
@@ -484,8 +432,6 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 			    *scan.why.text ? scan.why.text : "out of memory");
 		return -1;
 	}
-	if (rebuild->n > 0)
-		qsort(rebuild->files, rebuild->n, sizeof *rebuild->files, compare_place);
-	drop_duplicates(rebuild);
+	rebuild_files_sort(rebuild);
 	return 0;
 }
