@@ -275,10 +275,10 @@ int catalog_mark_clean(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* All of them in one transaction, as they are; a parent comes before its children. */
 int catalog_restore(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		    struct catalog_error *err);
-/* What a catalog or a backup says of images that no file says: id, name, pool, place, kind,
- * description, labels and whether it was frozen. Read without a change to it; a damaged one is
- * refused (CATALOG_E_DAMAGED), as is one that is not there; CATALOG_E_IO and CATALOG_E_BUSY when it
- * may be sound. */
+/* What a catalog or a backup says of images that no file says: id, name, pool, place, kind, state,
+ * description, labels and whether it was frozen; of none in the state CREATING. Read without a
+ * change to it; a damaged one is refused (CATALOG_E_DAMAGED), as is one that is not there;
+ * CATALOG_E_IO and CATALOG_E_BUSY when it may be sound. */
 int catalog_salvage(const char *path, catalog_each_fn *each, void *ctx, struct catalog_error *err);
 
 #endif

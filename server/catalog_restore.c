@@ -54,7 +54,7 @@ int catalog_restore(struct catalog *catalog, const struct catalog_image *images,
 
 #define NAMES_SQL(place)                                                 \
 	"SELECT id, name, pool, description, frozen, created_at, " place \
-	", kind FROM image WHERE state = 1"
+	", kind, state FROM image WHERE state <> 0"
 static const char names_sql[] = NAMES_SQL("root, path, linked");
 static const char old_names_sql[] = NAMES_SQL("NULL, NULL, 0");
 static const char labels_sql[] = "SELECT key, value FROM label WHERE image_id = ?1 ORDER BY key";
@@ -133,7 +133,7 @@ static int salvage_labels(sqlite3 *db, struct catalog_image *image)
 
 static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, void *ctx)
 {
-	CLEANUP(catalog_image_fini) struct catalog_image image = {.state = CATALOG_READY};
+	CLEANUP(catalog_image_fini) struct catalog_image image = {0};
 	const void *id = sqlite3_column_blob(stmt, 0);
 	int r;
 
@@ -147,6 +147,7 @@ static int salvage_row(sqlite3 *db, sqlite3_stmt *stmt, catalog_each_fn *each, v
 		return CATALOG_E_NOMEM;
 	image.linked = sqlite3_column_int(stmt, 8) != 0;
 	image.kind = (enum catalog_kind)sqlite3_column_int(stmt, 9);
+	image.state = (enum catalog_state)sqlite3_column_int(stmt, 10);
 	image.frozen = sqlite3_column_int(stmt, 4) != 0;
 	image.created_at = sqlite3_column_int64(stmt, 5);
 	r = salvage_labels(db, &image);

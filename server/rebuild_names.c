@@ -117,6 +117,8 @@ static int take(void *ctx, const struct catalog_image *image)
 	int r;
 
 	naming->seen++;
+	if (image->state == CATALOG_DELETING) /* its name is free */
+		return 0;
 	if (is_away(naming, image, file))
 		return CATALOG_E_BUSY;
 	if (!file && !naming->more)

@@ -21,6 +21,7 @@ struct known {
 	enum catalog_kind kind;
 	char pool[CATALOG_NAME]; /* that has its file as <id>.vhd; "": it was adopted */
 	bool left_out;           /* the file that is there */
+	bool deleting;
 };
 
 struct scan {
@@ -188,7 +189,10 @@ static int remember(struct scan *scan, const struct catalog_image *image)
 		scan->room_known = room;
 	}
 	known = &scan->known[scan->n_known++];
-	*known = (struct known){.kind = image->kind};
+	*known = (struct known){
+		.kind = image->kind,
+		.deleting = image->state == CATALOG_DELETING,
+	};
 	memcpy(known->id, image->id, IDS_SIZE);
 	if (!image->path)
 		memcpy(known->pool, image->pool, sizeof known->pool);
@@ -400,6 +404,12 @@ static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 
 	file->known = !scan->knows || known;
 	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
+	if (known && known->deleting) {
+		rebuild_leave_out(scan->rebuild, file,
+				  "it was being deleted: remove it, or POST /v1/images with its "
+				  "path as source adopts it");
+		return 0;
+	}
 	return known && known->left_out && !file->placed ? doubt(scan, file) : 0;
 }
 

@@ -1021,6 +1021,46 @@ static void what_a_damaged_catalog_tells_counts_before_its_backup(void **state)
 	pool_world_free(world);
 }
 
+#define DELETED                                                                              \
+	"it was being deleted: remove it, or POST /v1/images with its path as source adopts" \
+	" it\n"
+/* A crash, or a disk that failed, has kept its file: the next start would have removed it. */
+static void leaves_out_what_was_being_deleted(void **state)
+{
+	static const struct pool_image other = {.number = 2, .type = VHD_DYNAMIC};
+	static const struct {
+		const struct spot *spot;
+		const char *line;
+	} rows[] = {
+		{&spots[1], "left out p2/ee000000-0000-0000-0000-000000000001.vhd: " DELETED},
+		{&spots[3], "/srv/one.vhd: " DELETED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pool_world *world = world_with_places();
+		struct catalog_brief brief;
+		uint8_t id[IDS_SIZE];
+
+		put(world, rows[i].spot, NEW);
+		add_row(world, rows[i].spot);
+		assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+		pool_world_id(1, id);
+		assert_int_equal(catalog_begin_delete(world->catalog, id, 0, &world->err), 0);
+		/* Nobody has a name for this one, so that backups are asked. */
+		pool_world_write(world, &other);
+		pool_world_close(world);
+		if (rebuild(world) != 0 || !strstr(said, rows[i].line) ||
+		    !strstr(said, "\n1 images got new names, img-...\n1 images are in the new"))
+			fail_msg("row %zu: %s", i, said);
+		assert_int_equal(access(file_at(world, rows[i].spot), F_OK), 0);
+		pool_world_open(world);
+		assert_false(catalog_brief(world->catalog, id, &brief));
+		pool_world_free(world);
+	}
+}
+#undef DELETED
+
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
 {
@@ -1061,6 +1101,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
 		cmocka_unit_test(finds_what_was_adopted_in_the_newest_backup_that_has_images),
 		cmocka_unit_test(what_a_damaged_catalog_tells_counts_before_its_backup),
+		cmocka_unit_test(leaves_out_what_was_being_deleted),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
