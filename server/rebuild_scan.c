@@ -130,7 +130,7 @@ static int take_time(struct scan *scan, int fd, struct vhd_error *err)
 static int look_at_adopted(struct scan *scan, const struct catalog_image *image, bool *ret_left_out)
 {
 	CLEANUP(closep) int fd = -1;
-	struct catalog_place at;
+	struct catalog_place at, now;
 	struct vhd_error why = {0};
 	struct vhd *disk = NULL;
 	char text[PLACE_TEXT];
@@ -138,8 +138,9 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image,
 	int r;
 
 	catalog_place_of(image, &at);
-	place_settle(&scan->rebuild->pools, &at);
-	place_text(&at, text);
+	now = at;
+	place_settle(&scan->rebuild->pools, &now);
+	place_text(&now, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
 	/* A link, too: the file may be where it leads. */
 	*ret_left_out = r != VHD_E_NOT_FOUND && why.sys != ENOTDIR;
@@ -153,7 +154,8 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image,
 	no = ids_equal(vhd_info(disk)->id, image->id) ? misfit(vhd_info(disk))
 						      : "it is another image now";
 	*ret_left_out = no;
-	r = no ? leave_out(scan, text, no) : add(scan, disk, &at);
+	/* The files of a pool are compared with it; a root may be a link only for a while. */
+	r = no ? leave_out(scan, text, no) : add(scan, disk, *at.pool ? &now : &at);
 	vhd_close(disk);
 	return r;
 }

@@ -1021,6 +1021,28 @@ static void what_a_damaged_catalog_tells_counts_before_its_backup(void **state)
 	pool_world_free(world);
 }
 
+/* The link may be undone one day, as it may without a rebuild. */
+static void keeps_the_root_that_the_configuration_names(void **state)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	struct pool_world *world = world_with_places();
+	const char *root = beside(world, "srv", ""), *moved = beside(world, "moved", "");
+	uint8_t id[IDS_SIZE];
+
+	(void)state;
+	assert_int_equal(rename(root, moved), 0);
+	assert_int_equal(symlink(moved, root), 0);
+	put(world, &spots[3], NEW);
+	add_row(world, &spots[3]);
+	pool_world_close(world);
+	assert_int_equal(rebuild(world), 0);
+	pool_world_open(world);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	assert_string_equal(row.root, world->config.roots[0]);
+	pool_world_free(world);
+}
+
 #define DELETED                                                                              \
 	"it was being deleted: remove it, or POST /v1/images with its path as source adopts" \
 	" it\n"
@@ -1101,6 +1123,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_is_gone_from_an_empty_default_pool),
 		cmocka_unit_test(finds_what_was_adopted_in_the_newest_backup_that_has_images),
 		cmocka_unit_test(what_a_damaged_catalog_tells_counts_before_its_backup),
+		cmocka_unit_test(keeps_the_root_that_the_configuration_names),
 		cmocka_unit_test(leaves_out_what_was_being_deleted),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
