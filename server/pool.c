@@ -220,7 +220,10 @@ int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], stru
 {
 	int r = pool_settle(pool, id, err);
 
-	return r < 0 ? r : sync_folder(pool, err);
+	/* Where there is no call for it, as in squashfs, no file was made, and none removed. */
+	if (r == 0 && fsync(pool->fd) < 0 && errno != EINVAL)
+		r = pool_fail_sys(err, "cannot sync the folder", pool->path);
+	return r;
 }
 
 /* Whether both names are there and mean one file: 1, 0, or VHD_E_... when nobody can tell. */

@@ -116,6 +116,17 @@ static void publishes(void **state)
 	assert_int_equal(place_remove(&place, &world->err), 0);
 }
 
+/* Nor any file of ours: procfs stands for squashfs. */
+static void there_is_nothing_to_settle_where_folders_have_no_sync(void **state)
+{
+	struct world *world = *state;
+	struct pool_dir *pool;
+
+	assert_int_equal(pool_open("/proc/self", &pool, &world->err), 0);
+	assert_int_equal(pool_settle_for_good(pool, id, &world->err), 0);
+	pool_close(pool);
+}
+
 /* One that is somebody else's, with the pool's first name or instead of it. */
 static void refuses_other_names(void **state)
 {
@@ -272,6 +283,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(publishes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			there_is_nothing_to_settle_where_folders_have_no_sync, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_other_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(undoes_every_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaves_others_alone, set_up, tear_down),
