@@ -27,7 +27,7 @@ static int forget(struct service *service, const struct catalog_image *image, st
 	return 0;
 }
 
-/* With a pool that is not there now the row waits for the next start, here and below. */
+/* With a pool that the configuration does not have the row waits for the next start. */
 static int undo_create(struct service *service, const struct catalog_image *image,
 		       struct vhd_error *err)
 {
@@ -51,11 +51,12 @@ static int finish_delete(struct service *service, const struct catalog_image *im
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
 	struct catalog_place at;
-	int r = 0;
+	int r;
 
 	catalog_place_of(image, &at);
-	if (place_reach(&service->pools, &at, &place, err) < 0)
-		return 0;
+	r = place_reach(&service->pools, &at, &place, err);
+	if (r < 0) /* without an errno the configuration lacks it, as above */
+		return err->sys ? r : 0;
 	if (!place.adopted)
 		r = pool_settle(&place.folder, image->id, err);
 	if (r == 0)

@@ -120,6 +120,27 @@ def a_hundred_deletions_that_cannot_be_finished_are_finished_later(daemon):
         same(pool(daemon), [], "the pool")
 
 
+def a_deletion_waits_for_its_folder(daemon):
+    expect(create(daemon, "base"), 201)
+    path = daemon.state / "images" / expect(child(daemon, "kid", "base"), 201).json["file"]
+    expect(daemon.ask("DELETE", "/v1/images/kid?keep_file=1"), 204)
+    folder = daemon.state / "images" / "sub"
+    folder.mkdir()
+    path = path.rename(folder / "kid.vhd")
+    expect(daemon.ask("POST", "/v1/images", {"name": "kid", "source": {"path": str(path)}}), 201)
+    arm(daemon, OURS, ("unlinkat",))
+    expect(daemon.ask("DELETE", "/v1/images/kid"), 500)
+    away = folder.rename(daemon.state / "away")  # as if it had been unmounted
+    arm(daemon, OURS, ("syscall",), errno.ENOENT)
+    wait_for("it is tried again", lambda: daemon.page.failed > 0)
+    daemon.page.disarm()
+    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+    away.rename(folder)
+    wait_for("it is finished", lambda: said(daemon, "its deletion was interrupted, and is finished") == 1)
+    same(list(folder.iterdir()), [], "the folder")
+    expect(daemon.ask("DELETE", "/v1/images/base"), 204)
+
+
 def what_the_start_cannot_finish_is_finished_while_it_runs(daemon):
     expect(create(daemon, "half"), 201)
     arm(daemon, OURS, ("unlinkat",))
