@@ -34,8 +34,14 @@ enum api_step call_refused(struct api_call *call, enum service_code code)
 		return API_RUN;
 	if (code == SERVICE_CHAIN_UNHEALTHY && is_own(call))
 		call->problem.advice =
-			"It is the image's own file, 'file' of GET /v1/images/{image}: put it "
-			"back, or forget the image: DELETE /v1/images/{image}?keep_file=1";
+			call->err.whole
+				? "It is the image's own file, 'file' of GET /v1/images/{image}, "
+				  "and may hold all that it should: let the daemon read and write "
+				  "it, and remove its other names, as 'detail' says, then POST "
+				  "/v1/images/{image}/actions/recover"
+				: "It is the image's own file, 'file' of GET /v1/images/{image}: "
+				  "put it back, or forget the image: DELETE "
+				  "/v1/images/{image}?keep_file=1";
 	problem_service(&call->problem, code, &call->err);
 	return API_REPLY;
 }

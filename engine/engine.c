@@ -55,8 +55,11 @@ static int load_file(struct vhd_engine *engine, struct vhd_io *io, unsigned flag
 
 	if (r < 0)
 		return r;
-	r = raw ? image_load_raw(engine, io, ret_image, err)
-		: image_load(engine, io, flags, ret_image, err);
+	if (flags & VHD_REREAD)
+		r = io_reread(io, err);
+	if (r == 0)
+		r = raw ? image_load_raw(engine, io, ret_image, err)
+			: image_load(engine, io, flags, ret_image, err);
 	if (r < 0 && !(flags & VHD_NO_LOCK))
 		(void)io_lock(io, VHD_LOCK_NONE, NULL);
 	return r;

@@ -117,7 +117,7 @@ int io_reread(const struct vhd_io *io, struct vhd_error *err)
 	if (r > 0)
 		return vhd_fail(err, VHD_E_IO,
 				"the page cache holds what the disk does not: end the programs "
-				"that map the file, then recover again");
+				"that map the file, then try again");
 	return r < 0 ? vhd_fail_sys(err, r, "drop cached pages") : 0;
 }
 

@@ -150,7 +150,8 @@ static enum service_code refuse_known(const struct adoption *adoption,
 	return code;
 }
 
-/* Locked against writers from here on; its seal is what it is now. */
+/* Locked against writers from here on; its seal is what it is now. Somebody may have failed to sync
+ * it: only what the disk holds is believed. */
 static int open_locked(const struct adoption *adoption, struct adopt_file *file,
 		       struct vhd_error *err)
 {
@@ -160,7 +161,7 @@ static int open_locked(const struct adoption *adoption, struct adopt_file *file,
 
 	if (again < 0 || fstat(again, &st) < 0)
 		return failure(err, VHD_E_IO, "cannot look at the file");
-	r = open_disk(adoption, file, file->found.fd, VHD_NO_PARENT, &file->disk, err);
+	r = open_disk(adoption, file, file->found.fd, VHD_NO_PARENT | VHD_REREAD, &file->disk, err);
 	file->found.fd = -1;
 	if (r == 0)
 		r = seal_take(again, &file->seal, err);

@@ -93,7 +93,8 @@ void images_release(struct image *image);
 void images_install(struct image *image, struct vhd *disk);
 void images_discard(struct image *image);
 /* Flushes, closes and marks the image clean; what a crash left in one that is closed is repaired.
- * It stays held. VHD_E_FAILED: a sync has failed, so it cannot be closed but by images_recover or
+ * It stays held. VHD_E_UNCLEAN: there is something to repair where nobody can write, and it was
+ * read anew. VHD_E_FAILED: a sync has failed, so it cannot be closed but by images_recover or
  * images_discard. */
 int images_close(struct image *image, struct vhd_error *err);
 

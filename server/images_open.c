@@ -299,11 +299,11 @@ int images_open_repair(struct image *image, struct vhd_error *err)
 		return r;
 	/* There may be nothing to repair. */
 	again = open_with(image, VHD_RECOVER | VHD_NO_PARENT, &disk, &why);
-	if (again == VHD_E_UNCLEAN || is_denied(again))
-		return r;
 	if (again == 0)
 		vhd_close(disk);
-	else if (err)
+	if (again == VHD_E_UNCLEAN && r == VHD_E_BUSY) /* it can be repaired in a moment */
+		return r;
+	if (again < 0 && err)
 		*err = why;
 	return again;
 }

@@ -85,10 +85,11 @@ struct images {
 /* images_open.c: these without the lock, on an image that is held. */
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err);
 int images_open_close(struct image *image, struct vhd_error *err);
-int images_open_repair(struct image *image, struct vhd_error *err); /* it is closed */
-void images_open_install(struct image *image, struct vhd *disk);    /* of a new image */
-void images_open_drop(struct image *image);                         /* closes without a flush */
-void images_open_draw_verifier(struct images *images);              /* with the lock */
+/* It is closed. VHD_E_UNCLEAN: nobody can write there, and its file was read anew. */
+int images_open_repair(struct image *image, struct vhd_error *err);
+void images_open_install(struct image *image, struct vhd *disk); /* of a new image */
+void images_open_drop(struct image *image);                      /* closes without a flush */
+void images_open_draw_verifier(struct images *images);           /* with the lock */
 
 /* images_users.c, with the lock. A use is IMAGES_READ, IMAGES_WRITE or one of these. */
 enum { IMAGES_SEALS = IMAGES_WRITE + 1, IMAGES_ANY_USE };

@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
+#include "failure.h"
 #include "log.h"
 #include "pool_place.h"
 #include "service_private.h"
@@ -37,12 +38,24 @@ static bool is_linked(struct service *service, const uint8_t id[IDS_SIZE])
 	return catalog_place(service->catalog, id, &at) && at.linked;
 }
 
+/* What somebody who could not open its file has just found of it. */
+static bool is_found(struct service *service, const uint8_t id[IDS_SIZE],
+		     const struct vhd_error *why, struct finding *ret_finding)
+{
+	return (why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FORBIDDEN) &&
+	       findings_serious(service->findings, id, ret_finding);
+}
+
 /* Whoever adopted its file next would believe what only the page cache has. */
 static enum service_code not_closed(struct service *service, const uint8_t id[IDS_SIZE],
 				    const struct vhd_error *why, struct service_error *err)
 {
-	enum service_code code = service_codes_image(service, id, why, err);
+	struct finding finding;
+	enum service_code code;
 
+	if (is_found(service, id, why, &finding))
+		return service_health_tell(service, &finding, false, err);
+	code = service_codes_image(service, id, why, err);
 	if (code == SERVICE_IMAGE_FAILED)
 		(void)snprintf(err->text, sizeof err->text,
 			       "A sync of '%.128s' failed, so its file may not hold what it seems "
@@ -52,28 +65,26 @@ static enum service_code not_closed(struct service *service, const uint8_t id[ID
 	return code;
 }
 
-/* Nobody can read an image from it, so nobody will take it for what it is not. One that cannot be
- * read now may be the image. */
+/* Nobody can read an image from it, so nobody will take it for what it is not; or it was read anew,
+ * and whoever adopts it sees what a crash has left in it. Where it has another name, or cannot be
+ * read now, it may be the image. */
 static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 		    const struct vhd_error *why)
 {
 	struct finding finding;
 
-	return why->code == VHD_E_CORRUPT ||
-	       ((why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FORBIDDEN) &&
-		findings_serious(service->findings, id, &finding) &&
-		finding.kind != FINDING_UNREADABLE);
+	if (is_found(service, id, why, &finding))
+		return finding.kind != FINDING_HARD_LINK && finding.kind != FINDING_UNREADABLE;
+	return why->code == VHD_E_CORRUPT || why->code == VHD_E_UNCLEAN;
 }
 
-/* Whoever adopts the file sees what a crash has left in it, but not that a sync has failed. */
-static bool is_left(struct service *service, const uint8_t id[IDS_SIZE],
-		    const struct vhd_error *why)
+/* The file may be lost now, and come back. */
+static int close_lost(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	struct images_view view;
 
 	images_look(service->images, id, &view);
-	return (why->code == VHD_E_READONLY || why->code == VHD_E_FORBIDDEN) && !view.open &&
-	       !view.failed;
+	return view.failed ? failure(err, VHD_E_FAILED, "an earlier sync of the image failed") : 0;
 }
 
 /* Closed as it should be, or repaired if somebody may write there, for its file stays. */
@@ -83,9 +94,11 @@ static enum service_code forget(struct service *service, struct image *image,
 {
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
+	int r = images_close(image, &why);
 
-	if (images_close(image, &why) < 0 && !is_lost(service, id, &why) &&
-	    !is_left(service, id, &why))
+	if (r < 0 && is_lost(service, id, &why))
+		r = close_lost(service, id, &why);
+	if (r < 0)
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
 		return service_codes_image(service, id, &why, err);

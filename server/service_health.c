@@ -23,12 +23,13 @@ static enum service_code code_of(enum finding_kind kind, bool ancestor)
 	return SERVICE_CHAIN_UNHEALTHY;
 }
 
-static enum service_code tell(struct service *service, const struct finding *finding, bool ancestor,
-			      struct service_error *err)
+enum service_code service_health_tell(struct service *service, const struct finding *finding,
+				      bool ancestor, struct service_error *err)
 {
 	enum service_code code = service_fail(err, code_of(finding->kind, ancestor), "%s: %s",
 					      findings_name(finding->kind), finding->text);
 
+	err->whole = finding->kind == FINDING_HARD_LINK || finding->kind == FINDING_UNREADABLE;
 	service_codes_name(service, finding->id, err);
 	return code;
 }
@@ -68,7 +69,7 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 			/* Somebody may have put it right. */
 			(void)reconcile_image(&service->reconcile, at);
 			if (findings_serious(service->findings, at, &finding))
-				return tell(service, &finding, i > 0, err);
+				return service_health_tell(service, &finding, i > 0, err);
 		}
 		if (findings_met(service->findings, at, &finding)) {
 			if (flags & SERVICE_NOWAIT)
@@ -98,7 +99,7 @@ enum service_code service_health_file(struct service *service, const uint8_t id[
 		    ? finding.kind == FINDING_MISSING_FILE
 		    : finding.kind != FINDING_WRONG_ID && finding.kind != FINDING_NOT_REGULAR)
 		return SERVICE_OK;
-	return tell(service, &finding, false, err);
+	return service_health_tell(service, &finding, false, err);
 }
 
 void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],

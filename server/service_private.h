@@ -88,6 +88,8 @@ enum service_code service_health_chain(struct service *service, const uint8_t id
 /* Whether the file is that of the image, or not there, so that it may, and can, be removed. */
 enum service_code service_health_file(struct service *service, const uint8_t id[IDS_SIZE],
 				      struct service_error *err);
+enum service_code service_health_tell(struct service *service, const struct finding *finding,
+				      bool ancestor, struct service_error *err);
 /* Of one that is ready: changes its state when there is a reason, and says whether it is damaged.
  */
 void service_health_state(struct service *service, const uint8_t id[IDS_SIZE],

@@ -95,7 +95,8 @@ struct service_error {
 	size_t n_related;                            /* names above */
 	size_t related_total;                        /* how many there really are */
 	char holder[SERVICE_HOLDER]; /* SERVICE_IMAGE_BUSY: who has it; "" when not known */
-	bool done; /* SERVICE_INTERNAL: it was done to `image`, and only the answer is missing */
+	bool whole; /* SERVICE_CHAIN_UNHEALTHY: the file of `image` may hold all that it should */
+	bool done;  /* SERVICE_INTERNAL: it was done to `image`, and only the answer is missing */
 };
 
 /* Of what is told of an image: of its row, and of the names of its parent and its root, which

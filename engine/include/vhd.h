@@ -167,6 +167,8 @@ enum vhd_flags {
 		1 << 4, /* a zero parent id means a raw file (blktap); refused without this flag */
 	VHD_BROKEN = 1 << 6,   /* for reading: a parent that cannot be found leaves VHD_UNKNOWN, not
 				  an error */
+	VHD_REREAD = 1 << 9,   /* what only memory has of this file is forgotten first, as recovery
+				  does; not of one that is open already */
 	VHD_IS_FIXED = 1 << 7, /* hints of struct vhd_io, not flags of an open */
 	VHD_NOT_FIXED = 1 << 8,
 	VHD_NOWAIT =

@@ -209,6 +209,10 @@ static void what_is_sent_again_after_a_failed_sync_is_on_the_device(void **state
 	assert_int_equal(get(bench, 0), 'n');
 }
 
+#define MAPPED                                                                              \
+	"the page cache holds what the disk does not: end the programs that map the file, " \
+	"then try again"
+
 /* While memory cannot be made to forget what the device never got, nothing that is read can be
  * believed. */
 static void refused_while_memory_keeps(struct bench *bench, unsigned how)
@@ -224,9 +228,7 @@ static void refused_while_memory_keeps(struct bench *bench, unsigned how)
 	assert_int_equal(vhd_flush(bench->disk, 0, &bench->err), VHD_E_IO);
 	memio_keep_pages(bench->file, true);
 	assert_int_equal(reopen(bench, how), VHD_E_IO);
-	assert_string_equal(bench->err.text,
-			    "recover: the page cache holds what the disk does not: end the "
-			    "programs that map the file, then recover again");
+	assert_string_equal(bench->err.text, how & VHD_RECOVER ? "recover: " MAPPED : MAPPED);
 	memio_keep_pages(bench->file, false);
 	must(bench, reopen(bench, how));
 	assert_int_equal(get(bench, 0), 'a');
@@ -241,6 +243,12 @@ static void recovery_is_refused_while_memory_keeps_what_the_device_has_not(void 
 static void who_may_not_repair_reads_what_is_on_the_device(void **state)
 {
 	refused_while_memory_keeps(*state, VHD_RECOVER);
+}
+
+/* Nor is who asks for it alone, as whoever adopts a file. */
+static void who_reads_anew_reads_what_is_on_the_device(void **state)
+{
+	refused_while_memory_keeps(*state, VHD_REREAD);
 }
 
 static void a_flush_that_failed_after_its_barrier_is_not_tried_again(void **state)
@@ -429,6 +437,7 @@ int main(void)
 		CASE(a_parent_is_writable_again_when_its_child_could_not_be_made),
 		CASE(what_is_sent_again_after_a_failed_sync_is_on_the_device),
 		CASE(who_may_not_repair_reads_what_is_on_the_device),
+		CASE(who_reads_anew_reads_what_is_on_the_device),
 		CASE(recovery_is_refused_while_memory_keeps_what_the_device_has_not),
 		CASE(a_flush_that_failed_after_its_barrier_is_not_tried_again),
 		CASE(a_flush_that_failed_before_its_barrier_can_be_tried_again),

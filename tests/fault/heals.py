@@ -5,8 +5,10 @@ usage: heals.py VHDD LIBRARY [CASE...]
 """
 
 import errno
+import fcntl
 import os
 import pathlib
+import struct
 import sys
 import tempfile
 import time
@@ -261,8 +263,8 @@ def a_failed_image_is_not_forgotten_where_nobody_can_write(daemon):
     fail_sync(daemon, "disk")
     arm(daemon, OURS, ("fdatasync",))
     expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 500)
-    for status in (503, 204):
-        arm(daemon, OURS, ("openat64", "syscall"), errno.EROFS)
+    for status, opens in ((503, FOR_EVER), (204, 1)):  # what a crash has left is looked at before it is forgotten
+        arm(daemon, OURS, ("openat64", "syscall"), errno.EROFS, opens)
         answer = expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), status)
         daemon.page.disarm()
         if status == 503:
@@ -295,6 +297,103 @@ def a_file_that_cannot_be_read_now_is_not_forgotten(daemon):
         source = {"path": str(daemon.state / "images" / row["file"])}
         expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
         expect(daemon.ask("DELETE", "/v1/images/disk"), 204)
+
+
+def kept(daemon, code, detail, correction=None):
+    """The file may hold the image, or what only the page cache has: it is not forgotten."""
+    problem = expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 409).json
+    same((problem["code"], problem["detail"]), (code, detail), "the refusal")
+    same(correction in (None, problem["correction"]), True, f"{problem['correction']!r}, that it is the correction")
+
+
+MEND = (
+    "It is the image's own file, 'file' of GET /v1/images/disk, and may hold all that it should: let the daemon read and "
+    "write it, and remove its other names, as 'detail' says, then POST /v1/images/disk/actions/recover"
+)
+
+
+def left_by(daemon, how):
+    """An image whose sync has failed, as the daemon knows, or only the row says; or that a crash has left. And its file."""
+    path = daemon.state / "images" / expect(create(daemon, "disk"), 201).json["file"]
+    if how == "crashed":
+        expect(daemon.ask("PUT", "/v1/images/disk/data?offset=0&flush=n", b"x" * 4096), 200)
+        daemon.kill()
+        daemon.start()
+        return path
+    fail_sync(daemon, "disk")
+    if how == "restarted":
+        daemon.stop()
+        daemon.start()
+    return path
+
+
+def forgotten_at_last(daemon):
+    expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 200)
+    expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+
+
+def an_image_is_not_forgotten_while_its_file_has_another_name(daemon):
+    for how in ("failed", "restarted", "crashed"):
+        path = left_by(daemon, how)
+        other = daemon.state / "backup.vhd"
+        other.hardlink_to(path)
+        found = f"hard-link: 'disk': default/{path.name} has 2 names"
+        problem = expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409).json
+        same((problem["detail"], problem["correction"]), (found, MEND), "what recovery says")
+        kept(daemon, "chain-unhealthy", found, MEND)
+        other.unlink()
+        forgotten_at_last(daemon)
+        path.unlink()
+
+
+def a_failed_image_is_not_forgotten_while_its_file_is_elsewhere(daemon):
+    """After a restart nobody knows that it failed: then whoever adopts it reads it anew."""
+    path = left_by(daemon, "failed")
+    aside = path.rename(daemon.state / "aside.vhd")
+    expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409)
+    detail = "A sync of 'disk' failed, so its file may not hold what it seems to: recover it before it is forgotten"
+    kept(daemon, "image-failed", f"{detail}, or delete it with its file")
+    aside.rename(path)
+    forgotten_at_last(daemon)
+
+
+def an_image_is_not_forgotten_while_nobody_may_read_its_file(daemon):
+    for how in ("failed", "restarted", "crashed"):
+        path = left_by(daemon, how)
+        arm(daemon, OURS, ("openat64", "syscall"), errno.EACCES)
+        if how == "failed":
+            expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409)
+        found = f"unreadable: 'disk': default/{path.name} cannot open {path.name}: Permission denied"
+        kept(daemon, "chain-unhealthy", found, MEND)
+        daemon.page.disarm()
+        forgotten_at_last(daemon)
+        path.unlink()
+
+
+def an_image_is_not_forgotten_while_another_program_writes_its_file(daemon):
+    """Not even where it could not be repaired: nobody has read it anew."""
+    uses_write = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 101, 1, 0)  # as QEMU does
+    for how in ("restarted", "crashed"):
+        path = left_by(daemon, how)
+        with open(path, "r+b") as other:
+            fcntl.fcntl(other, fcntl.F_OFD_SETLK, uses_write)
+            arm(daemon, OURS, ("openat64", "syscall"), errno.EACCES, burst=1)  # for writing
+            kept(daemon, "image-busy", "another program has this image open for writing")
+            daemon.page.disarm()
+        forgotten_at_last(daemon)
+        path.unlink()
+
+
+def an_adoption_believes_only_what_is_on_the_disk(daemon):
+    row = expect(create(daemon, "disk"), 201).json
+    expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+    source = {"path": str(daemon.state / "images" / row["file"])}
+    for call in ("fdatasync", "posix_fadvise64"):
+        arm(daemon, OURS, (call,))
+        answer = expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 500)
+        same((answer.json["code"], daemon.page.failed > 0), ("io-error", True), "the code")
+        daemon.page.disarm()
+    expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
 
 
 # ---- a file with its first name
