@@ -165,10 +165,8 @@ enum vhd_flags {
 		1 << 3, /* without VHD_WRITE: look at a file that somebody else may be writing */
 	VHD_RAW_PARENT =
 		1 << 4, /* a zero parent id means a raw file (blktap); refused without this flag */
-	VHD_BROKEN = 1 << 6,   /* for reading: a parent that cannot be found leaves VHD_UNKNOWN, not
-				  an error */
-	VHD_REREAD = 1 << 9,   /* what only memory has of this file is forgotten first, as recovery
-				  does; not of one that is open already */
+	VHD_BROKEN = 1 << 6,   /* for reading: a missing parent leaves VHD_UNKNOWN, no error */
+	VHD_REREAD = 1 << 9,   /* unless it is open: forgets first what only memory has of it */
 	VHD_IS_FIXED = 1 << 7, /* hints of struct vhd_io, not flags of an open */
 	VHD_NOT_FIXED = 1 << 8,
 	VHD_NOWAIT =
