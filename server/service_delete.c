@@ -79,7 +79,7 @@ static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 }
 
 /* The file may be lost now, and come back. */
-static int close_lost(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+static int refuse_failed(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
 {
 	struct images_view view;
 
@@ -97,7 +97,7 @@ static enum service_code forget(struct service *service, struct image *image,
 	int r = images_close(image, &why);
 
 	if (r < 0 && is_lost(service, id, &why))
-		r = close_lost(service, id, &why);
+		r = refuse_failed(service, id, &why);
 	if (r < 0)
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
