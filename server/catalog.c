@@ -99,12 +99,14 @@ int catalog_touch_parent(struct catalog *catalog, const struct catalog_node *par
 			 struct catalog_error *err)
 {
 	sqlite3_stmt *stmt;
+	int r;
 
 	if (!parent)
 		return 0;
 	stmt = catalog_sql_use_id(catalog, SQL_IMAGE_TOUCH, parent->image.id);
 	(void)sqlite3_bind_int64(stmt, 2, now);
-	return catalog_sql_run(catalog, stmt, err);
+	r = catalog_sql_run(catalog, stmt, err);
+	return r < 0 ? r : catalog_sql_event(catalog, "image.updated", parent->image.id, err);
 }
 
 int catalog_seal_row(struct catalog *catalog, const uint8_t id[IDS_SIZE],

@@ -242,7 +242,8 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 /* Files that were there already, parents first, all READY and in one transaction; each with a seal,
  * `sealed` or not, for images may be there that miss it as their parent, and have it from now on.
  * The parent of the first one may be missing, but must not be ready then (CATALOG_E_PARENT).
- * `parent_seal`: of a parent in the catalog that gets its first child by it, else NULL.
+ * `parent_seal`: of a parent in the catalog that gets its first child by it, else NULL; NULL, but
+ * the parent has lost its other children and its seal meanwhile: CATALOG_E_STATE.
  * `ret_chain`, unless NULL: the last one and its ancestors, before anybody can change them;
  * without memory for it, CATALOG_E_NOMEM after all was done. */
 int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,

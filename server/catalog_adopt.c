@@ -47,6 +47,17 @@ static int may_adopt(const struct catalog *catalog, const struct catalog_image *
 	return r;
 }
 
+/* A parent that was sealed when it was looked at, and whose last child has gone since. */
+static int check_seal(const struct catalog *catalog, const struct catalog_image *image,
+		      const struct catalog_seal *parent_seal, struct catalog_error *err)
+{
+	const struct catalog_node *parent = catalog_index_parent(&catalog->index, image);
+
+	if (!parent || parent->image.sealed || parent_seal)
+		return 0;
+	return catalog_sql_fail(err, CATALOG_E_STATE, "the parent has lost its seal meanwhile");
+}
+
 /* The row as it enters. */
 static struct catalog_image adopted(const struct catalog *catalog,
 				    const struct catalog_image *image, int64_t now)
@@ -163,6 +174,8 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 
 	catalog_turn_take(catalog, &turn);
 	r = may_adopt(catalog, images, n, err);
+	if (r == 0)
+		r = check_seal(catalog, &images[0], parent_seal, err);
 	if (r == 0)
 		r = adopt(catalog, images, n, parent_seal, err);
 	if (r == 0 && ret_chain)

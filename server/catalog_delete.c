@@ -11,8 +11,10 @@ static int may_go(const struct catalog_node *node, uint64_t version, struct cata
 {
 	if (version && version != node->image.version)
 		return catalog_sql_fail(err, CATALOG_E_CHANGED, "the image has changed since");
-	if (node->image.children)
+	if (node->image.born)
 		return catalog_sql_fail(err, CATALOG_E_HAS_CHILDREN, "the image has children");
+	if (node->image.children)
+		return catalog_sql_fail(err, CATALOG_E_STATE, "a child of it is being created");
 	return 0;
 }
 

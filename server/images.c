@@ -120,22 +120,13 @@ static void ended(struct image *image)
 
 /* ---- pins ---- */
 
-/* A child that is being made may come to nothing: then its seal ends, which can be waited for.
- * Without one, it waits to be undone. */
-static bool is_frozen(const struct image *image, const struct catalog_brief *brief)
-{
-	bool sealed = image && image->seals;
-
-	return brief->frozen || brief->born || (brief->children && !sealed);
-}
-
 /* Whether the catalog lets the image be used so. On success `ret_brief` is what it says. */
 static int allowed(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
 		   struct catalog_brief *ret_brief, struct vhd_error *err)
 {
 	if (!catalog_brief(images->catalog, id, ret_brief) || ret_brief->state != CATALOG_READY)
 		return failure(err, VHD_E_NOT_FOUND, "there is no such image");
-	if (mode == IMAGES_WRITE && is_frozen(images_find(images, id), ret_brief))
+	if (mode == IMAGES_WRITE && (ret_brief->frozen || ret_brief->born))
 		return failure(err, VHD_E_FROZEN, "the image is frozen");
 	if (mode == IMAGES_WRITE && ret_brief->broken)
 		return failure(err, VHD_E_PARENT_MISSING,
@@ -171,7 +162,9 @@ static bool has_grown(const struct image *image, const struct catalog_brief *bri
 static enum verdict judge(const struct image *image, enum images_mode mode,
 			  const struct catalog_brief *brief)
 {
-	if (image->held)
+	/* A child that is being made, or waits to be undone, may yet come: after a commit, that is,
+	 * of which nobody knows whether it is on the disk. */
+	if (image->held || (mode == IMAGES_WRITE && brief->children))
 		return WAIT;
 	if (!image->disk)
 		return OPEN;
@@ -256,11 +249,23 @@ int images_pin(struct images *images, const uint8_t id[IDS_SIZE], enum images_mo
 	return r;
 }
 
+/* With the lock, when whoever may have met a sync that failed leaves the image. */
+static void see_failed(struct image *image)
+{
+	struct vhd_state state;
+
+	vhd_state(image->disk, &state);
+	if (state.failed && !image->failed)
+		images_flush_failed(image);
+}
+
 void images_unpin(struct image *image, enum images_mode mode)
 {
 	struct images *images = image->images;
 
 	lock(images);
+	if (mode == IMAGES_WRITE)
+		see_failed(image);
 	images_users_remove(image, (int)mode);
 	image->pins--;
 	image->writers -= mode == IMAGES_WRITE;
@@ -469,6 +474,7 @@ void images_unseal(struct image *image, bool froze)
 	bool clean = !catalog_brief(images->catalog, image->id, &row) || !row.dirty;
 
 	lock(images);
+	see_failed(image);
 	/* The next write thaws it, and begins a new generation; if nothing came of the seal, what
 	 * was written is told apart by the old one still. */
 	if (froze)

@@ -182,6 +182,13 @@ static void tell(struct images_waiter *list)
 	}
 }
 
+void images_flush_failed(struct image *image)
+{
+	image->failed = true;
+	catalog_checked(image->images->catalog, image->id, clock_wall_ms());
+	images_open_draw_verifier(image->images);
+}
+
 /* With the lock, after a flush that failed. A full store or lack of memory has lost nothing: it is
  * tried again. */
 static void note_failure(struct image *image, const struct vhd_error *err)
@@ -196,9 +203,7 @@ static void note_failure(struct image *image, const struct vhd_error *err)
 		image->dirty_ms = clock_monotonic_ms();
 		return;
 	}
-	image->failed = true;
-	catalog_checked(image->images->catalog, image->id, clock_wall_ms());
-	images_open_draw_verifier(image->images);
+	images_flush_failed(image);
 }
 
 /* With the lock, which is given away for the flush itself. */

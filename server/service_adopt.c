@@ -135,6 +135,24 @@ static enum service_code refused(struct adoption *adoption, const struct catalog
 	return code;
 }
 
+/* Who has found the parent sealed takes its seal after all when that has gone with the last child.
+ */
+static int enter_rows(struct adoption *adoption, const struct catalog_image *rows, size_t n,
+		      struct catalog_images *ret_chain, struct catalog_error *why)
+{
+	struct catalog *catalog = adoption->service->catalog;
+	struct service_parent *parent = &adoption->parent;
+	struct vhd_error ignored;
+	int r;
+
+	CRASH_POINT("adopt.entering");
+	r = catalog_adopt(catalog, rows, n, parent->has_seal ? &parent->seal : NULL, ret_chain,
+			  why);
+	if (r == CATALOG_E_STATE && freeze_parent(adoption, &ignored) == 0)
+		r = catalog_adopt(catalog, rows, n, &parent->seal, ret_chain, why);
+	return r;
+}
+
 /* Parents first. */
 static enum service_code commit(struct adoption *adoption, struct catalog_images *ret_chain)
 {
@@ -152,9 +170,7 @@ static enum service_code commit(struct adoption *adoption, struct catalog_images
 		return code;
 	/* Whoever sees an image may open it at once: the locks of this one must be gone. */
 	adopt_walk_close(adoption);
-	if (catalog_adopt(adoption->service->catalog, rows.items, n,
-			  adoption->parent.has_seal ? &adoption->parent.seal : NULL, ret_chain,
-			  &why) < 0)
+	if (enter_rows(adoption, rows.items, n, ret_chain, &why) < 0)
 		return refused(adoption, &rows.items[n - 1], &why);
 	return SERVICE_OK;
 }

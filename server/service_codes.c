@@ -189,6 +189,7 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 				      const struct vhd_error *why, struct service_error *err)
 {
 	enum service_code code = SERVICE_OK;
+	struct catalog_brief brief;
 
 	if (why->code == VHD_E_NOT_FOUND || why->code == VHD_E_FROZEN)
 		code = not_ready(service, id, err);
@@ -200,13 +201,13 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 		service_orphan_tell(service, id, err);
 	if (code != SERVICE_IMAGE_FROZEN)
 		return code;
-	service_codes_children(service, id, err);
-	if (err->related_total) {
+	if (catalog_brief(service->catalog, id, &brief) && brief.born) {
+		service_codes_children(service, id, err);
 		(void)snprintf(err->text, sizeof err->text,
 			       "'%s' is the parent of other images; its content must not change",
 			       err->image.name);
 		err->code = SERVICE_IMAGE_HAS_CHILDREN;
-	} else if (why->code == VHD_E_FROZEN) {
+	} else {
 		(void)snprintf(err->text, sizeof err->text,
 			       "'%s' is frozen; its content must not change", err->image.name);
 	}

@@ -175,8 +175,12 @@ static enum service_code refuse_parent(struct service *service, const uint8_t id
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no such image.");
 	if (!brief.children)
 		return SERVICE_OK;
-	(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN, "Images that read from it: %llu.",
-			   (unsigned long long)brief.children);
+	if (brief.born)
+		(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,
+				   "Images that read from it: %llu.",
+				   (unsigned long long)brief.children);
+	else
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "A child of it is being created.");
 	service_codes_name(service, id, err);
 	service_codes_children(service, id, err);
 	return err->code;

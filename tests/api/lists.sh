@@ -79,6 +79,14 @@ expect_header Vary Accept
 image new 1M
 expect 200 /v1/images -H "If-None-Match: $etag"
 
+# A snapshot that is refused gives its parent another ETag, and so the lists that show it.
+etag=$(header ETag)
+expect_problem 409 size-mismatch /v1/images -d name=small -d parent=new -d size=512K
+expect 200 /v1/images -H "If-None-Match: $etag"
+listed=$(jq -r '.items[] | select(.name == "new").etag' "$body")
+expect 200 /v1/images/new
+[ "$(header ETag)" = "\"$listed\"" ] || fail "the list has the ETag $listed of new, not $(header ETag)"
+
 # What a filter finds may change without the catalog.
 large='/v1/images?name=new&usage.file.gt=600K'
 random 1048576 "$work/much"

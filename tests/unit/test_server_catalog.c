@@ -321,6 +321,39 @@ static void lists_by_name(void **state)
 	catalog_images_fini(&list);
 }
 
+static uint64_t revision(struct world *world)
+{
+	struct catalog_images list;
+	uint64_t revision;
+
+	assert_int_equal(catalog_list(world->catalog, NULL, 1, false, &list, &world->err), 0);
+	revision = list.revision;
+	catalog_images_fini(&list);
+	return revision;
+}
+
+/* The ETag of a list that shows the parent stayed as it was. */
+static void a_parent_that_is_told_differently_moves_the_revision(void **state)
+{
+	struct world *world = *state;
+	uint64_t before;
+
+	assert_int_equal(create(world, 1, 0), 0);
+	before = revision(world);
+	assert_int_equal(insert(world, 2, 1), 0);
+	assert_true(revision(world) > before);
+	before = revision(world);
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
+	assert_true(revision(world) > before);
+	assert_int_equal(create(world, 2, 1), 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(2), 0, &world->err), 0);
+	before = revision(world);
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
+	assert_true(revision(world) > before);
+	world = reopen(state);
+	assert_true(revision(world) > before);
+}
+
 static void is_one_daemons_own(void **state)
 {
 	struct world *world = *state;
@@ -563,6 +596,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(frees_a_name_with_the_deletion, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counts_generations, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lists_by_name, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_parent_that_is_told_differently_moves_the_revision, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(is_one_daemons_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(database_refuses_cycles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_what_is_told_of_an_image, set_up,

@@ -266,6 +266,56 @@ static void a_write_is_answered_with_the_verifier_of_before_it(void **state)
 	service_data_close(data);
 }
 
+static void is_told_as_failed(struct world *world, const char *name, const char *verifier)
+{
+	struct service_image image;
+	struct service_data_state now;
+	struct service_data *data;
+
+	assert_int_equal(service_image_get(world->service, name, 0, &image, &world->err), 0);
+	assert_int_equal(image.state, SERVICE_FAILED);
+	service_image_fini(&image);
+	assert_int_equal(
+		service_data_open(world->service, "other", SERVICE_READ, 0, &data, &world->err), 0);
+	service_data_state(data, &now);
+	service_data_close(data);
+	assert_string_not_equal(now.verifier, verifier);
+}
+
+/* Not only flushers sync: until one came, which may be an hour, the old verifier was told. */
+static void a_sync_that_fails_is_noted_whoever_made_it(void **state)
+{
+	struct world *world = *state;
+	const struct service_update freeze = {.freeze = true};
+	struct service_data_state before;
+	struct service_data *data;
+	struct service_image image;
+	char verifier[sizeof before.verifier];
+
+	create(world, "other", OTHER);
+	create(world, "frozen", OTHER);
+	create(world, "written", OTHER);
+	assert_int_equal(
+		service_data_open(world->service, "written", SERVICE_WRITE, 0, &data, &world->err),
+		0);
+	service_data_state(data, &before);
+	memcpy(verifier, before.verifier, sizeof verifier);
+	failed = true;
+	service_data_close(data);
+	is_told_as_failed(world, "written", verifier);
+	failed = false;
+	assert_int_equal(
+		service_data_open(world->service, "other", SERVICE_READ, 0, &data, &world->err), 0);
+	service_data_state(data, &before);
+	service_data_close(data);
+	failed = true;
+	assert_int_equal(
+		service_image_update(world->service, "frozen", &freeze, &image, &world->err),
+		SERVICE_OK);
+	service_image_fini(&image);
+	is_told_as_failed(world, "frozen", before.verifier);
+}
+
 /* ---- a file with the id of an image that goes ---- */
 
 static const char *copy_path(void)
@@ -322,6 +372,7 @@ int main(void)
 		CASE(content_that_may_change_is_not_told_as_frozen),
 		CASE(an_image_that_was_recovered_meanwhile_keeps_its_writes),
 		CASE(a_write_is_answered_with_the_verifier_of_before_it),
+		CASE(a_sync_that_fails_is_noted_whoever_made_it),
 		CASE(an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file),
 	};
 

@@ -12,6 +12,8 @@
 #include "config.h"
 #include "crash_point.h"
 #include "service_main.h"
+#include "service_private.h"
+#include "service_recover.h"
 #include "test.h"
 
 struct meeting {
@@ -306,6 +308,34 @@ static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
 	service_adopted_fini(&adopted);
 }
 
+static bool is_sealed(struct meeting *meeting, const char *name)
+{
+	struct catalog_brief brief;
+	uint8_t id[IDS_SIZE];
+
+	assert_int_equal(service_find(meeting->service, name, id, &meeting->err), SERVICE_OK);
+	assert_true(catalog_brief(meeting->service->catalog, id, &brief));
+	return brief.sealed;
+}
+
+/* A change of its file behind the daemon's back was not seen at the next start. */
+static void a_parent_keeps_a_seal_when_its_last_child_goes_while_another_is_adopted(void **state)
+{
+	struct meeting *meeting = *state;
+	const struct service_adopt spec = {
+		.chain = true, .name = "kid", .path = leave_file(meeting)};
+	struct service_adopted adopted = {.n_warnings = 0};
+
+	assert_int_equal(create(meeting, "disk", "root", &meeting->err), SERVICE_OK);
+	assert_true(is_sealed(meeting, "root"));
+	meet(meeting, "adopt.entering", deleted);
+	assert_int_equal(service_image_adopt(meeting->service, &spec, &adopted, &meeting->err),
+			 SERVICE_OK);
+	assert_int_equal(meeting->code, SERVICE_OK);
+	service_adopted_fini(&adopted);
+	assert_true(is_sealed(meeting, "root"));
+}
+
 /* ---- no memory to tell what was done ---- */
 
 static void without_memory(struct meeting *meeting)
@@ -558,6 +588,45 @@ static void what_comes_to_nothing_freezes_nobody(void **state)
 	}
 }
 
+/* What a creation has left that could not be undone at once; its file is gone. */
+static void leave_child(struct meeting *meeting, struct catalog_image *ret_row)
+{
+	struct catalog_error why;
+
+	*ret_row = (struct catalog_image){.id = {7},
+					  .kind = CATALOG_DIFFERENCING,
+					  .vhd = {.size = 1 << 20, .block_size = 2 << 20}};
+	(void)strcpy(ret_row->name, "child");
+	(void)strcpy(ret_row->pool, "default");
+	assert_int_equal(service_find(meeting->service, "disk", ret_row->parent_id, &meeting->err),
+			 0);
+	assert_int_equal(catalog_insert(meeting->service->catalog, ret_row, &why), 0);
+}
+
+/* Writers were sent away for good, by an answer that spoke of images that read through it. */
+static void a_child_that_waits_to_be_undone_can_be_waited_for(void **state)
+{
+	const struct service_update freeze = {.freeze = true}, thaw = {.thaw = true};
+	struct meeting *meeting = *state;
+	struct catalog_image child;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	leave_child(meeting, &child);
+	written(meeting);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	deleted(meeting);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	assert_int_equal(update_disk(meeting, &freeze, &meeting->err), SERVICE_OK);
+	written(meeting);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_FROZEN);
+	assert_string_equal(meeting->err.text, "'disk' is frozen; its content must not change");
+	assert_int_equal(meeting->err.n_related, 0);
+	assert_int_equal(update_disk(meeting, &thaw, &meeting->err), SERVICE_OK);
+	assert_true(service_recover_image(meeting->service, child.id));
+	written(meeting);
+	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
 /* ---- content that somebody has alone ---- */
 
 static void *write_meanwhile(void *ctx)
@@ -726,12 +795,14 @@ int main(void)
 		CASE(who_comes_too_early_is_told_who_makes_the_image),
 		CASE(a_change_is_told_as_it_was_when_the_image_has_gone),
 		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
+		CASE(a_parent_keeps_a_seal_when_its_last_child_goes_while_another_is_adopted),
 		CASE(what_was_done_is_not_denied_for_want_of_memory),
 		CASE(an_image_that_changed_is_not_forgotten),
 		CASE(a_parent_does_not_change_once_it_is_sealed),
 		CASE(a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other),
 		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
 		CASE(what_comes_to_nothing_freezes_nobody),
+		CASE(a_child_that_waits_to_be_undone_can_be_waited_for),
 		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
 		CASE(a_write_is_answered_with_the_etag_of_what_it_wrote),
 	};
