@@ -301,9 +301,8 @@ class Tally:
             for at, call in sorted({at: call for places in reached.values() for at, call in places.items()}.items()):
                 who = [name for name in names if at in reached[name]]
                 if self.may_fail(at, call) and turn < len(who):
-                    least = sorted(who[turn:][:4], key=lambda name: len(shares[name]))
-                    for name in least[: 1 if turn else 2]:
-                        shares[name].append((at, call, None))
+                    least = min(who[turn:][:4], key=lambda name: len(shares[name]))
+                    shares[least].append((at, call, None))
             self.run(pieces(shares))
         reached = {scenario.__name__: reached.get(scenario.__name__, {}) for scenario in scenarios.THOROUGH}
         self.run(pieces({

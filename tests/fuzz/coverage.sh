@@ -15,7 +15,7 @@ parsers=(
 
 cmake -S . -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DVHDD_TESTING=ON -DVHDD_FUZZ=ON \
 	-DCMAKE_C_FLAGS_DEBUG='-O0 -g -fprofile-instr-generate -fcoverage-mapping' >/dev/null
-cmake --build "$build" -- --quiet
+cmake --build "$build" --target tests/fuzz/all -- --quiet
 
 rm -rf "$build/profiles"
 mkdir -p "$build/profiles"

@@ -55,10 +55,11 @@ static struct catalog_image image_of(unsigned number, unsigned parent)
 static int adopt(struct pool_world *world, unsigned number, unsigned parent)
 {
 	struct catalog_image image = image_of(number, parent);
+	const struct catalog_seal seal = {.file_bytes = 4096 + parent};
 	struct catalog_brief brief;
 
 	image.parent_missing = parent && !catalog_brief(world->catalog, image.parent_id, &brief);
-	return catalog_adopt(world->catalog, &image, 1, NULL, NULL, &world->err);
+	return catalog_adopt(world->catalog, &image, 1, parent ? &seal : NULL, NULL, &world->err);
 }
 
 static int create(struct pool_world *world, unsigned number, unsigned parent)
