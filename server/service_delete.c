@@ -166,14 +166,16 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	return SERVICE_OK;
 }
 
+/* A child that is being made can be waited for; `waited`: that was done, or nobody makes it any
+ * more. */
 static enum service_code refuse_parent(struct service *service, const uint8_t id[IDS_SIZE],
-				       struct service_error *err)
+				       bool waited, struct service_error *err)
 {
 	struct catalog_brief brief;
 
 	if (!catalog_brief(service->catalog, id, &brief) || brief.state == CATALOG_DELETING)
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no such image.");
-	if (!brief.children)
+	if (!brief.children || (!brief.born && !waited))
 		return SERVICE_OK;
 	if (brief.born)
 		(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,
@@ -196,13 +198,13 @@ enum service_code service_image_delete(struct service *service, const char *ref,
 	enum service_code code = service_find(service, ref, id, err);
 
 	if (code == SERVICE_OK)
-		code = refuse_parent(service, id, err);
+		code = refuse_parent(service, id, false, err);
 	if (code != SERVICE_OK)
 		return code;
 	if (images_hold(service->images, id, &image, &why) < 0)
 		return service_codes_image(service, id, &why, err);
 	/* A child may have come while this waited. */
-	code = refuse_parent(service, id, err);
+	code = refuse_parent(service, id, true, err);
 	if (code == SERVICE_OK && how->version)
 		code = service_update_check(service, id, how->version, err);
 	if (code == SERVICE_OK)

@@ -394,7 +394,7 @@ def all_at_once(world):
     at_once(world, "create, create", both_orders((201, "name-exists")), create, create)
     at_once(world, "PUT, PUT", both_orders((201, 200)) | both_orders((201, "image-busy")), put_create, put_create)
     at_once(world, "DELETE, DELETE", both_orders((204, gone)), delete, delete)
-    at_once(world, "DELETE, snapshot", {(204, gone), (parent, 201)}, delete, snapshot_of)
+    at_once(world, "DELETE, snapshot", {(204, gone), (parent, 201), ("image-busy", 201)}, delete, snapshot_of)
     at_once(world, "DELETE, write", {(204, gone), (204, 200)}, delete, write)
     at_once(world, "DELETE, read", {(204, gone), (204, 200)}, delete, read)
     at_once(world, "DELETE, PATCH", {(204, gone), (204, 200)}, delete, patch)
