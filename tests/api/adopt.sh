@@ -470,7 +470,30 @@ check '.correction | contains("DELETE with keep_file=1 forgets an image whose fo
 expect 204 '/v1/images/lost?keep_file=1' -X DELETE
 expect_problem 404 image-not-found /v1/images/lost
 
-# ---- a lost catalog
+# ---- a deletion that waits for such a folder has the id, and says so
+mkdir "$srv/gone"
+"$VHDTOOL" create "$srv/gone/lost.vhd" 1048576
+cp "$srv/gone/lost.vhd" "$srv/copy.vhd"
+adopt 201 "{\"path\":\"$srv/gone/lost.vhd\"}" '"name":"lost"'
+stop_vhdd
+VHDD_CRASH_AT=catalog.deleting.committed start
+expect 000curl:52 /v1/images/lost -X DELETE 2>/dev/null
+wait "$pid" || :
+mv "$srv/gone" "$work/gone"
+start
+lost=$(id_of "$srv/copy.vhd")
+waits="^The image that has this id is being deleted, which waits for the folder of $srv/gone/lost.vhd [(]cannot open the \
+folder of gone/lost.vhd: No such file or directory[)]: bring it back, or make an empty one there$"
+refuses 409 duplicate-uuid "$waits" "{\"path\":\"$srv/copy.vhd\"}"
+check '.correction == "Adopt it when that image is gone, as '"'detail'"' says." and (has("image") | not)'
+expect_problem 409 duplicate-uuid /v1/images -d size=1M -d "uuid=$lost"
+check ".detail | test(\"$waits\")"
+check ".correction == \"Leave 'uuid' out to get a random one.\""
+mkdir "$srv/gone"
+is_adopted() { [ "$(request /v1/images -d "{\"source\":{\"path\":\"$srv/copy.vhd\"}}")" = 201 ]; }
+wait_until is_adopted
+expect 204 "/v1/images/$lost" -X DELETE
+
 request '/v1/images?limit=1000' >/dev/null
 jq -S '[.items[] | {id, name, file, parent}]' "$body" >"$work/told"
 stop_vhdd
