@@ -459,6 +459,24 @@ printf '[pool]\nroots = %s\n' "$srv" >"$work/conf"
 start
 expect 200 /v1/images/ext2/data
 
+# ---- a root that is a link, and is pointed elsewhere
+mkdir "$work/disk-1"
+ln -s disk-1 "$work/disk"
+"$VHDTOOL" create "$work/disk-1/moved.vhd" 1048576
+stop_vhdd
+printf '[pool]\nroots = %s:%s\n' "$srv" "$work/disk" >"$work/conf"
+start
+adopt 201 "{\"path\":\"$work/disk/moved.vhd\"}" '"name":"moved"'
+stop_vhdd
+mv "$work/disk-1" "$work/disk-2"
+ln -sfn disk-2 "$work/disk"
+start
+expect 200 /v1/images/moved/data
+expect 200 /v1/images/moved
+check ".file == \"$work/disk-2/moved.vhd\" and .state == \"ready\""
+expect 204 /v1/images/moved -X DELETE
+[ ! -e "$work/disk-2/moved.vhd" ] || fail "the file of an image that has moved stays"
+
 # ---- a folder that is gone
 mkdir "$srv/gone"
 "$VHDTOOL" create "$srv/gone/lost.vhd" 1048576
