@@ -136,8 +136,10 @@ static json_t *adopted_json(const struct service_adopted *adopted)
 	return out_take(&out);
 }
 
-static const char *advice(enum service_code code)
+static const char *advice(enum service_code code, const struct service_error *err)
 {
+	if (code == SERVICE_DUPLICATE_UUID && !err->image.name[0]) /* clients cannot see it */
+		return "Adopt it when that image is gone, as 'detail' says.";
 	if (code == SERVICE_DUPLICATE_UUID)
 		return "See whether it is that image already: GET /v1/images/{image}. A copy of it "
 		       "cannot be adopted beside it.";
@@ -157,7 +159,7 @@ enum api_step adopt_file(struct api_call *call)
 	if (!parse(call, &adoption))
 		return API_REPLY;
 	code = service_image_adopt(call->api->service, &adoption.spec, &adopted, &call->err);
-	call->problem.advice = advice(code);
+	call->problem.advice = advice(code, &call->err);
 	if (code != SERVICE_OK)
 		return call_refused(call, code);
 	if (adopted.images.n == 0)

@@ -122,8 +122,7 @@ static enum service_code already_there(const struct adoption *adoption, const ui
 			   same ? "%.300s is in the catalog already"
 				: "%.300s has the id of another image of the catalog",
 			   file->found.path);
-	service_codes_name(service, id, adoption->err);
-	return SERVICE_DUPLICATE_UUID;
+	return service_codes_taken(service, id, adoption->err);
 }
 
 /* A look without a lock, for the daemon itself may have the file open. */

@@ -217,6 +217,22 @@ static const char *rest(const char *root, const char *path)
 	return path + len + 1;
 }
 
+/* As the configuration names it: a link may be pointed elsewhere one day. A folder that it names as
+ * well needs none. */
+static const char *name_of(const struct pool_set *pools, size_t i)
+{
+	return pool_set_root(pools, pools->roots[i]) ? pools->roots[i] : pools->named_roots[i];
+}
+
+static size_t length_without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
 bool place_below(const struct pool_set *pools, const char *path, struct catalog_place *ret_place)
 {
 	const char *best = NULL, *root = NULL, *pool = "";
@@ -232,12 +248,13 @@ bool place_below(const struct pool_set *pools, const char *path, struct catalog_
 	}
 	for (size_t i = 0; i < pools->n_roots && !root; i++) {
 		best = rest(pools->roots[i], path);
-		root = best ? pools->roots[i] : NULL;
+		root = best ? name_of(pools, i) : NULL;
 	}
 	if (!root || *best == '\0' || strlen(root) >= CATALOG_PATH || strlen(best) >= CATALOG_PATH)
 		return false;
 	(void)snprintf(ret_place->pool, CATALOG_NAME, "%s", pool);
-	(void)snprintf(ret_place->root, CATALOG_PATH, "%s", root);
+	(void)snprintf(ret_place->root, CATALOG_PATH, "%.*s", (int)length_without_slashes(root),
+		       root);
 	(void)snprintf(ret_place->path, CATALOG_PATH, "%s", best);
 	return true;
 }

@@ -47,7 +47,8 @@ int place_open_id(const struct pool_set *pools, const struct catalog_place *at, 
  * stays: it is linked, or it was adopted and is not this image any more. */
 int place_remove(const struct place *place, struct vhd_error *err);
 
-/* Which root or pool a file lies below: `path` is absolute and without links. False: none. */
+/* Which root, as the configuration names it, or pool a file lies below: `path` is absolute and
+ * without links. False: none. */
 bool place_below(const struct pool_set *pools, const char *path, struct catalog_place *ret_place)
 	__attribute__((nonnull));
 

@@ -117,8 +117,11 @@ static int take(void *ctx, const struct catalog_image *image)
 	int r;
 
 	naming->seen++;
-	if (image->state == CATALOG_DELETING) /* its name is free */
+	if (image->state == CATALOG_DELETING) { /* its name is free */
+		if (file && file->row.state == CATALOG_DELETING)
+			memcpy(file->row.name, image->name, sizeof file->row.name);
 		return 0;
+	}
 	if (is_away(naming, image, file))
 		return CATALOG_E_BUSY;
 	if (!file && !naming->more)

@@ -19,9 +19,9 @@ enum { NO_MEMORY = -1000, UNREADABLE = -1001 };
 struct known {
 	uint8_t id[IDS_SIZE];
 	enum catalog_kind kind;
-	char pool[CATALOG_NAME]; /* that has its file as <id>.vhd; "": it was adopted */
-	bool left_out;           /* the file that is there */
-	bool deleting;
+	char pool[CATALOG_NAME];  /* that has its file as <id>.vhd; "": it was adopted */
+	bool left_out;            /* the file that is there */
+	bool deleting, by_backup; /* who says so */
 };
 
 struct scan {
@@ -32,7 +32,8 @@ struct scan {
 	size_t n_adopted; /* the first of its files, by path, once all of those are found */
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
-	int64_t mtime;        /* of the file that is looked at */
+	int64_t mtime; /* of the file that is looked at */
+	bool reads_backup;
 	bool knows;           /* `known` has all of a catalog, and that is something */
 	struct vhd_error why; /* of what stopped it; "" = memory */
 };
@@ -194,6 +195,7 @@ static int remember(struct scan *scan, const struct catalog_image *image)
 	*known = (struct known){
 		.kind = image->kind,
 		.deleting = image->state == CATALOG_DELETING,
+		.by_backup = scan->reads_backup,
 	};
 	memcpy(known->id, image->id, IDS_SIZE);
 	if (!image->path)
@@ -271,6 +273,7 @@ static int read_all(struct scan *scan, const char *catalog_path)
 	int r = read_known(scan, catalog_path);
 	int there = pool_backup_newest(catalog_path, backup);
 
+	scan->reads_backup = true;
 	while (r == 0 && there == 0 && !scan->knows) {
 		r = read_known(scan, backup);
 		there = pool_backup_older(catalog_path, backup);
@@ -400,6 +403,37 @@ static int doubt(struct scan *scan, const struct rebuild_file *file)
 	return UNREADABLE;
 }
 
+static bool is_parent(const struct rebuild *rebuild, const struct rebuild_file *file)
+{
+	for (size_t i = 0; i < rebuild->n; i++) {
+		if (ids_equal(rebuild->files[i].row.parent_id, file->row.id))
+			return true;
+	}
+	return false;
+}
+
+/* The next start goes on with it, as it would have done without a rebuild. What a backup says may
+ * be long over, and what lies elsewhere, or is read through, is not what was to be removed. */
+static void compare_with_deleted(const struct scan *scan, const struct known *known,
+				 struct rebuild_file *file)
+{
+	struct catalog_place at;
+	char text[PLACE_TEXT];
+
+	if (known->by_backup || !file->placed || is_parent(scan->rebuild, file)) {
+		rebuild_leave_out(scan->rebuild, file,
+				  "it was being deleted: remove it, or POST /v1/images with its "
+				  "path as source adopts it");
+		return;
+	}
+	file->row.state = CATALOG_DELETING;
+	catalog_place_of(&file->row, &at);
+	place_text(&at, text);
+	rebuild_say(scan->rebuild,
+		    "%s was being deleted: the next start removes it, unless it is moved away",
+		    text);
+}
+
 static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 {
 	const struct known *known = find_known(scan, file->row.id);
@@ -407,9 +441,7 @@ static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 	file->known = !scan->knows || known;
 	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
 	if (known && known->deleting) {
-		rebuild_leave_out(scan->rebuild, file,
-				  "it was being deleted: remove it, or POST /v1/images with its "
-				  "path as source adopts it");
+		compare_with_deleted(scan, known, file);
 		return 0;
 	}
 	return known && known->left_out && !file->placed ? doubt(scan, file) : 0;

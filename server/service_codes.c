@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "log.h"
+#include "pool_place.h"
 #include "service_private.h"
 
 enum service_code service_fail(struct service_error *err, enum service_code code,
@@ -118,6 +120,38 @@ void service_codes_named(struct service *service, const char *name, struct servi
 
 	if (catalog_id_of(service->catalog, name, id, NULL) == 0)
 		service_codes_name(service, id, err);
+}
+
+/* Clients cannot see it, nor for what it waits. */
+static enum service_code deleting(struct service *service, struct catalog_place *at,
+				  struct service_error *err)
+{
+	CLEANUP(place_leave) struct place place = {.mine = false};
+	struct vhd_error why = {0};
+	char where[PLACE_TEXT];
+
+	if (place_reach(&service->pools, at, &place, &why) == 0)
+		return service_fail(err, SERVICE_DUPLICATE_UUID,
+				    "The image that has this id is being deleted: try again later");
+	place_settle(&service->pools, at);
+	place_text(at, where);
+	return service_fail(err, SERVICE_DUPLICATE_UUID,
+			    "The image that has this id is being deleted, which waits for the "
+			    "folder of %.160s (%.160s): bring it back, or make an empty one there",
+			    where, why.text);
+}
+
+enum service_code service_codes_taken(struct service *service, const uint8_t id[IDS_SIZE],
+				      struct service_error *err)
+{
+	struct catalog_brief brief;
+	struct catalog_place at;
+
+	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING &&
+	    catalog_place(service->catalog, id, &at))
+		return deleting(service, &at, err);
+	service_codes_name(service, id, err);
+	return err->code;
 }
 
 enum service_code service_codes_done(const uint8_t id[IDS_SIZE], const char *name,

@@ -171,7 +171,7 @@ static enum service_code intend(struct creation *creation, struct service_error 
 	if (code == SERVICE_NAME_EXISTS)
 		service_codes_named(creation->service, creation->row.name, err);
 	else if (code == SERVICE_DUPLICATE_UUID)
-		service_codes_name(creation->service, creation->row.id, err);
+		(void)service_codes_taken(creation->service, creation->row.id, err);
 	return code;
 }
 

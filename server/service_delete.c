@@ -4,7 +4,6 @@
 
 #include "cleanup.h"
 #include "crash_point.h"
-#include "failure.h"
 #include "log.h"
 #include "pool_place.h"
 #include "service_private.h"
@@ -66,8 +65,9 @@ static enum service_code not_closed(struct service *service, const uint8_t id[ID
 }
 
 /* Nobody can read an image from it, so nobody will take it for what it is not; or it was read anew,
- * and whoever adopts it sees what a crash has left in it. Where it has another name, or cannot be
- * read now, it may be the image. */
+ * and whoever adopts it sees what a crash has left in it. It may come back, even after a sync has
+ * failed: an adoption reads it anew as well. Where it has another name, or cannot be read now, it
+ * may be the image. */
 static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 		    const struct vhd_error *why)
 {
@@ -78,15 +78,6 @@ static bool is_lost(struct service *service, const uint8_t id[IDS_SIZE],
 	return why->code == VHD_E_CORRUPT || why->code == VHD_E_UNCLEAN;
 }
 
-/* The file may be lost now, and come back. */
-static int refuse_failed(struct service *service, const uint8_t id[IDS_SIZE], struct vhd_error *err)
-{
-	struct images_view view;
-
-	images_look(service->images, id, &view);
-	return view.failed ? failure(err, VHD_E_FAILED, "an earlier sync of the image failed") : 0;
-}
-
 /* Closed as it should be, or repaired if somebody may write there, for its file stays. */
 static enum service_code forget(struct service *service, struct image *image,
 				const uint8_t id[IDS_SIZE], uint64_t version,
@@ -94,11 +85,8 @@ static enum service_code forget(struct service *service, struct image *image,
 {
 	struct vhd_error why = {0};
 	struct catalog_error catalog_why;
-	int r = images_close(image, &why);
 
-	if (r < 0 && is_lost(service, id, &why))
-		r = refuse_failed(service, id, &why);
-	if (r < 0)
+	if (images_close(image, &why) < 0 && !is_lost(service, id, &why))
 		return not_closed(service, id, &why, err);
 	if (settle(service, id, &why) < 0)
 		return service_codes_image(service, id, &why, err);

@@ -40,6 +40,10 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 				      const struct vhd_error *why, struct service_error *err);
 void service_codes_name(struct service *service, const uint8_t id[IDS_SIZE],
 			struct service_error *err);
+/* The id is taken, as *err says: adds by which image, or says what the deletion of that waits for.
+ */
+enum service_code service_codes_taken(struct service *service, const uint8_t id[IDS_SIZE],
+				      struct service_error *err);
 /* The image that has `name`. */
 void service_codes_named(struct service *service, const char *name, struct service_error *err);
 /* Of a change of the image, or for it: says who makes one that is not there for others yet. */

@@ -459,6 +459,24 @@ printf '[pool]\nroots = %s\n' "$srv" >"$work/conf"
 start
 expect 200 /v1/images/ext2/data
 
+# ---- a root that is a link, and is pointed elsewhere
+mkdir "$work/disk-1"
+ln -s disk-1 "$work/disk"
+"$VHDTOOL" create "$work/disk-1/moved.vhd" 1048576
+stop_vhdd
+printf '[pool]\nroots = %s:%s\n' "$srv" "$work/disk" >"$work/conf"
+start
+adopt 201 "{\"path\":\"$work/disk/moved.vhd\"}" '"name":"moved"'
+stop_vhdd
+mv "$work/disk-1" "$work/disk-2"
+ln -sfn disk-2 "$work/disk"
+start
+expect 200 /v1/images/moved/data
+expect 200 /v1/images/moved
+check ".file == \"$work/disk-2/moved.vhd\" and .state == \"ready\""
+expect 204 /v1/images/moved -X DELETE
+[ ! -e "$work/disk-2/moved.vhd" ] || fail "the file of an image that has moved stays"
+
 # ---- a folder that is gone
 mkdir "$srv/gone"
 "$VHDTOOL" create "$srv/gone/lost.vhd" 1048576
@@ -470,7 +488,30 @@ check '.correction | contains("DELETE with keep_file=1 forgets an image whose fo
 expect 204 '/v1/images/lost?keep_file=1' -X DELETE
 expect_problem 404 image-not-found /v1/images/lost
 
-# ---- a lost catalog
+# ---- a deletion that waits for such a folder has the id, and says so
+mkdir "$srv/gone"
+"$VHDTOOL" create "$srv/gone/lost.vhd" 1048576
+cp "$srv/gone/lost.vhd" "$srv/copy.vhd"
+adopt 201 "{\"path\":\"$srv/gone/lost.vhd\"}" '"name":"lost"'
+stop_vhdd
+VHDD_CRASH_AT=catalog.deleting.committed start
+expect 000curl:52 /v1/images/lost -X DELETE 2>/dev/null
+wait "$pid" || :
+mv "$srv/gone" "$work/gone"
+start
+lost=$(id_of "$srv/copy.vhd")
+waits="^The image that has this id is being deleted, which waits for the folder of $srv/gone/lost.vhd [(]cannot open the \
+folder of gone/lost.vhd: No such file or directory[)]: bring it back, or make an empty one there$"
+refuses 409 duplicate-uuid "$waits" "{\"path\":\"$srv/copy.vhd\"}"
+check '.correction == "Adopt it when that image is gone, as '"'detail'"' says." and (has("image") | not)'
+expect_problem 409 duplicate-uuid /v1/images -d size=1M -d "uuid=$lost"
+check ".detail | test(\"$waits\")"
+check ".correction == \"Leave 'uuid' out to get a random one.\""
+mkdir "$srv/gone"
+is_adopted() { [ "$(request /v1/images -d "{\"source\":{\"path\":\"$srv/copy.vhd\"}}")" = 201 ]; }
+wait_until is_adopted
+expect 204 "/v1/images/$lost" -X DELETE
+
 request '/v1/images?limit=1000' >/dev/null
 jq -S '[.items[] | {id, name, file, parent}]' "$body" >"$work/told"
 stop_vhdd

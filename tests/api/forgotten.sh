@@ -100,4 +100,20 @@ rebuild
 start
 expect 200 "/v1/images/$kid"
 check '.state == "parent-missing"'
+
+# ---- what was being deleted does not come back, however often the catalog is made anew
+wait_until compgen -G "$state/catalog.db.*.bak" >/dev/null # which names it
+stop_vhdd
+VHDD_CRASH_AT=catalog.deleting.committed start_vhdd --config "$work/conf"
+expect 000curl:52 "/v1/images/$kid" -X DELETE 2>/dev/null
+wait "$pid" || :
+rebuild
+says "default/$kid.vhd was being deleted: the next start removes it, unless it is moved away"
+start
+[ ! -e "$state/images/$kid.vhd" ] || fail "the file of the deleted image is there"
+stop_vhdd
+rebuild
+start
+expect 200 /v1/images
+check '.items == []'
 finish

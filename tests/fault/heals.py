@@ -346,15 +346,61 @@ def an_image_is_not_forgotten_while_its_file_has_another_name(daemon):
         path.unlink()
 
 
-def a_failed_image_is_not_forgotten_while_its_file_is_elsewhere(daemon):
-    """After a restart nobody knows that it failed: then whoever adopts it reads it anew."""
+def believes_only_the_disk(daemon, source):
+    for call in ("fdatasync", "posix_fadvise64"):
+        arm(daemon, OURS, (call,))
+        answer = expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 500)
+        same((answer.json["code"], daemon.page.failed > 0), ("io-error", True), "the code")
+        daemon.page.disarm()
+    expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
+
+
+def failed_in_a_folder(daemon, mode):
+    folder = daemon.state / "images" / "disk"
+    path = daemon.state / "images" / expect(create(daemon, "disk"), 201).json["file"]
+    expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+    folder.mkdir()
+    path = path.rename(folder / "disk.vhd")
+    source = {"path": str(path), "mode": mode}
+    expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
+    fail_sync(daemon, "disk")
+    return folder, source
+
+
+def a_failed_image_is_forgotten_when_recovery_finds_no_file(daemon):
+    """Its file may come back: then whoever adopts it reads it anew."""
+    for mode, step, answer in (
+        ("adopt", "", (503, "pool-offline", "keep_file=1 forgets the image alone")),
+        ("adopt", "?keep_file=1", (409, "image-failed", "recover it before it is forgotten, or delete it with its file")),
+        ("link", "", (409, "image-failed", "recover it before it is forgotten")),
+    ):
+        folder, source = failed_in_a_folder(daemon, mode)
+        away = folder.rename(daemon.state / "away")  # its disk has died
+        problem = expect(daemon.ask("DELETE", f"/v1/images/disk{step}"), answer[0]).json
+        same((problem["code"], answer[2] in problem["detail"]), (answer[1], True), problem["detail"])
+        expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409)
+        problem = expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409).json
+        same(problem["detail"], f"missing-file: 'disk': {source['path']} is not there", "what recovery says")
+        same(problem["correction"].endswith("DELETE /v1/images/disk?keep_file=1"), True, problem["correction"])
+        expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+        away.rename(folder)
+        believes_only_the_disk(daemon, source)
+        expect(daemon.ask("DELETE", "/v1/images/disk"), 204)
+        if mode == "link":
+            (folder / "disk.vhd").unlink()
+        folder.rmdir()
+
+
+def a_failed_image_is_forgotten_when_recovery_finds_another_file(daemon):
+    """What the file of the image is now is of no use to it; where that is, it is read anew."""
     path = left_by(daemon, "failed")
-    aside = path.rename(daemon.state / "aside.vhd")
-    expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 409)
+    aside = path.rename(path.with_name("aside.vhd"))
+    path.write_bytes(b"another" * 999)
     detail = "A sync of 'disk' failed, so its file may not hold what it seems to: recover it before it is forgotten"
     kept(daemon, "image-failed", f"{detail}, or delete it with its file")
-    aside.rename(path)
-    forgotten_at_last(daemon)
+    expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 422)
+    expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
+    believes_only_the_disk(daemon, {"path": str(aside)})
 
 
 def an_image_is_not_forgotten_while_nobody_may_read_its_file(daemon):
@@ -387,13 +433,7 @@ def an_image_is_not_forgotten_while_another_program_writes_its_file(daemon):
 def an_adoption_believes_only_what_is_on_the_disk(daemon):
     row = expect(create(daemon, "disk"), 201).json
     expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
-    source = {"path": str(daemon.state / "images" / row["file"])}
-    for call in ("fdatasync", "posix_fadvise64"):
-        arm(daemon, OURS, (call,))
-        answer = expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 500)
-        same((answer.json["code"], daemon.page.failed > 0), ("io-error", True), "the code")
-        daemon.page.disarm()
-    expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": source}), 201)
+    believes_only_the_disk(daemon, {"path": str(daemon.state / "images" / row["file"])})
 
 
 # ---- a file with its first name

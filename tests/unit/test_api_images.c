@@ -261,10 +261,15 @@ static void points_at_what_the_daemon_refuses(void **state)
 /* A code may have several reasons; what is advised is possible where it happened. */
 static void advises_what_the_request_can_do(void **state)
 {
+	enum { UNNAMED = 2 }; /* the first ones: clients cannot see the image */
 	static const struct {
 		enum service_code fail;
 		const char *method, *target, *body, *correction;
 	} rows[] = {
+		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "size=1K",
+		 "Leave 'uuid' out to get a random one."},
+		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "source.path=/srv/x.vhd",
+		 "Adopt it when that image is gone, as 'detail' says."},
 		{SERVICE_DUPLICATE_UUID, "POST", "/v1/images", "size=1K",
 		 "See whether it is the image that you want: GET /v1/images/web-1. If not, leave 'uuid' "
 		 "out to get a random one."},
@@ -289,11 +294,11 @@ static void advises_what_the_request_can_do(void **state)
 	};
 	struct service *service = *state;
 
-	service->fail_image = "web-1";
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct exchange exchange = {rows[i].method, rows[i].target, .body = rows[i].body};
 
 		service->fail = rows[i].fail;
+		service->fail_image = i < UNNAMED ? NULL : "web-1";
 		exchange_send(service, &exchange);
 		assert_string_equal(exchange_text(&exchange, "correction"), rows[i].correction);
 		exchange_fini(&exchange);

@@ -27,15 +27,20 @@ static const char *in_root(const struct pool_world *world, const char *name)
 	return path;
 }
 
-static void set_roots(struct pool_world *world, const char *root)
+static void name_roots(struct pool_world *world, size_t n)
 {
 	char images[128];
 
 	pool_set_close(&world->pools);
 	(void)snprintf(images, sizeof images, "%s/images", world->folder);
-	(void)snprintf(world->config.roots[0], CONFIG_PATH, "%s", root);
-	world->config.n_roots = 1;
+	world->config.n_roots = n;
 	assert_int_equal(pool_set_open(&world->pools, images, &world->config, NULL), 0);
+}
+
+static void set_roots(struct pool_world *world, const char *root)
+{
+	(void)snprintf(world->config.roots[0], CONFIG_PATH, "%s", root);
+	name_roots(world, 1);
 }
 
 static int set_up(void **state)
@@ -231,6 +236,38 @@ static void finds_the_root_of_a_path(void **state)
 	assert_string_equal(at.path, "srv/a.vhd");
 	place_text(&at, path);
 	assert_string_equal(path, "/srv/a.vhd");
+}
+
+/* The link may be pointed elsewhere, or named with a slash at its end; a folder that the
+ * configuration names as well needs none. */
+static void keeps_the_name_that_the_configuration_has_for_a_root(void **state)
+{
+	static const char *const links[] = {"link", "link/", "link//"};
+	struct pool_world *world = *state;
+	struct catalog_place at = {.pool = "?"};
+	struct place place;
+	char path[PLACE_TEXT], link[PLACE_TEXT];
+
+	(void)snprintf(link, sizeof link, "%s/link", world->folder);
+	assert_int_equal(symlink("srv", link), 0);
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", world->folder, links[i]);
+		set_roots(world, path);
+		assert_true(place_below(&world->pools, in_root(world, "sub/a.vhd"), &at));
+		assert_string_equal(at.root, link);
+		assert_string_equal(at.path, "sub/a.vhd");
+		assert_string_equal(at.pool, "");
+		assert_int_equal(place_path(&world->pools, &at, path, NULL), 0);
+		assert_string_equal(path, in_root(world, "sub/a.vhd"));
+		/* A row of an older vhdd has the folder. */
+		(void)snprintf(at.root, sizeof at.root, "%s", in_root(world, ""));
+		assert_int_equal(place_reach(&world->pools, &at, &place, NULL), 0);
+		place_leave(&place);
+	}
+	(void)snprintf(world->config.roots[1], CONFIG_PATH, "%s/", in_root(world, ""));
+	name_roots(world, 2);
+	assert_true(place_below(&world->pools, in_root(world, "sub/a.vhd"), &at));
+	assert_string_equal(at.root, in_root(world, ""));
 }
 
 /* ---- removal ---- */
@@ -659,6 +696,7 @@ int main(void)
 		TEST(follows_a_root_that_is_a_link_now),
 		TEST(knows_only_roots_of_the_configuration),
 		TEST(finds_the_root_of_a_path),
+		TEST(keeps_the_name_that_the_configuration_has_for_a_root),
 		TEST(removes_only_the_image_itself),
 		TEST(never_removes_a_linked_file),
 		TEST(a_file_without_permission_is_not_somebody_elses),

@@ -1043,19 +1043,80 @@ static void keeps_the_root_that_the_configuration_names(void **state)
 	pool_world_free(world);
 }
 
-#define DELETED                                                                              \
-	"it was being deleted: remove it, or POST /v1/images with its path as source adopts" \
-	" it\n"
-/* A crash, or a disk that failed, has kept its file: the next start would have removed it. */
-static void leaves_out_what_was_being_deleted(void **state)
+static const struct pool_image nameless = {.number = 2, .type = VHD_DYNAMIC};
+
+/* A crash, or a disk that failed, has kept its file. Nobody has a name for another one, so that
+ * backups are asked, where it is not being deleted yet. */
+static void begin_to_delete(struct pool_world *world, const struct spot *file,
+			    const struct spot *row)
 {
-	static const struct pool_image other = {.number = 2, .type = VHD_DYNAMIC};
+	uint8_t id[IDS_SIZE];
+
+	put(world, file, NEW);
+	add_row(world, row);
+	assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_begin_delete(world->catalog, id, 0, &world->err), 0);
+	pool_world_write(world, &nameless);
+}
+
+static void rebuild_keeps_deleting(struct pool_world *world, const char *line)
+{
+	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	uint8_t id[IDS_SIZE];
+
+	if (rebuild(world) != 0 || !strstr(said, line) ||
+	    !strstr(said, "\n2 images are in the new catalog\n"))
+		fail_msg("not '%s': %s", line, said);
+	pool_world_open(world);
+	pool_world_id(1, id);
+	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
+	assert_int_equal(row.state, CATALOG_DELETING);
+	assert_string_equal(row.name, "image-1");
+	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err),
+			 CATALOG_E_NOT_FOUND);
+	pool_world_close(world);
+}
+
+/* As the next start would have done without a rebuild, or with two. */
+static void goes_on_with_what_was_being_deleted(void **state)
+{
 	static const struct {
 		const struct spot *spot;
 		const char *line;
 	} rows[] = {
-		{&spots[1], "left out p2/ee000000-0000-0000-0000-000000000001.vhd: " DELETED},
-		{&spots[3], "/srv/one.vhd: " DELETED},
+		{&spots[1], "p2/ee000000-0000-0000-0000-000000000001.vhd was being deleted: the "
+			    "next start removes it, unless it is moved away\n"},
+		{&spots[3],
+		 "/srv/one.vhd was being deleted: the next start removes it, unless it is moved away\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct pool_world *world = world_with_places();
+
+		begin_to_delete(world, rows[i].spot, rows[i].spot);
+		pool_world_close(world);
+		for (int n = 0; n < 2; n++)
+			rebuild_keeps_deleting(world, rows[i].line);
+		assert_int_equal(access(file_at(world, rows[i].spot), F_OK), 0);
+		pool_world_free(world);
+	}
+}
+
+enum because { IT_IS_A_COPY, A_BACKUP_SAYS_SO, A_CHILD_READS_IT };
+
+/* Nobody can know whether this was to be removed, too. */
+static void leaves_out_what_may_not_have_been_deleted(void **state)
+{
+	static const struct pool_image child = {.number = 3, .parent = 1};
+	static const struct {
+		const struct spot *row, *file;
+		const char *name;
+	} rows[] = {
+		[IT_IS_A_COPY] = {&spots[0], &spots[1], "p2"},
+		[A_BACKUP_SAYS_SO] = {&spots[1], &spots[1], "p2"},
+		[A_CHILD_READS_IT] = {&spots[4], &spots[4], "default"},
 	};
 
 	(void)state;
@@ -1063,25 +1124,31 @@ static void leaves_out_what_was_being_deleted(void **state)
 		struct pool_world *world = world_with_places();
 		struct catalog_brief brief;
 		uint8_t id[IDS_SIZE];
+		char line[256];
 
-		put(world, rows[i].spot, NEW);
-		add_row(world, rows[i].spot);
-		assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
-		pool_world_id(1, id);
-		assert_int_equal(catalog_begin_delete(world->catalog, id, 0, &world->err), 0);
-		/* Nobody has a name for this one, so that backups are asked. */
-		pool_world_write(world, &other);
+		begin_to_delete(world, rows[i].file, rows[i].row);
+		if (i == A_CHILD_READS_IT)
+			pool_world_write(world, &child);
+		if (i == A_BACKUP_SAYS_SO)
+			assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
 		pool_world_close(world);
-		if (rebuild(world) != 0 || !strstr(said, rows[i].line) ||
-		    !strstr(said, "\n1 images got new names, img-...\n1 images are in the new"))
+		if (i == A_BACKUP_SAYS_SO)
+			spoil(world);
+		(void)snprintf(line, sizeof line,
+			       "left out %s/ee000000-0000-0000-0000-000000000001.vhd: it was being "
+			       "deleted: remove it, or POST /v1/images with its path as source "
+			       "adopts it\n",
+			       rows[i].name);
+		if (rebuild(world) != 0 || !strstr(said, line) ||
+		    strstr(said, "the next start removes it"))
 			fail_msg("row %zu: %s", i, said);
-		assert_int_equal(access(file_at(world, rows[i].spot), F_OK), 0);
+		assert_int_equal(access(file_at(world, rows[i].file), F_OK), 0);
 		pool_world_open(world);
+		pool_world_id(1, id);
 		assert_false(catalog_brief(world->catalog, id, &brief));
 		pool_world_free(world);
 	}
 }
-#undef DELETED
 
 /* It does not forge what the rebuild says. */
 static void a_name_is_one_line_of_plain_text(void **state)
@@ -1124,7 +1191,8 @@ int main(void)
 		cmocka_unit_test(finds_what_was_adopted_in_the_newest_backup_that_has_images),
 		cmocka_unit_test(what_a_damaged_catalog_tells_counts_before_its_backup),
 		cmocka_unit_test(keeps_the_root_that_the_configuration_names),
-		cmocka_unit_test(leaves_out_what_was_being_deleted),
+		cmocka_unit_test(goes_on_with_what_was_being_deleted),
+		cmocka_unit_test(leaves_out_what_may_not_have_been_deleted),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
 
