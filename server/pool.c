@@ -22,7 +22,8 @@ static const char new_prefix[] = ".new-";
 static enum vhd_code code_of(int sys)
 {
 	switch (sys) {
-	case ENOENT: return VHD_E_NOT_FOUND;
+	case ENOENT:
+	case ENOTDIR: return VHD_E_NOT_FOUND;
 	case EEXIST: return VHD_E_EXISTS;
 	case ENOSPC:
 	case EDQUOT: return VHD_E_NOSPC;
