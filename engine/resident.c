@@ -72,14 +72,16 @@ static int compare(const struct check *check, off_t off, size_t len)
 	return r;
 }
 
-/* Which pages are in memory. The mapping is never read: a file that shrinks cannot harm. */
+/* Which pages are in memory. The mapping is never read: a file that shrinks cannot harm; and it is
+ * private, for FUSE and network file systems may have no other. Where nobody can map the file,
+ * nobody keeps pages that could not be dropped. */
 static int ask(const struct check *check, off_t off, size_t len)
 {
-	void *map = mmap(NULL, len, PROT_NONE, MAP_SHARED, check->fd, off);
+	void *map = mmap(NULL, len, PROT_NONE, MAP_PRIVATE, check->fd, off);
 	int r;
 
 	if (map == MAP_FAILED)
-		return -errno;
+		return errno == ENODEV ? -EOPNOTSUPP : -errno;
 	r = mincore(map, len, check->pages) < 0 ? -errno : 0;
 	(void)munmap(map, len);
 	return r;

@@ -137,6 +137,24 @@ static void a_descriptor_for_appending_is_refused(void **state)
 	(void)close(fd);
 }
 
+static int reread(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+	struct vhd_io io;
+
+	assert_int_equal(vhd_io_from_fd(fd, &io, NULL), 0);
+	r = io.ops->reread(io.store);
+	vhd_io_close(&io);
+	return r;
+}
+
+/* sysfs stands for FUSE with direct I/O. */
+static void what_nobody_can_map_is_believed(void **state)
+{
+	(void)state;
+	assert_int_equal(reread("/sys/kernel/fscaps"), 0);
+}
+
 /* Pages that stay are compared with the disk; the descriptor is as before. */
 static void recovery_goes_on_while_another_maps_what_the_disk_holds(void **state)
 {
@@ -203,6 +221,7 @@ int main(void)
 		CASE(thawing_that_is_refused_keeps_the_lock_of_a_parent),
 		CASE(a_descriptor_for_reading_is_not_opened_for_writing),
 		CASE(a_descriptor_for_appending_is_refused),
+		CASE(what_nobody_can_map_is_believed),
 		CASE(recovery_goes_on_while_another_maps_what_the_disk_holds),
 		CASE(what_nobody_can_write_is_read_without_a_sync),
 	};
