@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum {
 	WINDOW = 64 << 20, /* asked for at once */
 	CHUNK = 1 << 20,   /* compared at once */
 	ALIGN = 4096,      /* of O_DIRECT, on every device */
+	FAR = 1 << 30,     /* more than the kernel keeps in one piece */
 };
 
 struct check {
@@ -87,6 +89,13 @@ static int ask(const struct check *check, off_t off, size_t len)
 	return r;
 }
 
+/* Of a file that we neither own nor may write the kernel tells every page as one that stays, also
+ * where there is none. We have not written it; to compare all of a large one would take hours. */
+static bool is_hidden(const struct check *check, off_t size)
+{
+	return ask(check, (size / FAR + 1) * FAR, check->page) == 0 && check->pages[0] & 1;
+}
+
 static int window_differs(const struct check *check, off_t off, size_t len)
 {
 	int r = ask(check, off, len);
@@ -114,6 +123,8 @@ static int each_window(const struct check *check, off_t size)
 {
 	int r = 0;
 
+	if (is_hidden(check, size))
+		return 0;
 	for (off_t off = 0; off < size && r == 0; off += WINDOW) {
 		int more = next_data(check->fd, &off);
 
