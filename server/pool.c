@@ -22,7 +22,8 @@ static const char new_prefix[] = ".new-";
 static enum vhd_code code_of(int sys)
 {
 	switch (sys) {
-	case ENOENT: return VHD_E_NOT_FOUND;
+	case ENOENT:
+	case ENOTDIR: return VHD_E_NOT_FOUND;
 	case EEXIST: return VHD_E_EXISTS;
 	case ENOSPC:
 	case EDQUOT: return VHD_E_NOSPC;
@@ -226,12 +227,14 @@ int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], stru
 	return r;
 }
 
-/* Whether both names are there and mean one file: 1, 0, or VHD_E_... when nobody can tell. */
-static int published_here(const struct pool_dir *pool, const char *from, const char *to,
-			  struct vhd_error *err)
+int pool_is_published(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
+		      struct vhd_error *err)
 {
+	char from[POOL_NAME], to[POOL_NAME];
 	struct stat a, b;
 
+	new_name(id, from);
+	pool_file_name(id, to);
 	if (fstatat(pool->fd, from, &a, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : pool_fail_sys(err, "cannot look at", from);
 	if (fstatat(pool->fd, to, &b, AT_SYMLINK_NOFOLLOW) < 0)
@@ -247,7 +250,7 @@ int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_
 	new_name(id, from);
 	pool_file_name(id, to);
 	/* The new name goes last: it is what tells that the other one is ours. */
-	r = published_here(pool, from, to, err);
+	r = pool_is_published(pool, id, err);
 	if (r > 0)
 		r = remove_name(pool, to, err);
 	CRASH_POINT("pool.undo-name");

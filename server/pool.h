@@ -36,6 +36,9 @@ int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_e
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 			 struct vhd_error *err); /* also durably */
+/* Whether both names are there and mean one file: 1, 0, or VHD_E_... when nobody can tell. */
+int pool_is_published(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
+		      struct vhd_error *err);
 /* Undoes all of it, whatever point was reached, and is durable. An image under the name that did
  * not come from this creation stays. */
 int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);

@@ -2,6 +2,7 @@
  */
 #include "pool_mount.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +67,9 @@ static bool is_unmounted(const struct pool_set *pools, struct catalog_place *at)
 		r = place_reach(pools, at, &place, &why);
 		if (r != VHD_E_NOT_FOUND)
 			return r == 0 && is_empty(&place.folder);
-		if (!slash) /* not even the root is there */
+		/* Not even the root is there; or something else has the place of a folder, as a
+		 * link that leads nowhere has that of the root. */
+		if (!slash || why.sys == ENOTDIR)
 			return true;
 		*slash = '\0';
 	}

@@ -144,7 +144,7 @@ static int look_at_adopted(struct scan *scan, const struct catalog_image *image,
 	place_text(&now, text);
 	r = place_open_id(&scan->rebuild->pools, &at, false, &fd, &why);
 	/* A link, too: the file may be where it leads. */
-	*ret_left_out = r != VHD_E_NOT_FOUND && why.sys != ENOTDIR;
+	*ret_left_out = r != VHD_E_NOT_FOUND;
 	if (r == 0)
 		r = take_time(scan, fd, &why);
 	if (r == 0)

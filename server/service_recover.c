@@ -72,6 +72,14 @@ static int finish_delete(struct service *service, const struct catalog_image *im
 	return r;
 }
 
+/* It has its first name as well; what else may be there under that is somebody else's. */
+static int settle_ready(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	int r = pool_is_published(pool, id, err);
+
+	return r > 0 ? pool_settle(pool, id, err) : r;
+}
+
 static int finish(struct service *service, const struct catalog_image *image, struct vhd_error *err)
 {
 	struct pool_dir *pool = pool_set_find(&service->pools, image->pool);
@@ -79,7 +87,7 @@ static int finish(struct service *service, const struct catalog_image *image, st
 	switch (image->state) {
 	case CATALOG_CREATING: return undo_create(service, image, err);
 	case CATALOG_DELETING: return finish_delete(service, image, err);
-	case CATALOG_READY: return pool && !image->path ? pool_settle(pool, image->id, err) : 0;
+	case CATALOG_READY: return pool && !image->path ? settle_ready(pool, image->id, err) : 0;
 	}
 	return 0;
 }
@@ -118,23 +126,40 @@ static int finish_or_wait(void *ctx, const struct catalog_image *image)
 
 struct settling {
 	struct service *service;
-	struct pool_dir *pool;
+	const struct pool_set_item *item;
 };
+
+/* Whether the file was made for an image of the pool: 1, 0, or VHD_E_... when nobody can tell. */
+static int is_first_name(const struct settling *settling, const uint8_t id[IDS_SIZE],
+			 struct vhd_error *err)
+{
+	struct catalog_brief brief;
+
+	if (!catalog_brief(settling->service->catalog, id, &brief) ||
+	    brief.state == CATALOG_CREATING || brief.adopted ||
+	    strcmp(brief.pool, settling->item->name) != 0)
+		return 0;
+	/* Of what is being deleted it may be all that is left. */
+	return brief.state == CATALOG_DELETING ? 1
+					       : pool_is_published(settling->item->pool, id, err);
+}
 
 /* Created to the end, but for its first name, which may still be there when the deletion of the
  * image has begun. */
 static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 {
 	const struct settling *settling = ctx;
-	struct catalog_brief brief;
+	struct pool_dir *pool = settling->item->pool;
 	char text[IDS_TEXT];
 	struct vhd_error why;
+	int r = is_first_name(settling, id, &why);
 
 	ids_format(id, text);
-	if (!catalog_brief(settling->service->catalog, id, &brief) ||
-	    brief.state == CATALOG_CREATING || brief.adopted)
-		log_warning("%s: .new-%s belongs to no image", pool_path(settling->pool), text);
-	else if (pool_settle(settling->pool, id, &why) < 0) {
+	if (r == 0)
+		log_warning("%s: .new-%s belongs to no image", pool_path(pool), text);
+	if (r > 0)
+		r = pool_settle(pool, id, &why);
+	if (r < 0) {
 		log_error("%s; it is tried again", why.text);
 		service_unfinished_add(settling->service->unfinished, id);
 	}
@@ -146,9 +171,9 @@ static void settle_all(struct service *service)
 	struct vhd_error why;
 
 	for (size_t i = 0; i < service->pools.n; i++) {
-		struct settling settling = {service, service->pools.items[i].pool};
+		struct settling settling = {service, &service->pools.items[i]};
 
-		if (pool_each_new(settling.pool, settle, &settling, &why) < 0)
+		if (pool_each_new(settling.item->pool, settle, &settling, &why) < 0)
 			log_error("%s", why.text);
 	}
 }

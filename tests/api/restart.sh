@@ -124,6 +124,29 @@ rm "$state/images/$id.vhd"
 knows_none ".new-$id" 'the first name'
 rm "$state/images/.new-$id" "$state"/catalog.db*
 
+# Nor does a file go that only has the name that an image had while it was made: one in another pool, or beside the image.
+mkdir "$work/p2"
+printf '[pool p2]\npath = %s\n' "$work/p2" >"$work/conf"
+start_vhdd --config "$work/conf"
+image disk 1M
+expect 200 /v1/images/disk
+id=$(jq -r .id "$body")
+stop_vhdd
+cp "$work/kept" "$work/p2/.new-$id"
+cp "$work/kept" "$state/images/.new-$id"
+start_vhdd --config "$work/conf"
+stray() { # FOLDER
+	same "$1/.new-$id" "$work/kept" "$1: the file"
+	[ "$(grep -cF "$1: .new-$id belongs to no image" "$work/log")" -eq 1 ] || fail "$1: the log does not tell of it once"
+}
+stray "$work/p2"
+stray "$state/images"
+stop_vhdd
+ln -f "$state/images/$id.vhd" "$state/images/.new-$id"
+start_vhdd --config "$work/conf"
+[ ! -e "$state/images/.new-$id" ] || fail "the first name of the image is left"
+stop_vhdd
+
 # One daemon for one folder.
 start_vhdd
 "$VHDD" --state-dir "$state" --listen "unix:$work/other.sock" >"$work/second" 2>&1 && fail "a second daemon runs"

@@ -2,8 +2,11 @@
  * moment. And what the store makes of the answers of a file system. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -137,32 +140,88 @@ static void a_descriptor_for_appending_is_refused(void **state)
 	(void)close(fd);
 }
 
-/* Pages that stay are compared with the disk; the descriptor is as before. */
+/* Bytes that this process has read, from wherever. */
+static long bytes_read(void)
+{
+	static const char first[] = "rchar: ";
+	FILE *file = fopen("/proc/self/io", "re");
+	char line[64];
+
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof line, file));
+	(void)fclose(file);
+	assert_memory_equal(line, first, strlen(first));
+	return strtol(line + strlen(first), NULL, 10);
+}
+
+static int reread(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
+	struct vhd_io io;
+
+	assert_int_equal(vhd_io_from_fd(fd, &io, NULL), 0);
+	r = io.ops->reread(io.store);
+	vhd_io_close(&io);
+	return r;
+}
+
+/* sysfs stands for FUSE with direct I/O. */
+static void what_nobody_can_map_is_believed(void **state)
+{
+	(void)state;
+	assert_int_equal(reread("/sys/kernel/fscaps"), 0);
+}
+
+/* The kernel says that all of it stays: to compare it would take hours, if it is large. */
+static void what_another_user_alone_can_write_is_not_compared(void **state)
+{
+	uid_t user = geteuid();
+	struct stat st;
+	long before;
+	int r;
+
+	(void)state;
+	assert_int_equal(stat("/bin/sh", &st), 0);
+	assert_true(st.st_uid != 65534 && st.st_size > 65536);
+	before = bytes_read();
+	if (user == 0)
+		assert_int_equal(seteuid(65534), 0);
+	r = reread("/bin/sh");
+	assert_int_equal(seteuid(user), 0);
+	assert_int_equal(r, 0);
+	assert_true(bytes_read() - before < st.st_size);
+}
+
+/* Pages that stay are compared with the disk, as far as that has O_DIRECT; the descriptor is as
+ * before. */
 static void recovery_goes_on_while_another_maps_what_the_disk_holds(void **state)
 {
 	struct lab *lab = *state;
-	size_t len = 3 << 20;
+	size_t len = 2 << 20;
 	uint8_t data[512] = {'d'}, got[512];
 	struct vhd_io io;
-	const uint8_t *map;
+	uint8_t *map;
+	long before;
 	int fd;
 
 	assert_int_equal(vhd_write(lab->disk, data, sizeof data, 0, NULL, &lab->err), 0);
 	assert_int_equal(vhd_flush(lab->disk, 0, &lab->err), 0);
 	vhd_close(lab->disk);
 	lab->disk = NULL;
-	map = mmap(NULL, len, PROT_READ, MAP_SHARED, lab->other, 0);
+	map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, lab->other, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	assert_memory_equal(map, "conectix", 8);
+	before = bytes_read();
 	fd = open(lab->path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(vhd_io_from_fd(fd, &io, &lab->err), 0);
 	assert_int_equal(
 		vhd_open(lab->engine, &io, VHD_WRITE | VHD_RECOVER, NULL, &lab->disk, &lab->err),
 		0);
+	assert_true(bytes_read() - before >= 1 << 20);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_DIRECT, 0);
 	assert_int_equal(vhd_read(lab->disk, got, sizeof got, 0, 0, &lab->err), 0);
 	assert_memory_equal(got, data, sizeof data);
-	assert_int_equal(munmap((void *)(uintptr_t)map, len), 0);
+	assert_int_equal(munmap(map, len), 0);
 }
 
 static void what_nobody_can_write_is_read_without_a_sync(void **state)
@@ -203,6 +262,8 @@ int main(void)
 		CASE(thawing_that_is_refused_keeps_the_lock_of_a_parent),
 		CASE(a_descriptor_for_reading_is_not_opened_for_writing),
 		CASE(a_descriptor_for_appending_is_refused),
+		CASE(what_nobody_can_map_is_believed),
+		CASE(what_another_user_alone_can_write_is_not_compared),
 		CASE(recovery_goes_on_while_another_maps_what_the_disk_holds),
 		CASE(what_nobody_can_write_is_read_without_a_sync),
 	};

@@ -122,6 +122,14 @@ static int try_open(struct pool_world *world, const struct catalog_place *at,
 	return r;
 }
 
+static void put_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	(void)close(fd);
+}
+
 static void follows_no_link_to_an_adopted_file(void **state)
 {
 	struct pool_world *world = *state;
@@ -137,6 +145,10 @@ static void follows_no_link_to_an_adopted_file(void **state)
 	/* The folder becomes a link to where the file is, then the file itself does. */
 	assert_int_equal(rename(in_root(world, "sub"), in_root(world, "aside")), 0);
 	assert_int_equal(try_open(world, &at, &err), VHD_E_NOT_FOUND);
+	put_file(in_root(world, "sub"));
+	assert_int_equal(try_open(world, &at, &err), VHD_E_NOT_FOUND);
+	assert_string_equal(err.text, "cannot open the folder of sub/one.vhd: Not a directory");
+	assert_int_equal(unlink(in_root(world, "sub")), 0);
 	assert_int_equal(symlink("aside", in_root(world, "sub")), 0);
 	assert_int_equal(try_open(world, &at, &err), VHD_E_FORBIDDEN);
 	assert_string_equal(err.text, "cannot open the folder of sub/one.vhd: Too many levels of "
@@ -504,6 +516,9 @@ static void tells_what_became_of_an_adopted_file(void **state)
 	assert_string_equal(finding_of(world, 1), "");
 	assert_int_equal(rename(in_root(world, "sub"), in_root(world, "aside")), 0);
 	assert_string_equal(finding_of(world, 1), "missing-file");
+	put_file(in_root(world, "sub"));
+	assert_string_equal(finding_of(world, 1), "missing-file");
+	assert_int_equal(unlink(in_root(world, "sub")), 0);
 	assert_int_equal(symlink("aside", in_root(world, "sub")), 0);
 	assert_string_equal(finding_of(world, 1), "unreadable");
 	assert_int_equal(unlink(in_root(world, "sub")), 0);

@@ -807,33 +807,52 @@ static void no_copy_counts_while_a_folder_on_the_way_to_the_file_is_a_link(void 
 	"lies in the pool 'p1', which is not" UNKNOWN("another folder that has any file")
 #define UNKNOWN_ROOT "/srv, which is no root" UNKNOWN("any file in it")
 
+static void make_folder(const char *path)
+{
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void make_file(const char *path)
+{
+	write_file(path, "");
+}
+
+static void make_dangling_link(const char *path)
+{
+	assert_int_equal(symlink("/nowhere/srv", path), 0);
+}
+
 /* An old copy in the default pool does not stand for it. */
 static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 {
 	static const struct {
 		struct spot spot;
-		const char *away, *again; /* a folder that is moved, and one that is made then */
-		const char *why;          /* how it ends */
+		const char *away;                  /* a folder that is moved */
+		void (*instead)(const char *path); /* makes what is there then */
+		const char *why;                   /* how it ends */
 	} rows[] = {
 		{{"p1", "p1", NULL}, NULL, NULL, UNKNOWN_POOL},
 		{{"p1", "p1", "one.vhd"}, NULL, NULL, UNKNOWN_POOL},
 		{{"srv", "", "one.vhd"}, NULL, NULL, UNKNOWN_ROOT},
 		{{"srv", "", "one.vhd"}, "srv", NULL, "/srv" UNMOUNTED},
-		{{"srv", "", "one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
-		{{"srv", "", "sub/one.vhd"}, "srv", "srv", "/srv" UNMOUNTED},
+		{{"srv", "", "one.vhd"}, "srv", make_folder, "/srv" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv", make_folder, "/srv" UNMOUNTED},
 		{{"srv", "", "sub/one.vhd"}, "srv/sub", NULL, "/srv" UNMOUNTED},
-		{{"srv", "", "sub/one.vhd"}, "srv/sub", "srv/sub", "/srv/sub" UNMOUNTED},
-		{{"p1", "p1", "sub/one.vhd"}, "p1/sub", "p1/sub", "/p1/sub" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv/sub", make_folder, "/srv/sub" UNMOUNTED},
+		{{"srv", "", "one.vhd"}, "srv", make_dangling_link, "/srv" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv", make_file, "/srv/sub" UNMOUNTED},
+		{{"srv", "", "sub/one.vhd"}, "srv/sub", make_file, "/srv/sub" UNMOUNTED},
+		{{"p1", "p1", "sub/one.vhd"}, "p1/sub", make_folder, "/p1/sub" UNMOUNTED},
 		{{"images", "default", "sub/one.vhd"},
 		 "images/sub",
-		 "images/sub",
+		 make_folder,
 		 "/images/sub" UNMOUNTED},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct pool_world *world = world_with_places();
-		const char *away = rows[i].away, *again = rows[i].again;
+		const char *away = rows[i].away;
 
 		put(world, &rows[i].spot, NEW);
 		put(world, plain, OLD);
@@ -844,8 +863,8 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 		if (away)
 			assert_int_equal(
 				rename(beside(world, away, ""), beside(world, "aside", "")), 0);
-		if (again)
-			assert_int_equal(mkdir(beside(world, again, ""), 0700), 0);
+		if (rows[i].instead)
+			rows[i].instead(beside(world, away, ""));
 		assert_int_equal(rebuild(world), 1);
 		if (!strstr(said, "failed: the image 'image-1' lies ") ||
 		    !strstr(said, rows[i].why))
@@ -853,6 +872,8 @@ static void keeps_the_catalog_while_an_image_is_out_of_sight(void **state)
 		/* It comes back. */
 		world->config.n_pools = 2;
 		world->config.n_roots = 1;
+		if (rows[i].instead)
+			assert_int_equal(remove(beside(world, away, "")), 0);
 		if (away)
 			assert_int_equal(
 				rename(beside(world, "aside", ""), beside(world, away, "")), 0);
