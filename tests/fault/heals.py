@@ -68,7 +68,7 @@ def a_creation_that_cannot_be_undone_frees_its_name_and_its_parent(daemon):
     arm(daemon, OURS, ("fsync",))  # of the folder: neither published nor undone
     expect(child(daemon, "kid", "base"), 500)
     same(expect(child(daemon, "kid", "base"), 409).json["code"], "name-exists", "the code")
-    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-busy", "the code")
     tried = said(daemon, "it is tried again")
     wait_for("a second try", lambda: daemon.page.failed > 4)
     same(said(daemon, "it is tried again"), tried, "the number of complaints")
@@ -734,7 +734,7 @@ def an_upload_whose_connection_is_not_polled_any_more_has_ended(daemon):
 
 CASES = [value for name, value in list(globals().items())
          if callable(value) and value.__module__ == __name__ and name.startswith(("a_", "an_", "what_", "changes_"))]
-CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 20\n"
+CONFIG = "[limits]\nimages_open = 8\nworkers = 2\n[flush]\nms = 600000\n"
 
 
 def run(case, program, library, work):
