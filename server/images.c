@@ -57,27 +57,11 @@ static struct image *find_or_add(struct images *images, const uint8_t id[IDS_SIZ
 	return image;
 }
 
-/* Takes the image off the list of flushers, where it may still wait for its turn. */
-static void unqueue(struct image *image)
-{
-	struct images *images = image->images;
-	struct image **at = &images->flush_first;
-
-	if (!image->queued)
-		return;
-	while (*at != image)
-		at = &(*at)->next_queued;
-	*at = image->next_queued;
-	if (!*at)
-		images->flush_last = at;
-	image->queued = false;
-}
-
 void images_remove(struct image *image)
 {
 	struct image **at = bucket(image->images, image->id);
 
-	unqueue(image);
+	images_flush_unqueue(image);
 	while (*at != image)
 		at = &(*at)->next;
 	*at = image->next;
@@ -105,6 +89,13 @@ static bool wait_changed(struct images *images, const struct timespec *deadline,
 static bool waits_for_clients(const struct image *image)
 {
 	return image->pins > 0 && !image->held;
+}
+
+/* A child that is being made, or waits to be undone, may yet come: after a commit, that is, of
+ * which nobody knows whether it is on the disk. That may take until the next start. */
+static bool waits_for_child(enum images_mode mode, const struct catalog_brief *brief)
+{
+	return mode == IMAGES_WRITE && brief->children;
 }
 
 /* A closed image that nobody waits for needs no place in the table, but to be known as failed; a
@@ -162,9 +153,7 @@ static bool has_grown(const struct image *image, const struct catalog_brief *bri
 static enum verdict judge(const struct image *image, enum images_mode mode,
 			  const struct catalog_brief *brief)
 {
-	/* A child that is being made, or waits to be undone, may yet come: after a commit, that is,
-	 * of which nobody knows whether it is on the disk. */
-	if (image->held || (mode == IMAGES_WRITE && brief->children))
+	if (image->held || waits_for_child(mode, brief))
 		return WAIT;
 	if (!image->disk)
 		return OPEN;
@@ -185,10 +174,14 @@ static int give_up(struct images *images, const uint8_t id[IDS_SIZE], enum image
 		   struct vhd_error *err)
 {
 	const struct image *image = images_find(images, id);
+	struct catalog_brief brief;
 
 	if (image)
 		images_users_blame(image, mode == IMAGES_WRITE && image->seals ? IMAGES_SEALS
 									       : IMAGES_ANY_USE);
+	if (catalog_brief(images->catalog, id, &brief) && waits_for_child(mode, &brief))
+		return failure(err, VHD_E_BUSY,
+			       "a child of the image is being created, or waits to be undone");
 	return failure(err, VHD_E_BUSY, "the image is in use");
 }
 
@@ -221,7 +214,9 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 				ended(image);
 			return VHD_E_AGAIN;
 		}
-		if (verdict == WAIT && !wait_changed(images, &deadline, waits_for_clients(image)))
+		if (verdict == WAIT &&
+		    !wait_changed(images, &deadline,
+				  waits_for_clients(image) || waits_for_child(mode, &brief)))
 			return give_up(images, id, mode, err);
 		if (verdict == OPEN)
 			r = open_held(image, mode, err);
@@ -320,6 +315,8 @@ void images_release(struct image *image)
 	struct images *images = image->images;
 
 	lock(images);
+	if (image->disk)
+		see_failed(image);
 	image->held = false;
 	ended(image);
 	unlock(images);

@@ -128,6 +128,22 @@ void images_flush_queue(struct image *image)
 	(void)pthread_cond_signal(&images->flush_added);
 }
 
+/* Takes the image off the list of flushers, where it may still wait for its turn. */
+void images_flush_unqueue(struct image *image)
+{
+	struct images *images = image->images;
+	struct image **at = &images->flush_first;
+
+	if (!image->queued)
+		return;
+	while (*at != image)
+		at = &(*at)->next_queued;
+	*at = image->next_queued;
+	if (!*at)
+		images->flush_last = at;
+	image->queued = false;
+}
+
 void images_flush(struct image *image, struct images_waiter *waiter)
 {
 	struct images *images = image->images;

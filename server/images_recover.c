@@ -49,11 +49,14 @@ static int distrust(struct images *images, const uint8_t id[IDS_SIZE], struct vh
 
 	if (r < 0)
 		return r;
-	if (catalog_brief(images->catalog, id, &brief) && brief.children)
+	if (catalog_brief(images->catalog, id, &brief) && brief.born)
 		r = failure(err, VHD_E_FROZEN,
 			    "its footers are not what they should be, and while images read "
 			    "through it its file is not repaired: forget them (DELETE with "
 			    "keep_file=1), recover it, and adopt them again");
+	else if (brief.children)
+		r = failure(err, VHD_E_BUSY,
+			    "a child of it is being created, or waits to be undone");
 	if (r == 0)
 		r = images_close(image, err);
 	if (r == 0 && catalog_mark_dirty(images->catalog, id, &generation, &why) < 0)

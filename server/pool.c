@@ -205,28 +205,6 @@ static int remove_name(const struct pool_dir *pool, const char *name, struct vhd
 	return cannot_remove(name, err);
 }
 
-int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
-{
-	char name[POOL_NAME];
-	struct pool_facts facts;
-
-	new_name(id, name);
-	/* A folder of that name is somebody else's, and the file has lost its own. */
-	if (pool_look(pool, name, &facts, NULL) == 0 && facts.kind == POOL_FOLDER)
-		return 0;
-	return remove_name(pool, name, err);
-}
-
-int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
-{
-	int r = pool_settle(pool, id, err);
-
-	/* Where there is no call for it, as in squashfs, no file was made, and none removed. */
-	if (r == 0 && fsync(pool->fd) < 0 && errno != EINVAL)
-		r = pool_fail_sys(err, "cannot sync the folder", pool->path);
-	return r;
-}
-
 int pool_is_published(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 		      struct vhd_error *err)
 {
@@ -240,6 +218,35 @@ int pool_is_published(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 	if (fstatat(pool->fd, to, &b, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : pool_fail_sys(err, "cannot look at", to);
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int pool_remove_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	char name[POOL_NAME];
+	struct pool_facts facts;
+
+	new_name(id, name);
+	/* A folder of that name is somebody else's, and the file has lost its own. */
+	if (pool_look(pool, name, &facts, NULL) == 0 && facts.kind == POOL_FOLDER)
+		return 0;
+	return remove_name(pool, name, err);
+}
+
+int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	int r = pool_is_published(pool, id, err);
+
+	return r > 0 ? pool_remove_new(pool, id, err) : r;
+}
+
+int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
+{
+	int r = pool_settle(pool, id, err);
+
+	/* Where there is no call for it, as in squashfs, no file was made, and none removed. */
+	if (r == 0 && fsync(pool->fd) < 0 && errno != EINVAL)
+		r = pool_fail_sys(err, "cannot sync the folder", pool->path);
+	return r;
 }
 
 int pool_undo_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)

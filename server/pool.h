@@ -33,9 +33,12 @@ int pool_check_new(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], stru
 int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_fd,
 		    struct vhd_error *err);
 int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
+/* What is no such image stays under the first name. */
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 			 struct vhd_error *err); /* also durably */
+/* Removes the first name of an image that is being deleted, of which it may be all that is left. */
+int pool_remove_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 /* Whether both names are there and mean one file: 1, 0, or VHD_E_... when nobody can tell. */
 int pool_is_published(const struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 		      struct vhd_error *err);

@@ -19,9 +19,9 @@ enum { NO_MEMORY = -1000, UNREADABLE = -1001 };
 struct known {
 	uint8_t id[IDS_SIZE];
 	enum catalog_kind kind;
-	char pool[CATALOG_NAME];  /* that has its file as <id>.vhd; "": it was adopted */
-	bool left_out;            /* the file that is there */
-	bool deleting, by_backup; /* who says so */
+	char pool[CATALOG_NAME]; /* that has its file as <id>.vhd; "": it was adopted */
+	bool left_out;           /* the file that is there */
+	bool deleting;
 };
 
 struct scan {
@@ -32,9 +32,9 @@ struct scan {
 	size_t n_adopted; /* the first of its files, by path, once all of those are found */
 	struct vhd_engine *engine;
 	const struct pool_set_item *item;
-	int64_t mtime; /* of the file that is looked at */
-	bool reads_backup;
+	int64_t mtime;        /* of the file that is looked at */
 	bool knows;           /* `known` has all of a catalog, and that is something */
+	bool is_newest;       /* of the catalog itself, that is, and not of a backup */
 	struct vhd_error why; /* of what stopped it; "" = memory */
 };
 
@@ -195,7 +195,6 @@ static int remember(struct scan *scan, const struct catalog_image *image)
 	*known = (struct known){
 		.kind = image->kind,
 		.deleting = image->state == CATALOG_DELETING,
-		.by_backup = scan->reads_backup,
 	};
 	memcpy(known->id, image->id, IDS_SIZE);
 	if (!image->path)
@@ -273,7 +272,7 @@ static int read_all(struct scan *scan, const char *catalog_path)
 	int r = read_known(scan, catalog_path);
 	int there = pool_backup_newest(catalog_path, backup);
 
-	scan->reads_backup = true;
+	scan->is_newest = scan->knows;
 	while (r == 0 && there == 0 && !scan->knows) {
 		r = read_known(scan, backup);
 		there = pool_backup_older(catalog_path, backup);
@@ -413,14 +412,14 @@ static bool is_parent(const struct rebuild *rebuild, const struct rebuild_file *
 }
 
 /* The next start goes on with it, as it would have done without a rebuild. What a backup says may
- * be long over, and what lies elsewhere, or is read through, is not what was to be removed. */
-static void compare_with_deleted(const struct scan *scan, const struct known *known,
-				 struct rebuild_file *file)
+ * be long over, a damaged catalog may not mean it, and what lies elsewhere, or is read through, is
+ * not what was to be removed. */
+static void compare_with_deleted(const struct scan *scan, struct rebuild_file *file)
 {
 	struct catalog_place at;
 	char text[PLACE_TEXT];
 
-	if (known->by_backup || !file->placed || is_parent(scan->rebuild, file)) {
+	if (!scan->is_newest || !file->placed || is_parent(scan->rebuild, file)) {
 		rebuild_leave_out(scan->rebuild, file,
 				  "it was being deleted: remove it, or POST /v1/images with its "
 				  "path as source adopts it");
@@ -441,7 +440,7 @@ static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 	file->known = !scan->knows || known;
 	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
 	if (known && known->deleting) {
-		compare_with_deleted(scan, known, file);
+		compare_with_deleted(scan, file);
 		return 0;
 	}
 	return known && known->left_out && !file->placed ? doubt(scan, file) : 0;

@@ -142,15 +142,17 @@ static int enter_rows(struct adoption *adoption, const struct catalog_image *row
 {
 	struct catalog *catalog = adoption->service->catalog;
 	struct service_parent *parent = &adoption->parent;
+	const struct catalog_seal *seal = parent->has_seal ? &parent->seal : NULL;
 	struct vhd_error ignored;
 	int r;
 
 	CRASH_POINT("adopt.entering");
-	r = catalog_adopt(catalog, rows, n, parent->has_seal ? &parent->seal : NULL, ret_chain,
-			  why);
-	if (r == CATALOG_E_STATE && freeze_parent(adoption, &ignored) == 0)
-		r = catalog_adopt(catalog, rows, n, &parent->seal, ret_chain, why);
-	return r;
+	r = catalog_adopt(catalog, rows, n, seal, ret_chain, why);
+	if (r != CATALOG_E_STATE || freeze_parent(adoption, &ignored) < 0)
+		return r;
+	/* Somebody else may have sealed it again. */
+	seal = parent->has_seal ? &parent->seal : NULL;
+	return catalog_adopt(catalog, rows, n, seal, ret_chain, why);
 }
 
 /* Parents first. */

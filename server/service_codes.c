@@ -233,17 +233,21 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 	service_codes_name(service, id, err);
 	if (code == SERVICE_PARENT_MISSING)
 		service_orphan_tell(service, id, err);
-	if (code != SERVICE_IMAGE_FROZEN)
+	if (code != SERVICE_IMAGE_FROZEN || !catalog_brief(service->catalog, id, &brief))
 		return code;
-	if (catalog_brief(service->catalog, id, &brief) && brief.born) {
+	if (brief.born) {
 		service_codes_children(service, id, err);
 		(void)snprintf(err->text, sizeof err->text,
 			       "'%s' is the parent of other images; its content must not change",
 			       err->image.name);
 		err->code = SERVICE_IMAGE_HAS_CHILDREN;
-	} else {
+	} else if (brief.frozen) {
 		(void)snprintf(err->text, sizeof err->text,
 			       "'%s' is frozen; its content must not change", err->image.name);
+	} else {
+		(void)snprintf(err->text, sizeof err->text, "'%s' was frozen until just now",
+			       err->image.name);
+		err->code = SERVICE_IMAGE_BUSY;
 	}
 	return err->code;
 }

@@ -58,7 +58,7 @@ static int finish_delete(struct service *service, const struct catalog_image *im
 	if (r < 0) /* without an errno the configuration lacks it, as above */
 		return err->sys ? r : 0;
 	if (!place.adopted)
-		r = pool_settle(&place.folder, image->id, err);
+		r = pool_remove_new(&place.folder, image->id, err);
 	if (r == 0)
 		r = place_remove(&place, err);
 	if (r < 0 && r != VHD_E_FORBIDDEN)
@@ -72,14 +72,6 @@ static int finish_delete(struct service *service, const struct catalog_image *im
 	return r;
 }
 
-/* It has its first name as well; what else may be there under that is somebody else's. */
-static int settle_ready(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err)
-{
-	int r = pool_is_published(pool, id, err);
-
-	return r > 0 ? pool_settle(pool, id, err) : r;
-}
-
 static int finish(struct service *service, const struct catalog_image *image, struct vhd_error *err)
 {
 	struct pool_dir *pool = pool_set_find(&service->pools, image->pool);
@@ -87,7 +79,7 @@ static int finish(struct service *service, const struct catalog_image *image, st
 	switch (image->state) {
 	case CATALOG_CREATING: return undo_create(service, image, err);
 	case CATALOG_DELETING: return finish_delete(service, image, err);
-	case CATALOG_READY: return pool && !image->path ? settle_ready(pool, image->id, err) : 0;
+	case CATALOG_READY: return pool && !image->path ? pool_settle(pool, image->id, err) : 0;
 	}
 	return 0;
 }
@@ -158,7 +150,7 @@ static int settle(void *ctx, const uint8_t id[IDS_SIZE])
 	if (r == 0)
 		log_warning("%s: .new-%s belongs to no image", pool_path(pool), text);
 	if (r > 0)
-		r = pool_settle(pool, id, &why);
+		r = pool_remove_new(pool, id, &why);
 	if (r < 0) {
 		log_error("%s; it is tried again", why.text);
 		service_unfinished_add(settling->service->unfinished, id);

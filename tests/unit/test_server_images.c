@@ -266,20 +266,29 @@ static void a_write_is_answered_with_the_verifier_of_before_it(void **state)
 	service_data_close(data);
 }
 
-static void is_told_as_failed(struct world *world, const char *name, const char *verifier)
+static void verifier_now(struct world *world, char ret_verifier[IMAGES_VERIFIER])
 {
-	struct service_image image;
 	struct service_data_state now;
 	struct service_data *data;
+
+	assert_int_equal(
+		service_data_open(world->service, "other", SERVICE_READ, 0, &data, &world->err), 0);
+	service_data_state(data, &now);
+	memcpy(ret_verifier, now.verifier, sizeof now.verifier);
+	service_data_close(data);
+}
+
+static void is_told_as_failed(struct world *world, const char *name, const char *before)
+{
+	char now[IMAGES_VERIFIER];
+	struct service_image image;
 
 	assert_int_equal(service_image_get(world->service, name, 0, &image, &world->err), 0);
 	assert_int_equal(image.state, SERVICE_FAILED);
 	service_image_fini(&image);
-	assert_int_equal(
-		service_data_open(world->service, "other", SERVICE_READ, 0, &data, &world->err), 0);
-	service_data_state(data, &now);
-	service_data_close(data);
-	assert_string_not_equal(now.verifier, verifier);
+	verifier_now(world, now);
+	assert_string_not_equal(now, before);
+	failed = false;
 }
 
 /* Not only flushers sync: until one came, which may be an hour, the old verifier was told. */
@@ -287,33 +296,38 @@ static void a_sync_that_fails_is_noted_whoever_made_it(void **state)
 {
 	struct world *world = *state;
 	const struct service_update freeze = {.freeze = true};
-	struct service_data_state before;
 	struct service_data *data;
 	struct service_image image;
-	char verifier[sizeof before.verifier];
+	char before[IMAGES_VERIFIER];
 
 	create(world, "other", OTHER);
 	create(world, "frozen", OTHER);
 	create(world, "written", OTHER);
+	create(world, "stuck", STUCK);
 	assert_int_equal(
 		service_data_open(world->service, "written", SERVICE_WRITE, 0, &data, &world->err),
 		0);
-	service_data_state(data, &before);
-	memcpy(verifier, before.verifier, sizeof verifier);
+	verifier_now(world, before);
 	failed = true;
 	service_data_close(data);
-	is_told_as_failed(world, "written", verifier);
-	failed = false;
-	assert_int_equal(
-		service_data_open(world->service, "other", SERVICE_READ, 0, &data, &world->err), 0);
-	service_data_state(data, &before);
-	service_data_close(data);
+	is_told_as_failed(world, "written", before);
+
+	verifier_now(world, before);
 	failed = true;
 	assert_int_equal(
 		service_image_update(world->service, "frozen", &freeze, &image, &world->err),
 		SERVICE_OK);
 	service_image_fini(&image);
-	is_told_as_failed(world, "frozen", before.verifier);
+	is_told_as_failed(world, "frozen", before);
+
+	write_one(world, "stuck");
+	verifier_now(world, before);
+	full = failed = true;
+	assert_int_equal(service_image_delete(world->service, "stuck",
+					      &(struct service_delete){.keep_file = true},
+					      &world->err),
+			 SERVICE_NO_SPACE);
+	is_told_as_failed(world, "stuck", before);
 }
 
 /* ---- a file with the id of an image that goes ---- */

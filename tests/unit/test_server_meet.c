@@ -308,14 +308,19 @@ static void an_adoption_is_told_as_it_was_when_the_image_has_gone(void **state)
 	service_adopted_fini(&adopted);
 }
 
-static bool is_sealed(struct meeting *meeting, const char *name)
+/* How many bytes the seal says that the file has; 0: there is no seal. */
+static uint64_t sealed_bytes(struct meeting *meeting, const char *name)
 {
-	struct catalog_brief brief;
+	struct catalog_image row;
+	struct catalog_error why;
 	uint8_t id[IDS_SIZE];
+	uint64_t bytes;
 
 	assert_int_equal(service_find(meeting->service, name, id, &meeting->err), SERVICE_OK);
-	assert_true(catalog_brief(meeting->service->catalog, id, &brief));
-	return brief.sealed;
+	assert_int_equal(catalog_get(meeting->service->catalog, id, &row, &why), 0);
+	bytes = row.sealed ? row.seal.file_bytes : 0;
+	catalog_image_fini(&row);
+	return bytes;
 }
 
 /* A change of its file behind the daemon's back was not seen at the next start. */
@@ -325,15 +330,17 @@ static void a_parent_keeps_a_seal_when_its_last_child_goes_while_another_is_adop
 	const struct service_adopt spec = {
 		.chain = true, .name = "kid", .path = leave_file(meeting)};
 	struct service_adopted adopted = {.n_warnings = 0};
+	uint64_t bytes;
 
 	assert_int_equal(create(meeting, "disk", "root", &meeting->err), SERVICE_OK);
-	assert_true(is_sealed(meeting, "root"));
+	bytes = sealed_bytes(meeting, "root");
+	assert_true(bytes > 0);
 	meet(meeting, "adopt.entering", deleted);
 	assert_int_equal(service_image_adopt(meeting->service, &spec, &adopted, &meeting->err),
 			 SERVICE_OK);
 	assert_int_equal(meeting->code, SERVICE_OK);
 	service_adopted_fini(&adopted);
-	assert_true(is_sealed(meeting, "root"));
+	assert_int_equal(sealed_bytes(meeting, "root"), bytes);
 }
 
 /* ---- no memory to tell what was done ---- */
@@ -609,6 +616,7 @@ static void a_child_that_waits_to_be_undone_can_be_waited_for(void **state)
 	const struct service_update freeze = {.freeze = true}, thaw = {.thaw = true};
 	struct meeting *meeting = *state;
 	struct catalog_image child;
+	pthread_t thread;
 
 	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
 	leave_child(meeting, &child);
@@ -622,8 +630,10 @@ static void a_child_that_waits_to_be_undone_can_be_waited_for(void **state)
 	assert_string_equal(meeting->err.text, "'disk' is frozen; its content must not change");
 	assert_int_equal(meeting->err.n_related, 0);
 	assert_int_equal(update_disk(meeting, &thaw, &meeting->err), SERVICE_OK);
+	/* Whoever waits when it is undone does not wait on. */
+	assert_int_equal(pthread_create(&thread, NULL, write_disk, meeting), 0);
 	assert_true(service_recover_image(meeting->service, child.id));
-	written(meeting);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(meeting->code, SERVICE_OK);
 }
 
@@ -785,6 +795,20 @@ static void a_parent_does_not_change_once_it_is_sealed(void **state)
 	assert_int_equal(code, SERVICE_OK);
 }
 
+/* Who found it frozen for a child that has gone by the time it is told why. */
+static void what_is_frozen_no_more_is_tried_again(void **state)
+{
+	const struct vhd_error frozen = {.code = VHD_E_FROZEN, .text = "the image is frozen"};
+	struct meeting *meeting = *state;
+	uint8_t id[IDS_SIZE];
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	assert_int_equal(service_find(meeting->service, "disk", id, &meeting->err), SERVICE_OK);
+	assert_int_equal(service_codes_image(meeting->service, id, &frozen, &meeting->err),
+			 SERVICE_IMAGE_BUSY);
+	assert_string_equal(meeting->err.text, "'disk' was frozen until just now");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -803,6 +827,7 @@ int main(void)
 		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
 		CASE(what_comes_to_nothing_freezes_nobody),
 		CASE(a_child_that_waits_to_be_undone_can_be_waited_for),
+		CASE(what_is_frozen_no_more_is_tried_again),
 		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
 		CASE(a_write_is_answered_with_the_etag_of_what_it_wrote),
 	};

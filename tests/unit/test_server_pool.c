@@ -147,6 +147,11 @@ static void refuses_other_names(void **state)
 	put(world, ".new-" NAME);
 	assert_int_equal(pool_look(world->pool, NAME ".vhd", &facts, &world->err), 0);
 	assert_int_equal(facts.names, 2);
+	assert_int_equal(pool_settle(world->pool, id, &world->err), 0);
+	assert_int_equal(pool_settle_for_good(world->pool, id, &world->err), 0);
+	assert_true(exists(world, ".new-" NAME));
+	assert_int_equal(pool_remove_new(world->pool, id, &world->err), 0);
+	assert_false(exists(world, ".new-" NAME));
 }
 
 static void undoes_every_step(void **state)

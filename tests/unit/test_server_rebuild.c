@@ -1012,10 +1012,19 @@ static void run_sql(struct pool_world *world, const char *text)
 	(void)sqlite3_close(db);
 }
 
+/* The last one that the catalog has, so that those before it can be read from a damaged one. */
+static const struct pool_image last = {.number = 9, .type = VHD_DYNAMIC};
+
+/* More labels than an image has. */
+static void damage_catalog(struct pool_world *world)
+{
+	run_sql(world, "WITH RECURSIVE n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 99) "
+		       "INSERT INTO label SELECT max(id), 'k' || i, '' FROM image, n GROUP BY i");
+}
+
 /* It has moved since the backup, in which its pool has another file by that name. */
 static void what_a_damaged_catalog_tells_counts_before_its_backup(void **state)
 {
-	static const struct pool_image last = {.number = 9, .type = VHD_DYNAMIC};
 	struct pool_world *world = world_with_places();
 	char backup[POOL_BACKUP_PATH];
 	uint8_t id[IDS_SIZE];
@@ -1032,8 +1041,7 @@ static void what_a_damaged_catalog_tells_counts_before_its_backup(void **state)
 	add_row(world, &spots[1]);
 	pool_world_rows(world, &last, 1);
 	pool_world_close(world);
-	run_sql(world, "WITH RECURSIVE n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 99) "
-		       "INSERT INTO label SELECT max(id), 'k' || i, '' FROM image, n GROUP BY i");
+	damage_catalog(world);
 	assert_int_equal(rebuild(world), 0);
 	assert_non_null(strstr(said, "catalog.db cannot be read\n"));
 	assert_non_null(strstr(said, "left out p1/ee000000-0000-0000-0000-000000000001.vhd: "
@@ -1125,7 +1133,7 @@ static void goes_on_with_what_was_being_deleted(void **state)
 	}
 }
 
-enum because { IT_IS_A_COPY, A_BACKUP_SAYS_SO, A_CHILD_READS_IT };
+enum because { IT_IS_A_COPY, A_BACKUP_SAYS_SO, A_CHILD_READS_IT, THE_CATALOG_IS_DAMAGED };
 
 /* Nobody can know whether this was to be removed, too. */
 static void leaves_out_what_may_not_have_been_deleted(void **state)
@@ -1138,6 +1146,7 @@ static void leaves_out_what_may_not_have_been_deleted(void **state)
 		[IT_IS_A_COPY] = {&spots[0], &spots[1], "p2"},
 		[A_BACKUP_SAYS_SO] = {&spots[1], &spots[1], "p2"},
 		[A_CHILD_READS_IT] = {&spots[4], &spots[4], "default"},
+		[THE_CATALOG_IS_DAMAGED] = {&spots[1], &spots[1], "p2"},
 	};
 
 	(void)state;
@@ -1150,11 +1159,17 @@ static void leaves_out_what_may_not_have_been_deleted(void **state)
 		begin_to_delete(world, rows[i].file, rows[i].row);
 		if (i == A_CHILD_READS_IT)
 			pool_world_write(world, &child);
+		if (i == THE_CATALOG_IS_DAMAGED) {
+			pool_world_write(world, &last);
+			pool_world_rows(world, &last, 1);
+		}
 		if (i == A_BACKUP_SAYS_SO)
 			assert_int_equal(catalog_backup(world->catalog, &world->err), 0);
 		pool_world_close(world);
 		if (i == A_BACKUP_SAYS_SO)
 			spoil(world);
+		if (i == THE_CATALOG_IS_DAMAGED)
+			damage_catalog(world);
 		(void)snprintf(line, sizeof line,
 			       "left out %s/ee000000-0000-0000-0000-000000000001.vhd: it was being "
 			       "deleted: remove it, or POST /v1/images with its path as source "
