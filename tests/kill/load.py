@@ -34,7 +34,7 @@ class Worker(threading.Thread):
         self.last = {}
 
     def find_leaf(self):
-        mine = [image for image in self.oracle.images.values() if image.owner == self.owner and image.state == "there"]
+        mine = self.oracle.owned(self.owner)
         leaves = [image for image in mine if not self.oracle.children(image)]
         return self.random.choice(leaves) if leaves else None
 
@@ -232,7 +232,7 @@ class Keeper(Worker):
         if not self.world.shared.image:
             self.world.shared.image = self.create(owner="shared")
         dice = self.random.random()
-        mine = [image for image in self.oracle.images.values() if image.owner == self.owner and image.state == "there"]
+        mine = self.oracle.owned(self.owner)
         leaves = [image for image in mine if not self.oracle.children(image)]
         if dice < 0.30 and len(mine) < 6:
             self.make(mine)

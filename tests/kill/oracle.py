@@ -119,6 +119,11 @@ class Oracle:
         with self.lock:
             self.images.pop(image.id, None)
 
+    def owned(self, owner):
+        """Those of a client that are there; others may add theirs at any time."""
+        with self.lock:
+            return [image for image in self.images.values() if image.owner == owner and image.state == "there"]
+
     def children(self, image):
         with self.lock:
             return [other for other in self.images.values() if other.parent is image and other.state != "gone"]
