@@ -33,7 +33,7 @@ int pool_check_new(const struct pool_dir *pool, const uint8_t id[IDS_SIZE], stru
 int pool_create_new(struct pool_dir *pool, const uint8_t id[IDS_SIZE], int *ret_fd,
 		    struct vhd_error *err);
 int pool_publish(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
-/* What is no such image stays under the first name. */
+/* Removes that one, unless it is another file than the image. */
 int pool_settle(struct pool_dir *pool, const uint8_t id[IDS_SIZE], struct vhd_error *err);
 int pool_settle_for_good(struct pool_dir *pool, const uint8_t id[IDS_SIZE],
 			 struct vhd_error *err); /* also durably */

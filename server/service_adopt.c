@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "crash_point.h"
 #include "failure.h"
+#include "log.h"
 
 /* ---- the image that the catalog has already ---- */
 
@@ -143,13 +144,17 @@ static int enter_rows(struct adoption *adoption, const struct catalog_image *row
 	struct catalog *catalog = adoption->service->catalog;
 	struct service_parent *parent = &adoption->parent;
 	const struct catalog_seal *seal = parent->has_seal ? &parent->seal : NULL;
-	struct vhd_error ignored;
+	struct vhd_error freezing;
 	int r;
 
 	CRASH_POINT("adopt.entering");
 	r = catalog_adopt(catalog, rows, n, seal, ret_chain, why);
-	if (r != CATALOG_E_STATE || freeze_parent(adoption, &ignored) < 0)
+	if (r != CATALOG_E_STATE)
 		return r;
+	if (freeze_parent(adoption, &freezing) < 0) {
+		log_error("an adoption cannot seal its parent: %s", freezing.text);
+		return r;
+	}
 	/* Somebody else may have sealed it again. */
 	seal = parent->has_seal ? &parent->seal : NULL;
 	return catalog_adopt(catalog, rows, n, seal, ret_chain, why);
