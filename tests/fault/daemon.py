@@ -81,13 +81,8 @@ class Page:
     def sites(self):
         """Where the program made calls: {place: (name, seen, failed)}."""
         names = self.names()
-        start = HEAD.size + CALLS + CALLS * NAME
-        found = {}
-        for i in range(SITES):
-            at, call, seen, failed, _ = SITE.unpack_from(self.map, start + i * SITE.size)
-            if at:
-                found[at] = (names[call], seen, failed)
-        return found
+        rows = SITE.iter_unpack(self.map[HEAD.size + CALLS + CALLS * NAME : SIZE])
+        return {at: (names[call], seen, failed) for at, call, seen, failed, _ in rows if at}
 
 
 class Answer:

@@ -20,7 +20,7 @@ class Failure(Exception):
 
 class Answer:
     def __init__(self, raw):
-        """`raw` is all that came before the end of the connection."""
+        """`raw` is all that came, also behind the end of the answer."""
         self.raw = raw
         self.head, _, self.body = raw.partition(b"\r\n\r\n")
         lines = self.head.split(b"\r\n")
@@ -29,6 +29,12 @@ class Answer:
         self.lines = lines[1:]
         pairs = [line.partition(b":") for line in self.lines]
         self.headers = {name.decode("latin-1").lower(): value.strip().decode("latin-1") for name, _, value in pairs}
+
+    def is_whole(self):
+        """As far as its head tells. Without a length it ends with the connection."""
+        if self.status in (204, 304):
+            return True
+        return self.raw != self.head and len(self.body) >= int(self.headers.get("content-length", 1 << 62))
 
     @property
     def json(self):
@@ -42,33 +48,70 @@ class Answer:
         return f"{self.status} {self.code} {self.body[:300] if b'json' in self.head else self.body[:40]!r}"
 
 
-def receive(peer):
-    raw = b""
+def receive_some(peer):
+    """Nothing is the end, however it came."""
     try:
-        while piece := peer.recv(1 << 20):
-            raw += piece
+        return peer.recv(1 << 20)
     except ConnectionError:
-        pass
-    return raw
+        return b""
 
 
-def ask(path, method, target, body=b"", headers=(), seconds=60):
-    """One request on a connection of its own. Target and headers may be any bytes."""
+def receive(peer):
+    return b"".join(iter(lambda: receive_some(peer), b""))
+
+
+def request(method, target, body, headers):
+    """Its bytes. Target and headers may be any."""
     if isinstance(body, dict):
         body = json.dumps(body).encode()
     target = target if isinstance(target, bytes) else target.encode()
-    head = method.encode() + b" " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head = method.encode() + b" " + target + b" HTTP/1.1\r\nHost: localhost\r\n"
     head += b"".join(line + b"\r\n" for line in headers)
     if body or method in ("POST", "PUT", "PATCH"):
         head += b"Content-Length: %d\r\n" % len(body)
+    return head + b"\r\n" + body
+
+
+def send(peer, raw):
+    try:
+        peer.sendall(raw)
+    except ConnectionError:
+        pass  # there may be an answer nevertheless
+
+
+def ask(path, method, target, body=b"", headers=(), seconds=60):
+    """One request on a connection of its own."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(seconds)
         peer.connect(str(path))
-        try:
-            peer.sendall(head + b"\r\n" + body)
-        except ConnectionError:
-            pass  # there may be an answer nevertheless
+        send(peer, request(method, target, body, [b"Connection: close", *headers]))
         return Answer(receive(peer))
+
+
+class Talk:
+    """Many requests on one connection, and on the next when the daemon has ended it."""
+
+    def __init__(self, path):
+        self.path, self.peer = str(path), None
+
+    def ask(self, method, target, body=b"", headers=()):
+        if not self.peer:
+            self.peer = socket.socket(socket.AF_UNIX)
+            self.peer.settimeout(60)
+            self.peer.connect(self.path)
+        send(self.peer, request(method, target, body, headers))
+        raw, piece = b"", None
+        while not (answer := Answer(raw)).is_whole() and piece != b"":
+            piece = receive_some(self.peer)
+            raw += piece
+        if piece == b"" or answer.headers.get("connection") == "close":
+            self.end()
+        return answer
+
+    def end(self):
+        if self.peer:
+            self.peer.close()
+        self.peer = None
 
 
 class Vhdd:

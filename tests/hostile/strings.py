@@ -90,10 +90,11 @@ def json_text(raw):
 class Strings:
     def __init__(self, daemon, rows):
         self.daemon, self.rows, self.sent, self.faults = daemon, rows, 0, []
+        self.talk = rig.Talk(daemon.socket)
 
     def ask(self, method, target, body=b"", headers=()):
         self.sent += 1
-        answer = self.daemon.ask(method, target, body, headers)
+        answer = self.talk.ask(method, target, body, headers)
         wrong = self.wrong(answer)
         if wrong:
             self.faults.append(wrong)
@@ -281,6 +282,7 @@ def views(strings):
     for when in ("", " after a start"):
         view(strings, wanted, when)
         if not when:
+            strings.talk.end()
             strings.daemon.stop()
             strings.daemon.start()
             strings.sent += 1

@@ -5,21 +5,21 @@
 requires python3
 
 here=$(dirname "$0")
-chain() { # block size, unit
-	local files name content
-	"$VHDTOOL" create "$work/a.vhd" $((20 << 20)) "$1"
-	"$VHDTOOL" fill "$work/a.vhd" "$RANDOM" 40 "$2"
+chain() { # MiB, block size, unit
+	local files name content size=$(($1 << 20))
+	"$VHDTOOL" create "$work/a.vhd" "$size" "$2"
+	"$VHDTOOL" fill "$work/a.vhd" "$RANDOM" 40 "$3"
 	files=("$work/a.vhd")
 	content=$(ours "$work/a.vhd")
 	for name in b c d; do
 		"$VHDTOOL" child "$work/$name.vhd" "${files[0]}"
 		same "child just made" "$(ours "$work/$name.vhd")" "$content"
-		"$VHDTOOL" fill "$work/$name.vhd" "$RANDOM" 30 "$2"
+		"$VHDTOOL" fill "$work/$name.vhd" "$RANDOM" 30 "$3"
 		files=("$work/$name.vhd" "${files[@]}")
 		content=$(ours "$work/$name.vhd")
 		compare "$content" "${files[@]}"
 	done
-	same "depth" "$("$VHDTOOL" info "$work/d.vhd")" "4 20971520 4"
+	same "depth" "$("$VHDTOOL" info "$work/d.vhd")" "4 $size 4"
 	rm "$work"/?.vhd
 }
 
@@ -33,10 +33,11 @@ by_the_letter() {
 }
 
 compare() { by_the_letter "$@"; }
-chain 2097152 512
-chain 524288 512
+chain 20 2097152 512
+chain 20 524288 512
 
 requires_vhdicat
 compare() { by_libvhdi "$@"; }
-for _ in $(seq "$rounds"); do chain 2097152 4096; done
+chain 20 2097152 4096
+for _ in $(seq 2 "$rounds"); do chain 6 2097152 4096; done
 told $((4 * (rounds + 2)))
