@@ -16,7 +16,6 @@ run() { # STATUS CURL-OPTION...: against the port, with the wire in $work/wire
 	local want=$1 got
 	shift
 	got=$(curl -sS -v --max-time 60 -o "$body" -D "$headers" -w '%{http_code}' "$@" 2>"$work/wire") || got=curl:$?
-	sed -i 's/\r$//' "$headers"
 	[ "$got" = "$want" ] || fail "curl $* answered $got, not $want: $(head -c 300 "$body")"
 }
 

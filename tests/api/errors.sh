@@ -184,7 +184,6 @@ tcp() { # STATUS CODE PATH [CURL-OPTION...]
 	local want=$1 code=$2 path=$3 got
 	shift 3
 	got=$(curl -sS -o "$body" -D "$headers" -w '%{http_code}' "$@" "http://127.0.0.1:$port$path")
-	sed -i 's/\r$//' "$headers"
 	[ "$got" = "$want" ] || fail "TCP $path answered $got, not $want: $(head -c 300 "$body")"
 	[ -z "$code" ] || check ".code == \"$code\""
 }

@@ -11,7 +11,6 @@ tcp() { # STATUS PATH [CURL-OPTION...]
 	local want=$1 path=$2 got
 	shift 2
 	got=$(curl -sS -o "$body" -D "$headers" -w '%{http_code}' "$@" "http://127.0.0.1:$port$path")
-	sed -i 's/\r$//' "$headers"
 	[ "$got" = "$want" ] || fail "$path $* answered $got, not $want: $(head -c 300 "$body")"
 }
 absent() { # NAME
