@@ -80,8 +80,7 @@ KINDS = [
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in scenarios.ALL}
-AGAIN = "again"  # a place that has failed in another scenario
-TIMES = 6  # so often, for it may be called from several places
+TIMES = 3  # so often, for it may be called from several places
 PIECE = 20  # places at which one daemon fails: so many that nobody is left to work alone for long
 PIECE_SLOW = 4
 NOTHING = Kind("nothing fails", 0, OURS, "")
@@ -93,7 +92,7 @@ class Runner:
     def __init__(self, options, name):
         self.options, self.runs, self.told, self.world = options, 0, set(), None
         self.found, self.sites, self.works, self.calls = [], {}, 0, 0
-        self.reached = {}  # {place: call} of the last run
+        self.reached = {}  # {place: (call, how often)} of the last run
         self.after = {}  # {place: (call, the failure after which it was met)}
         self.random = random.Random(f"{options.seed} {name}")
 
@@ -134,7 +133,8 @@ class Runner:
         next(steps, None)
         failed, self.last, self.calls = page.failed, page.last, page.calls
         world.disarm()
-        self.reached = {at: met[0] for at, met in page.sites().items() if met[1] > before.get(at, ("", 0, 0))[1]}
+        met = {at: (call, seen - before.get(at, ("", 0, 0))[1]) for at, (call, seen, _) in page.sites().items()}
+        self.reached = {at: (call, times) for at, (call, times) in met.items() if times}
         self.runs += 1
         world.settle()
         next(steps, None)
@@ -192,19 +192,20 @@ class Runner:
         """A failure, after which other calls may be made than without."""
         self.reached = {}
         failed = self.guarded(scenario, kind, number, burst, site)
-        for at, call in self.reached.items():
+        for at, (call, _) in self.reached.items():
             self.after.setdefault(at, (call, (KINDS.index(kind), number, burst, site)))
         return failed
 
     def at_sites(self, scenario, places):
-        """Each of these places fails in all ways that its call has, and for ever in the first of them; one that is
-        only met `after` another failure, each time in the first way."""
+        """Each of these places fails in all ways that its call has, and for ever in the first of them; one that has
+        failed elsewhere, each of so many times; one that is only met `after` another failure, each time in the first
+        way."""
         for site, call, after in places:
             kinds = [kind for kind in KINDS if kind.parts == OURS and call in kind.calls]
-            if after == AGAIN:
-                number = 0
-                while number < TIMES and self.first(scenario, kinds[0], kinds[0].bursts[0], site, number):
-                    number += 1
+            if isinstance(after, int):
+                for number in range(min(after, TIMES)):
+                    if not self.first(scenario, kinds[0], kinds[0].bursts[0], site, number):
+                        break
                 continue
             if after:
                 kind, number, burst, before = after
@@ -298,7 +299,7 @@ class Tally:
         reached = self.run([(name, None) for name in names])
         for turn in range(3):
             shares = {name: [] for name in names}
-            for at, call in sorted({at: call for places in reached.values() for at, call in places.items()}.items()):
+            for at, (call, _) in sorted({at: met for places in reached.values() for at, met in places.items()}.items()):
                 who = [name for name in names if at in reached[name]]
                 if self.may_fail(at, call) and turn < len(who):
                     least = min(who[turn:][:4], key=lambda name: len(shares[name]))
@@ -306,7 +307,7 @@ class Tally:
             self.run(pieces(shares))
         reached = {scenario.__name__: reached.get(scenario.__name__, {}) for scenario in scenarios.THOROUGH}
         self.run(pieces({
-            name: [(at, call, AGAIN) for at, call in sorted(places.items()) if can_fail(call)]
+            name: [(at, call, times) for at, (call, times) in sorted(places.items()) if can_fail(call)]
             for name, places in reached.items()
         }))
         for turn in range(3):

@@ -13,19 +13,28 @@ struct service_data {
 	uint64_t written;
 };
 
+/* 4 MiB, of which a test touches little: those of the last one, zeroed. */
+static struct service *spare;
+
 struct service *fake_new(void)
 {
-	struct service *service = calloc(1, sizeof *service);
+	struct service *service = spare ? spare : calloc(1, sizeof *service);
 
 	if (!service)
 		abort();
+	spare = NULL;
 	return service;
 }
 
 void fake_free(struct service *service)
 {
+	const size_t rest = offsetof(struct service, n);
+
 	assert(service->opens == service->closes && !service->locked);
-	free(service);
+	memset(service->images, 0, (size_t)service->n * sizeof *service->images);
+	memset((char *)service + rest, 0, sizeof *service - rest);
+	free(spare);
+	spare = service;
 }
 
 int fake_pair(void **state)
