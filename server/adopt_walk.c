@@ -65,8 +65,8 @@ static void set_roots(struct adoption *adoption)
 	size_t n = 0;
 
 	for (size_t i = 0; i < pools->n_roots; i++) {
-		adoption->roots[n++] = pools->roots[i];
-		adoption->roots[n++] = pools->named_roots[i];
+		adoption->roots[n++] = pool_set_root_path(pools, i);
+		adoption->roots[n++] = pools->roots[i].name;
 	}
 	for (size_t i = 0; i < pools->n; i++)
 		adoption->roots[n++] = pool_path(pools->items[i].pool);

@@ -221,7 +221,9 @@ static const char *rest(const char *root, const char *path)
  * well needs none. */
 static const char *name_of(const struct pool_set *pools, size_t i)
 {
-	return pool_set_root(pools, pools->roots[i]) ? pools->roots[i] : pools->named_roots[i];
+	const char *path = pool_set_root_path(pools, i);
+
+	return pool_set_root(pools, path) ? path : pools->roots[i].name;
 }
 
 static size_t length_without_slashes(const char *path)
@@ -247,7 +249,7 @@ bool place_below(const struct pool_set *pools, const char *path, struct catalog_
 		}
 	}
 	for (size_t i = 0; i < pools->n_roots && !root; i++) {
-		best = rest(pools->roots[i], path);
+		best = rest(pool_set_root_path(pools, i), path);
 		root = best ? name_of(pools, i) : NULL;
 	}
 	if (!root || *best == '\0' || strlen(root) >= CATALOG_PATH || strlen(best) >= CATALOG_PATH)

@@ -2,6 +2,7 @@
 #include "pool_set.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,24 +41,39 @@ static int add(struct pool_set *set, const char *name, const char *path, struct 
 }
 
 /* One that is not there yet, such as a disk that is not mounted, counts by its name. */
-static int add_root(struct pool_set *set, const char *path, struct vhd_error *err)
+static int add_root(struct pool_set *set, const char *name, struct vhd_error *err)
 {
-	char *root = realpath(path, NULL), text[128];
+	struct pool_root *root = &set->roots[set->n_roots];
+	char text[128];
 	size_t len;
 
-	if (!root) {
+	root->name = name;
+	root->path = realpath(name, NULL);
+	root->found = root->path;
+	if (!root->found) {
 		log_warning("[pool] roots: %s: %s: no image in it can be used or adopted until it "
 			    "is there",
-			    path, strerror_r(errno, text, sizeof text));
-		root = strdup(path);
+			    name, strerror_r(errno, text, sizeof text));
+		root->path = strdup(name);
 	}
-	if (!root)
+	if (!root->path)
 		return failure(err, VHD_E_NOMEM, "out of memory");
-	for (len = strlen(root); len > 1 && root[len - 1] == '/'; len--)
-		root[len - 1] = '\0';
-	set->named_roots[set->n_roots] = path;
-	set->roots[set->n_roots++] = root;
+	for (len = strlen(root->path); len > 1 && root->path[len - 1] == '/'; len--)
+		root->path[len - 1] = '\0';
+	set->n_roots++;
 	return 0;
+}
+
+static int add_roots(struct pool_set *set, const struct config *config, struct vhd_error *err)
+{
+	int r = 0;
+
+	set->roots = calloc(config->n_roots + 1, sizeof *set->roots);
+	if (!set->roots)
+		return failure(err, VHD_E_NOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < config->n_roots; i++)
+		r = add_root(set, config->roots[i], err);
+	return r;
 }
 
 int pool_set_open(struct pool_set *ret_set, const char *images, const struct config *config,
@@ -73,8 +89,8 @@ int pool_set_open(struct pool_set *ret_set, const char *images, const struct con
 	r = add(ret_set, "default", images, err);
 	for (size_t i = 0; r == 0 && i < config->n_pools; i++)
 		r = add(ret_set, config->pools[i].name, config->pools[i].path, err);
-	for (size_t i = 0; r == 0 && i < config->n_roots; i++)
-		r = add_root(ret_set, config->roots[i], err);
+	if (r == 0)
+		r = add_roots(ret_set, config, err);
 	if (r < 0)
 		pool_set_close(ret_set);
 	return r;
@@ -84,10 +100,12 @@ void pool_set_close(struct pool_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
 		pool_close(set->items[i].pool);
-	for (size_t i = 0; i < set->n_roots; i++)
-		free(set->roots[i]);
-	set->n = 0;
-	set->n_roots = 0;
+	for (size_t i = 0; i < set->n_roots; i++) {
+		free(set->roots[i].path);
+		free(set->roots[i].late);
+	}
+	free(set->roots);
+	memset(set, 0, sizeof *set);
 }
 
 struct pool_dir *pool_set_find(const struct pool_set *set, const char *name)
@@ -106,11 +124,28 @@ static bool is_named(const char *path, const char *name)
 	return strncmp(path, name, len) == 0 && path[len + strspn(path + len, "/")] == '\0';
 }
 
+/* A disk may have been mounted since the start: what leads nowhere is asked for each time. */
+const char *pool_set_root_path(const struct pool_set *set, size_t i)
+{
+	struct pool_root *root = &set->roots[i];
+	char *late = root->found ? NULL : atomic_load(&root->late), *now;
+
+	if (root->found || late)
+		return late ? late : root->path;
+	now = realpath(root->name, NULL);
+	if (!now)
+		return root->path;
+	if (atomic_compare_exchange_strong(&root->late, &late, now))
+		return now;
+	free(now); /* another thread was faster */
+	return late;
+}
+
 const char *pool_set_root(const struct pool_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->n_roots; i++) {
-		if (is_named(set->named_roots[i], name))
-			return set->roots[i];
+		if (is_named(set->roots[i].name, name))
+			return pool_set_root_path(set, i);
 	}
 	return NULL;
 }
@@ -122,7 +157,7 @@ bool pool_set_allows(const struct pool_set *set, const char *root)
 			return true;
 	}
 	for (size_t i = 0; i < set->n_roots; i++) {
-		if (strcmp(set->roots[i], root) == 0)
+		if (strcmp(pool_set_root_path(set, i), root) == 0)
 			return true;
 	}
 	return false;

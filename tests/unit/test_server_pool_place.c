@@ -72,7 +72,7 @@ static struct catalog_image row_of(struct pool_world *world, unsigned number, un
 	row.kind = parent ? CATALOG_DIFFERENCING : CATALOG_DYNAMIC;
 	row.usage.file_bytes = parent ? 4608 : 2560;
 	(void)snprintf(row.name, sizeof row.name, "image-%u", number);
-	row.root = world->pools.roots[0];
+	row.root = world->pools.roots[0].path;
 	/* Not written to; the struct owns its strings elsewhere. */
 	memcpy(&row.path, &path, sizeof path);
 	return row;
@@ -206,6 +206,31 @@ static void follows_a_root_that_is_a_link_now(void **state)
 	}
 	set_roots(world, in_root(world, "../moved"));
 	assert_int_equal(try_open(world, &at, &err), VHD_E_NOT_FOUND);
+}
+
+/* Its disk is mounted when the daemon runs: a link is as good as the folder. */
+static void finds_a_root_that_was_not_there_at_the_start(void **state)
+{
+	struct pool_world *world = *state;
+	struct catalog_place at, below = {.pool = "?"};
+	struct vhd_error err = {0};
+	char link[CATALOG_PATH], away[CATALOG_PATH];
+
+	adopt(world, &one, "one.vhd", false);
+	at = place_of(world, 1);
+	(void)snprintf(link, sizeof link, "%s/link", world->folder);
+	assert_int_equal(symlink("srv", link), 0);
+	(void)snprintf(away, sizeof away, "%s/away", world->folder);
+	(void)snprintf(at.root, sizeof at.root, "%s", link);
+	assert_int_equal(rename(in_root(world, ""), away), 0);
+	set_roots(world, link);
+	assert_int_equal(try_open(world, &at, &err), VHD_E_NOT_FOUND);
+	assert_false(place_below(&world->pools, in_root(world, "one.vhd"), &below));
+	assert_int_equal(rename(away, in_root(world, "")), 0);
+	assert_int_equal(try_open(world, &at, &err), 0);
+	assert_true(place_below(&world->pools, in_root(world, "one.vhd"), &below));
+	assert_string_equal(below.root, link);
+	assert_string_equal(below.path, "one.vhd");
 }
 
 static void knows_only_roots_of_the_configuration(void **state)
@@ -380,7 +405,7 @@ static void keeps_places_over_a_restart(void **state)
 	pool_world_close(world);
 	pool_world_open(world);
 	at = place_of(world, 1);
-	assert_string_equal(at.root, world->pools.roots[0]);
+	assert_string_equal(at.root, world->pools.roots[0].path);
 	assert_string_equal(at.path, "sub/one.vhd");
 	assert_true(at.linked);
 }
@@ -709,6 +734,7 @@ int main(void)
 		TEST(follows_no_link_to_an_adopted_file),
 		TEST(follows_a_pool_whatever_its_folder_of_once_is),
 		TEST(follows_a_root_that_is_a_link_now),
+		TEST(finds_a_root_that_was_not_there_at_the_start),
 		TEST(knows_only_roots_of_the_configuration),
 		TEST(finds_the_root_of_a_path),
 		TEST(keeps_the_name_that_the_configuration_has_for_a_root),
