@@ -38,6 +38,8 @@ struct adoption {
 	struct service_parent parent;
 
 	struct service_adopted *answer;
+	uint8_t leaf_id[IDS_SIZE]; /* once it is done */
+	char leaf_name[CATALOG_NAME];
 };
 
 /* adopt_walk.c: finds and judges the files, leaf first, down to a root or to an image that the

@@ -244,8 +244,8 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
  * The parent of the first one may be missing, but must not be ready then (CATALOG_E_PARENT).
  * `parent_seal`: of a parent in the catalog that gets its first child by it, else NULL; NULL, but
  * the parent has lost its other children and its seal meanwhile: CATALOG_E_STATE.
- * `ret_chain`, unless NULL: the last one and its ancestors, before anybody can change them;
- * without memory for it, CATALOG_E_NOMEM after all was done. */
+ * `ret_chain`, unless NULL: the last one and its ancestors, before anybody can change them; empty
+ * when there was no memory for it after all was done. */
 int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, size_t n,
 		  const struct catalog_seal *parent_seal, struct catalog_images *ret_chain,
 		  struct catalog_error *err);

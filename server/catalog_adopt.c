@@ -179,7 +179,7 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 	if (r == 0)
 		r = adopt(catalog, images, n, parent_seal, err);
 	if (r == 0 && ret_chain)
-		r = catalog_chain(catalog, images[n - 1].id, ret_chain, err);
+		(void)catalog_chain(catalog, images[n - 1].id, ret_chain, NULL);
 	catalog_turn_leave(catalog, &turn);
 	return r;
 }

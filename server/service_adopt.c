@@ -179,6 +179,8 @@ static enum service_code commit(struct adoption *adoption, struct catalog_images
 	adopt_walk_close(adoption);
 	if (enter_rows(adoption, rows.items, n, ret_chain, &why) < 0)
 		return refused(adoption, &rows.items[n - 1], &why);
+	memcpy(adoption->leaf_id, rows.items[n - 1].id, IDS_SIZE);
+	(void)snprintf(adoption->leaf_name, CATALOG_NAME, "%s", rows.items[n - 1].name);
 	return SERVICE_OK;
 }
 
@@ -190,10 +192,13 @@ static enum service_code answer_chain(struct adoption *adoption, const struct ca
 {
 	struct service_adopted *answer = adoption->answer;
 	struct catalog_images adopted = {.items = chain->items, .n = n};
-	struct catalog_images known = {.items = chain->items + n, .n = chain->n - n};
-	enum service_code code = service_images_fill_all(adoption->service, &adopted,
-							 &answer->images, adoption->err);
+	struct catalog_images known;
+	enum service_code code;
 
+	if (chain->n < n)
+		return service_fail(adoption->err, SERVICE_INTERNAL, "out of memory");
+	known = (struct catalog_images){.items = chain->items + n, .n = chain->n - n};
+	code = service_images_fill_all(adoption->service, &adopted, &answer->images, adoption->err);
 	if (code == SERVICE_OK)
 		code = service_images_fill_all(adoption->service, &known, &answer->known,
 					       adoption->err);
@@ -237,7 +242,7 @@ enum service_code service_image_adopt(struct service *service, const struct serv
 		images_unseal(adoption.parent.image, code == SERVICE_OK);
 	CRASH_POINT("adopt.answering");
 	if (code == SERVICE_OK && answer_chain(&adoption, &chain, n) != SERVICE_OK)
-		code = service_codes_done(chain.items[0].id, chain.items[0].name, err);
+		code = service_codes_done(adoption.leaf_id, adoption.leaf_name, err);
 	if (code != SERVICE_OK) {
 		service_adopted_fini(&answer);
 		return code;

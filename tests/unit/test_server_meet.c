@@ -406,6 +406,20 @@ static void what_was_done_is_not_denied_for_want_of_memory(void **state)
 	assert_false(meeting->err.done);
 }
 
+/* It was told as refused, and its parent thawed over it. */
+static void an_adoption_that_was_committed_is_not_denied_for_want_of_memory(void **state)
+{
+	struct meeting *meeting = *state;
+	const struct service_adopt spec = {
+		.chain = true, .name = "kid", .description = "mine", .path = leave_file(meeting)};
+	struct service_adopted adopted;
+
+	meet(meeting, "catalog.adopt.committed", without_memory);
+	expect_untold(meeting,
+		      service_image_adopt(meeting->service, &spec, &adopted, &meeting->err), "kid");
+	assert_true(sealed_bytes(meeting, "root") > 0);
+}
+
 static void renamed(struct meeting *meeting)
 {
 	struct service_error err;
@@ -821,6 +835,7 @@ int main(void)
 		CASE(an_adoption_is_told_as_it_was_when_the_image_has_gone),
 		CASE(a_parent_keeps_a_seal_when_its_last_child_goes_while_another_is_adopted),
 		CASE(what_was_done_is_not_denied_for_want_of_memory),
+		CASE(an_adoption_that_was_committed_is_not_denied_for_want_of_memory),
 		CASE(an_image_that_changed_is_not_forgotten),
 		CASE(a_parent_does_not_change_once_it_is_sealed),
 		CASE(a_freeze_that_meets_a_thaw_waits_for_writers_as_any_other),
