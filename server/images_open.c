@@ -319,6 +319,17 @@ static int open_settled(struct image *image, bool dirty, struct vhd **ret_disk,
 	return r < 0 ? r : open_for_reading(image, 0, ret_disk, err);
 }
 
+static void measure(struct image *image)
+{
+	struct catalog_usage usage;
+
+	images_usage(image, &usage);
+	(void)pthread_mutex_lock(&image->images->lock);
+	image->usage = usage;
+	image->measured = true;
+	(void)pthread_mutex_unlock(&image->images->lock);
+}
+
 int images_open_disk(struct image *image, enum images_mode mode, struct vhd_error *err)
 {
 	struct catalog_brief brief;
@@ -346,12 +357,14 @@ int images_open_disk(struct image *image, enum images_mode mode, struct vhd_erro
 		r = check_identity(image, &brief, disk, err);
 	if (r < 0)
 		return r;
-	/* The catalog's number is from the last close; after a crash a pass over the table tells.
-	 */
+	/* The catalog's numbers are from the last close; after a crash, or a failure, the file
+	 * tells. */
 	image->blocks = brief.blocks;
 	if (brief.dirty && vhd_allocated_blocks(disk, &blocks, NULL) == 0)
 		image->blocks = blocks;
 	set_disk(image, disk, brief.generation);
+	if (brief.dirty)
+		measure(image);
 	return 0;
 }
 

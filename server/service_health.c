@@ -29,7 +29,8 @@ enum service_code service_health_tell(struct service *service, const struct find
 	enum service_code code = service_fail(err, code_of(finding->kind, ancestor), "%s: %s",
 					      findings_name(finding->kind), finding->text);
 
-	err->whole = finding->kind == FINDING_HARD_LINK || finding->kind == FINDING_UNREADABLE;
+	err->whole = finding->kind == FINDING_HARD_LINK || finding->kind == FINDING_UNREADABLE ||
+		     finding->kind == FINDING_UNCLEAN_FOOTER;
 	service_codes_name(service, finding->id, err);
 	return code;
 }

@@ -124,7 +124,7 @@ wipe_footer ice
 start_compared
 for name in other ice; do
 	expect_problem 409 chain-unhealthy /v1/images/$name/data
-	check '.detail | startswith("unclean-footer: ")'
+	check '(.detail | startswith("unclean-footer: ")) and (.correction | endswith("POST /v1/images/'$name'/actions/recover"))'
 	expect 200 /v1/images/$name/actions/recover -X POST
 	check ".name == \"$name\" and .health.status == \"ok\"" "$name"
 	reads $name "$name, recovered"

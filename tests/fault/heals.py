@@ -210,6 +210,8 @@ def a_failed_image_is_not_forgotten_before_it_is_recovered(daemon):
         refused_as_failed(daemon, ", or delete it with its file")
         same(state_of(daemon, "disk"), ("failed", ["failed"]), "the state")
         expect(daemon.ask("POST", "/v1/images/disk/actions/recover"), 200)
+        usage = expect(daemon.ask("GET", "/v1/images/disk"), 200).json["usage"]
+        same(usage["file"], (daemon.state / "images" / row["file"]).stat().st_size, "the length that is told")
         expect(daemon.ask("DELETE", "/v1/images/disk?keep_file=1"), 204)
         link = {"path": str(daemon.state / "images" / row["file"]), "mode": "link"}
         expect(daemon.ask("POST", "/v1/images", {"name": "disk", "source": link}), 201)
