@@ -356,6 +356,18 @@ static void close_idle(struct images *images)
 	}
 }
 
+bool images_flush_close_idle(struct images *images)
+{
+	struct image *image;
+	bool closed;
+
+	(void)pthread_mutex_lock(&images->lock);
+	image = images->stopping ? NULL : idle(images);
+	closed = image && close_one(image) == 0;
+	(void)pthread_mutex_unlock(&images->lock);
+	return closed;
+}
+
 static void *keeper(void *ctx)
 {
 	struct images *images = ctx;

@@ -1,5 +1,6 @@
 /* images_open.c - opens and closes the files of images. Parents are found by unique id in the
  * catalog, never by what a file says about paths. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,26 +86,37 @@ static void look_why(const struct opening *opening, const struct vhd_error *why)
 		reconcile_met(reconcile, opening->at, why);
 }
 
-static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
-		     struct vhd_error *err)
+static int open_once(struct image *image, unsigned flags, struct vhd **ret_disk,
+		     struct vhd_error *ret_err)
 {
 	struct opening opening = {.images = image->images};
 	const struct vhd_resolver resolver = {.open = resolve, .ctx = &opening};
-	struct vhd_error why = {0};
 	struct vhd_io io;
-	int r = open_store(image->images, image->id, (flags & VHD_WRITE) != 0, &io, err);
+	int r = open_store(image->images, image->id, (flags & VHD_WRITE) != 0, &io, ret_err);
 
 	if (r == VHD_E_NOT_FOUND || r == VHD_E_FORBIDDEN)
 		(void)is_gone(image->images, image->id);
 	if (r < 0)
 		return r;
 	memcpy(opening.at, image->id, IDS_SIZE);
-	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, &why);
+	r = vhd_open(image->images->engine, &io, flags, &resolver, ret_disk, ret_err);
 	if (r == 0)
 		return 0;
 	vhd_io_close(&io);
-	look_why(&opening, &why);
-	if (err)
+	look_why(&opening, ret_err);
+	return r;
+}
+
+/* Where no more files may be open, images go that nobody uses, with those of their chains. */
+static int open_with(struct image *image, unsigned flags, struct vhd **ret_disk,
+		     struct vhd_error *err)
+{
+	struct vhd_error why = {0};
+	int r = open_once(image, flags, ret_disk, &why);
+
+	while (r < 0 && why.sys == EMFILE && images_flush_close_idle(image->images))
+		r = open_once(image, flags, ret_disk, &why);
+	if (r < 0 && err)
 		*err = why;
 	return r;
 }
@@ -424,10 +436,8 @@ static void destroy(struct images *images)
 int images_new(const struct config *config, struct catalog *catalog, const struct pool_set *pools,
 	       struct reconcile *reconcile, struct images **ret_images, struct vhd_error *err)
 {
-	const struct vhd_engine_args args = {
-		.cache_size = config->cache_size,
-		.depth_max = (uint32_t)config->depth_max,
-	};
+	/* The limit of depth is for new images. */
+	const struct vhd_engine_args args = {.cache_size = config->cache_size};
 	struct images *images = calloc(1, sizeof *images);
 	int r;
 

@@ -104,9 +104,10 @@ void images_content_init(struct image *image);
 /* images_flush.c */
 int images_flush_start(struct images *images);
 void images_flush_stop(struct images *images);
-void images_flush_queue(struct image *image);   /* with the lock */
-void images_flush_unqueue(struct image *image); /* likewise, if it is queued */
-void images_flush_failed(struct image *image);  /* likewise: notes that a sync failed, for good */
+bool images_flush_close_idle(struct images *images); /* one; false: there is none */
+void images_flush_queue(struct image *image);        /* with the lock */
+void images_flush_unqueue(struct image *image);      /* likewise, if it is queued */
+void images_flush_failed(struct image *image); /* likewise: notes that a sync failed, for good */
 
 /* images.c, with the lock. */
 struct image *images_find(struct images *images, const uint8_t id[IDS_SIZE]);

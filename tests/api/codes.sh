@@ -62,6 +62,16 @@ expect_problem 409 chain-too-deep /v1/images -d "{\"source\":{\"path\":\"$work/s
 [ "$(count)" = 3 ] || fail "a chain that is too deep has left images"
 expect 201 /v1/images -d "{\"source\":{\"path\":\"$work/srv/3.vhd\"}}"
 
+# ---- a limit that is lowered is for new images
+stop_vhdd
+unset VHDD_CATALOG_REFUSES
+sed -i 's/^depth = 3$/depth = 2/' "$work/conf"
+start_vhdd --config "$work/conf"
+expect 200 /v1/images/three/data
+expect 200 /v1/images/three/data -T "$work/sector"
+expect_problem 409 chain-too-deep /v1/images -d name=four -d parent=two
+expect_problem 409 chain-too-deep /v1/images -d name=four -d parent=three
+
 # ---- a file of a kind that is legal and not known: the checksums are right
 unknown() { # OFFSET NEW-VALUE: of both footers, four bytes each
 	"$VHDTOOL" create "$work/srv/odd.vhd" $((1 << 20))

@@ -122,4 +122,20 @@ for n in $(seq 1 12); do
 		same "$work/piece" "$body" "c$n-$i"
 	done
 done
+# ---- chains with more files than may be open: those go that nobody uses
+stop_vhdd
+start_vhdd
+for chain in 1 2 3 4; do
+	image "$chain-1" 1M
+	for n in 2 3 4 5 6 7 8 9; do child "$chain-$n" "$chain-$((n - 1))"; done
+done
+stop_vhdd
+start_vhdd
+files=("/proc/$pid/fd/"*)
+stop_vhdd
+printf '#!/bin/sh\nulimit -n %s\nexec "%s" "$@"\n' $((${#files[@]} + 24)) "$VHDD" >"$work/few"
+VHDD=$work/few start_vhdd
+for chain in 1 2 3 4 1; do
+	expect 206 "/v1/images/$chain-9/data" -r 0-511
+done
 finish
