@@ -57,6 +57,9 @@ void rebuild_parents_tell(const struct rebuild *rebuild, const struct rebuild_fi
  * start goes on with it, or it is left out. Says which. */
 void rebuild_deleted_judge(const struct rebuild *rebuild, struct rebuild_file *file,
 			   bool is_newest);
+/* Once they are sorted: a row for each deletion that the catalog, which is sound, has begun and of
+ * which no file was found, so that it is not forgotten. Negative: it cannot be read. */
+int rebuild_deleted_carry(struct rebuild *rebuild, const char *catalog_path);
 
 /* rebuild_names.c: a name for each that is not left out. -1: out of memory. */
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path);

@@ -436,5 +436,5 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		return -1;
 	}
 	rebuild_files_sort(rebuild);
-	return 0;
+	return scan.is_newest ? rebuild_deleted_carry(rebuild, catalog_path) : 0;
 }
