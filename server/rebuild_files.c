@@ -5,6 +5,23 @@
 #include "pool_place.h"
 #include "rebuild_private.h"
 
+struct rebuild_file *rebuild_files_add(struct rebuild *rebuild)
+{
+	struct rebuild_file *files = rebuild->files;
+
+	if (rebuild->n == rebuild->room) {
+		size_t room = rebuild->room ? 2 * rebuild->room : 64;
+
+		files = reallocarray(files, room, sizeof *files);
+		if (!files)
+			return NULL;
+		rebuild->files = files;
+		rebuild->room = room;
+	}
+	files[rebuild->n] = (struct rebuild_file){.level = REBUILD_UNKNOWN};
+	return &files[rebuild->n++];
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct rebuild_file *x = a, *y = b;

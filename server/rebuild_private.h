@@ -36,7 +36,9 @@ void rebuild_say(const struct rebuild *rebuild, const char *format, ...) VHD_PRI
  * or a pool cannot be read, or there are only copies of a file that had to be left out. */
 int rebuild_scan(struct rebuild *rebuild, const char *catalog_path);
 
-/* rebuild_files.c: by id; of those with one id, the one that the catalog means is kept. */
+/* rebuild_files.c: one more, which is empty; it moves with the next. NULL: out of memory. */
+struct rebuild_file *rebuild_files_add(struct rebuild *rebuild);
+/* By id; of those with one id, the one that the catalog means is kept. */
 void rebuild_files_sort(struct rebuild *rebuild);
 /* Once they are sorted. NULL: there is none. */
 struct rebuild_file *rebuild_find(const struct rebuild *rebuild, const uint8_t id[IDS_SIZE]);
@@ -50,6 +52,14 @@ struct rebuild_file *rebuild_parents_find(const struct rebuild *rebuild,
 void rebuild_parents_judge(struct rebuild *rebuild);
 /* Says of one that has a name when its parent was. */
 void rebuild_parents_tell(const struct rebuild *rebuild, const struct rebuild_file *file);
+
+/* rebuild_deleted.c: of a file that a catalog says was being deleted, whether it still is: the next
+ * start goes on with it, or it is left out. Says which. */
+void rebuild_deleted_judge(const struct rebuild *rebuild, struct rebuild_file *file,
+			   bool is_newest);
+/* Once they are sorted: a row for each deletion that the catalog, which is sound, has begun and of
+ * which no file was found, so that it is not forgotten. Negative: it cannot be read. */
+int rebuild_deleted_carry(struct rebuild *rebuild, const char *catalog_path);
 
 /* rebuild_names.c: a name for each that is not left out. -1: out of memory. */
 int rebuild_names(struct rebuild *rebuild, const char *catalog_path);

@@ -69,40 +69,31 @@ static int leave_out(const struct scan *scan, const char *file, const char *why)
 static int add(struct scan *scan, struct vhd *disk, const struct catalog_place *adopted)
 {
 	const struct vhd_info *info = vhd_info(disk);
-	struct rebuild *rebuild = scan->rebuild;
-	struct rebuild_file file = {.level = REBUILD_UNKNOWN}, *files;
+	struct rebuild_file *file = rebuild_files_add(scan->rebuild);
 	uint32_t blocks = 0;
 
-	if (rebuild->n == rebuild->room) {
-		size_t room = rebuild->room ? 2 * rebuild->room : 64;
-
-		files = realloc(rebuild->files, room * sizeof *files);
-		if (!files)
-			return NO_MEMORY;
-		rebuild->files = files;
-		rebuild->room = room;
-	}
-	memcpy(file.row.id, info->id, IDS_SIZE);
-	memcpy(file.row.parent_id, info->parent_id, IDS_SIZE);
-	file.row.kind = service_facts_kind(info->type);
-	file.row.state = CATALOG_READY;
-	file.unclean = reconcile_unclean(info) != NULL;
-	file.mtime = scan->mtime;
-	service_facts_vhd(disk, &file.row.vhd);
-	if (vhd_file_size(disk, &file.row.usage.file_bytes, NULL) < 0 ||
+	if (!file)
+		return NO_MEMORY;
+	memcpy(file->row.id, info->id, IDS_SIZE);
+	memcpy(file->row.parent_id, info->parent_id, IDS_SIZE);
+	file->row.kind = service_facts_kind(info->type);
+	file->row.state = CATALOG_READY;
+	file->unclean = reconcile_unclean(info) != NULL;
+	file->mtime = scan->mtime;
+	service_facts_vhd(disk, &file->row.vhd);
+	if (vhd_file_size(disk, &file->row.usage.file_bytes, NULL) < 0 ||
 	    vhd_allocated_blocks(disk, &blocks, NULL) < 0)
-		file.row.usage.file_bytes = 0;
-	file.row.usage.blocks = blocks;
-	file.row.usage.measured_at = clock_wall_ms();
-	(void)snprintf(file.row.pool, sizeof file.row.pool, "%s",
+		file->row.usage.file_bytes = 0;
+	file->row.usage.blocks = blocks;
+	file->row.usage.measured_at = clock_wall_ms();
+	(void)snprintf(file->row.pool, sizeof file->row.pool, "%s",
 		       adopted ? adopted->pool : scan->item->name);
 	if (adopted) {
-		file.row.root = strdup(adopted->root);
-		file.row.path = strdup(adopted->path);
-		file.row.linked = adopted->linked;
+		file->row.root = strdup(adopted->root);
+		file->row.path = strdup(adopted->path);
+		file->row.linked = adopted->linked;
 	}
-	rebuild->files[rebuild->n++] = file;
-	return adopted && (!file.row.root || !file.row.path) ? NO_MEMORY : 0;
+	return adopted && (!file->row.root || !file->row.path) ? NO_MEMORY : 0;
 }
 
 /* ---- adopted ---- */
@@ -402,37 +393,6 @@ static int doubt(struct scan *scan, const struct rebuild_file *file)
 	return UNREADABLE;
 }
 
-static bool is_parent(const struct rebuild *rebuild, const struct rebuild_file *file)
-{
-	for (size_t i = 0; i < rebuild->n; i++) {
-		if (ids_equal(rebuild->files[i].row.parent_id, file->row.id))
-			return true;
-	}
-	return false;
-}
-
-/* The next start goes on with it, as it would have done without a rebuild. What a backup says may
- * be long over, a damaged catalog may not mean it, and what lies elsewhere, or is read through, is
- * not what was to be removed. */
-static void compare_with_deleted(const struct scan *scan, struct rebuild_file *file)
-{
-	struct catalog_place at;
-	char text[PLACE_TEXT];
-
-	if (!scan->is_newest || !file->placed || is_parent(scan->rebuild, file)) {
-		rebuild_leave_out(scan->rebuild, file,
-				  "it was being deleted: remove it, or POST /v1/images with its "
-				  "path as source adopts it");
-		return;
-	}
-	file->row.state = CATALOG_DELETING;
-	catalog_place_of(&file->row, &at);
-	place_text(&at, text);
-	rebuild_say(scan->rebuild,
-		    "%s was being deleted: the next start removes it, unless it is moved away",
-		    text);
-}
-
 static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 {
 	const struct known *known = find_known(scan, file->row.id);
@@ -440,7 +400,7 @@ static int compare_with_known(struct scan *scan, struct rebuild_file *file)
 	file->known = !scan->knows || known;
 	file->placed = file->row.path || (known && strcmp(known->pool, file->row.pool) == 0);
 	if (known && known->deleting) {
-		compare_with_deleted(scan, file);
+		rebuild_deleted_judge(scan->rebuild, file, scan->is_newest);
 		return 0;
 	}
 	return known && known->left_out && !file->placed ? doubt(scan, file) : 0;
@@ -476,5 +436,5 @@ int rebuild_scan(struct rebuild *rebuild, const char *catalog_path)
 		return -1;
 	}
 	rebuild_files_sort(rebuild);
-	return 0;
+	return scan.is_newest ? rebuild_deleted_carry(rebuild, catalog_path) : 0;
 }

@@ -116,4 +116,41 @@ rebuild
 start
 expect 200 /v1/images
 check '.items == []'
+
+# ---- nor while its disk is away, or its file has a second name
+mkdir "$work/p2"
+printf '[pool p2]\npath = %s\n' "$work/p2" >>"$work/conf"
+for hidden in away named; do
+	stop_vhdd
+	start
+	expect 201 /v1/images -d '{"name":"far","size":1048576,"pool":"p2"}'
+	far=$(jq -r .id "$body")
+	stop_vhdd
+	rm "$state"/catalog.db.*.bak
+	start # makes one that has it
+	wait_until compgen -G "$state/catalog.db.*.bak" >/dev/null
+	stop_vhdd
+	VHDD_CRASH_AT=catalog.deleting.committed start_vhdd --config "$work/conf"
+	expect 000curl:52 /v1/images/far -X DELETE 2>/dev/null
+	wait "$pid" || :
+	if [ $hidden = away ]; then
+		mv "$work/p2" "$work/disk"
+		mkdir "$work/p2"
+	else
+		ln "$work/p2/$far.vhd" "$work/second"
+	fi
+	rebuild
+	says "p2/$far.vhd was being deleted, and is gone, away or left out: a start that finds it there removes it"
+	if [ $hidden = away ]; then
+		rmdir "$work/p2"
+		mv "$work/disk" "$work/p2"
+	fi
+	start
+	[ ! -e "$work/p2/$far.vhd" ] || fail "$hidden: the file of the deleted image is there"
+	stop_vhdd
+	rebuild
+	start
+	expect 200 /v1/images
+	check '.items == []' $hidden
+done
 finish

@@ -1089,22 +1089,33 @@ static void begin_to_delete(struct pool_world *world, const struct spot *file,
 	pool_world_write(world, &nameless);
 }
 
-static void rebuild_keeps_deleting(struct pool_world *world, const char *line)
+static void expect_deleting(struct pool_world *world, const struct spot *spot)
 {
 	CLEANUP(catalog_image_fini) struct catalog_image row = {0};
+	char root[128];
 	uint8_t id[IDS_SIZE];
 
-	if (rebuild(world) != 0 || !strstr(said, line) ||
-	    !strstr(said, "\n2 images are in the new catalog\n"))
-		fail_msg("not '%s': %s", line, said);
 	pool_world_open(world);
 	pool_world_id(1, id);
 	assert_int_equal(catalog_get(world->catalog, id, &row, &world->err), 0);
 	assert_int_equal(row.state, CATALOG_DELETING);
 	assert_string_equal(row.name, "image-1");
+	assert_string_equal(row.pool, spot->pool);
+	assert_string_equal(row.path ? row.path : "", spot->path ? spot->path : "");
+	(void)snprintf(root, sizeof root, "%s/%s", world->folder, spot->folder);
+	assert_string_equal(row.root ? row.root : "", spot->path ? root : "");
 	assert_int_equal(catalog_id_of(world->catalog, "image-1", id, &world->err),
 			 CATALOG_E_NOT_FOUND);
 	pool_world_close(world);
+}
+
+static void rebuild_keeps_deleting(struct pool_world *world, const struct spot *spot,
+				   const char *line)
+{
+	if (rebuild(world) != 0 || !strstr(said, line) ||
+	    !strstr(said, "\n2 images are in the new catalog\n"))
+		fail_msg("not '%s': %s", line, said);
+	expect_deleting(world, spot);
 }
 
 /* As the next start would have done without a rebuild, or with two. */
@@ -1127,8 +1138,69 @@ static void goes_on_with_what_was_being_deleted(void **state)
 		begin_to_delete(world, rows[i].spot, rows[i].spot);
 		pool_world_close(world);
 		for (int n = 0; n < 2; n++)
-			rebuild_keeps_deleting(world, rows[i].line);
+			rebuild_keeps_deleting(world, rows[i].spot, rows[i].line);
 		assert_int_equal(access(file_at(world, rows[i].spot), F_OK), 0);
+		pool_world_free(world);
+	}
+}
+
+#define ID "ee000000-0000-0000-0000-000000000001"
+#define FOUND_THERE \
+	" was being deleted, and is gone, away or left out: a start that finds it there removes it\n"
+
+static void forget_pools_and_roots(struct pool_world *world)
+{
+	world->config.n_pools = world->config.n_roots = 0;
+}
+
+static void empty_pool(struct pool_world *world)
+{
+	assert_int_equal(rename(beside(world, "p2", ""), beside(world, "aside", "")), 0);
+	make_folder(beside(world, "p2", ""));
+}
+
+static void take_root_away(struct pool_world *world)
+{
+	assert_int_equal(rename(beside(world, "srv", ""), beside(world, "aside", "")), 0);
+}
+
+static void give_file_another_name(struct pool_world *world)
+{
+	give_another_name(world, file_at(world, &spots[1]));
+}
+
+static void remove_file(struct pool_world *world)
+{
+	assert_int_equal(unlink(file_at(world, &spots[1])), 0);
+}
+
+/* Not seen is not removed: what comes back is still to go. */
+static void goes_on_with_what_was_being_deleted_out_of_sight(void **state)
+{
+	static const struct {
+		const struct spot *spot;
+		void (*hide)(struct pool_world *world);
+		const char *line;
+	} rows[] = {
+		{&spots[1], forget_pools_and_roots, "p2/" ID ".vhd" FOUND_THERE},
+		{&spots[1], empty_pool, "p2/" ID ".vhd" FOUND_THERE},
+		{&spots[1], give_file_another_name, "p2/" ID ".vhd" FOUND_THERE},
+		{&spots[1], remove_file, "p2/" ID ".vhd" FOUND_THERE},
+		{&spots[2], forget_pools_and_roots, "/p1/one.vhd" FOUND_THERE},
+		{&spots[3], forget_pools_and_roots, "/srv/one.vhd" FOUND_THERE},
+		{&spots[3], take_root_away, "/srv/one.vhd" FOUND_THERE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct spot *spot = rows[i].spot;
+		struct pool_world *world = world_with_places();
+
+		begin_to_delete(world, spot, spot);
+		pool_world_close(world);
+		rows[i].hide(world);
+		for (int n = 0; n < 2; n++)
+			rebuild_keeps_deleting(world, spot, rows[i].line);
 		pool_world_free(world);
 	}
 }
@@ -1181,7 +1253,11 @@ static void leaves_out_what_may_not_have_been_deleted(void **state)
 		assert_int_equal(access(file_at(world, rows[i].file), F_OK), 0);
 		pool_world_open(world);
 		pool_world_id(1, id);
-		assert_false(catalog_brief(world->catalog, id, &brief));
+		if (i != IT_IS_A_COPY)
+			assert_false(catalog_brief(world->catalog, id, &brief));
+		pool_world_close(world);
+		if (i == IT_IS_A_COPY) /* what was to be removed still is */
+			expect_deleting(world, rows[i].row);
 		pool_world_free(world);
 	}
 }
@@ -1228,6 +1304,7 @@ int main(void)
 		cmocka_unit_test(what_a_damaged_catalog_tells_counts_before_its_backup),
 		cmocka_unit_test(keeps_the_root_that_the_configuration_names),
 		cmocka_unit_test(goes_on_with_what_was_being_deleted),
+		cmocka_unit_test(goes_on_with_what_was_being_deleted_out_of_sight),
 		cmocka_unit_test(leaves_out_what_may_not_have_been_deleted),
 		cmocka_unit_test(a_name_is_one_line_of_plain_text),
 	};
