@@ -7,6 +7,7 @@ usage: edge.py WHAT SOCKET ARGUMENT...
 import json
 import os
 import re
+import select
 import socket
 import sys
 import time
@@ -137,6 +138,32 @@ def stay(path, seconds):
     return False
 
 
+def silent(path, seconds):
+    """Clients that stop in the middle are waited for as long as [limits] says, one that waits between requests is not."""
+    starts = {
+        "a head": b"GET /healthz HTTP/1.1\r\nHo",
+        "a body": b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(1000),
+        "an answer": b"GET /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "nothing": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    }
+    peers = {}
+    for what, start in starts.items():
+        peers[what] = socket.socket(socket.AF_UNIX)
+        peers[what].connect(path)
+        peers[what].sendall(start)
+    peers["nothing"].recv(65536)
+    begin, ends = time.monotonic(), {}
+    while time.monotonic() - begin < float(seconds):
+        for what, peer in peers.items():
+            poll = select.poll()
+            poll.register(peer, select.POLLRDHUP)
+            if what not in ends and poll.poll(0):
+                ends[what] = time.monotonic() - begin
+        time.sleep(0.1)
+    print("ended: " + (", ".join(f"in the middle of {what} after {when:.1f} s" for what, when in ends.items()) or "none"))
+    return list(ends) != ["nothing"] or ends["nothing"] < 59
+
+
 def late(path):
     """A second request on a connection, once the daemon takes no new ones any more."""
     connection = UnixConnection(path)
@@ -158,5 +185,5 @@ def late(path):
     return got[:2] != (503, "shutting-down") or got[2:] != ("1", "close")
 
 
-CLIENTS = {client.__name__: client for client in (head, idle, drip, move, stay, late)}
+CLIENTS = {client.__name__: client for client in (head, idle, drip, move, stay, silent, late)}
 sys.exit(bool(CLIENTS[sys.argv[1]](*sys.argv[2:])))
