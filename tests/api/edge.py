@@ -121,6 +121,28 @@ def move(path, seconds):
     return True
 
 
+def sip(path, seconds):
+    """A large answer from memory that is read slowly, but not too slowly, is not cut. Tries again as `move` does."""
+    rate = 100 * 1024 / float(seconds)  # bytes a second, where 64 KiB are enough
+    for _ in range(5):
+        connection = UnixConnection(path)
+        connection.request("POST", "/v1/images/disk/sectors", json.dumps({"sectors": list(range(10000))}))
+        answer = connection.getresponse()
+        length, got, worst, begin = int(answer.headers["Content-Length"]), 0, 0, time.monotonic()
+        try:
+            while got < length and (piece := answer.read(10000)):
+                got += len(piece)
+                ahead = got / rate - (time.monotonic() - begin)
+                worst = max(worst, -ahead)
+                time.sleep(max(0, ahead))
+        except OSError:
+            pass
+        print(f"{got} of {length} bytes came in {time.monotonic() - begin:.1f} s; the client was {worst:.2f} s late at most")
+        if got == length or worst < float(seconds):
+            return got != length or length < 10 << 16
+    return True
+
+
 def stay(path, seconds):
     """One request, then a connection that stays open. Prints when it is there, and how it ended."""
     with socket.socket(socket.AF_UNIX) as peer:
@@ -185,5 +207,5 @@ def late(path):
     return got[:2] != (503, "shutting-down") or got[2:] != ("1", "close")
 
 
-CLIENTS = {client.__name__: client for client in (head, idle, drip, move, stay, silent, late)}
+CLIENTS = {client.__name__: client for client in (head, idle, drip, move, sip, stay, silent, late)}
 sys.exit(bool(CLIENTS[sys.argv[1]](*sys.argv[2:])))

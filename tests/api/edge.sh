@@ -121,6 +121,7 @@ printf '[limits]\nheader_seconds = 1\nbody_seconds = 1\n' >"$work/conf"
 stop_vhdd
 start_vhdd --config "$work/conf"
 edge drip "$socket" 1
+edge sip "$socket" 1
 mkfifo "$work/never"
 exec 9<>"$work/never"
 curl -sSv --unix-socket "$socket" -o /dev/null -T - http://localhost/v1/images/next/data <&9 2>"$work/stuck" &
