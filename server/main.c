@@ -52,6 +52,7 @@ static bool outlives_terminal(void)
 static void block_signals(sigset_t *ret_ends)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* it is an error of who writes, EFBIG */
 	(void)sigemptyset(ret_ends);
 	(void)sigaddset(ret_ends, SIGTERM);
 	(void)sigaddset(ret_ends, SIGINT);
