@@ -134,6 +134,10 @@ static int run(struct options *options)
 		log_error("%s", why);
 		return EXIT_CANNOT;
 	}
+	if (options_default_listen(options, why) < 0) {
+		log_error("%s", why);
+		return EXIT_WRONG_USE;
+	}
 	if (pool_state_open(options->state_dir, &state, path, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_CANNOT;
