@@ -15,7 +15,7 @@
 enum { SHARED_MAX = 64 }; /* changes of one commit */
 
 static const char full[] =
-	"the disk of the catalog is full: nothing new is begun until there is room";
+	"the disk of the catalog is full: nothing new is begun until " POOL_BALLAST_ROOM;
 
 void catalog_turns_init(struct catalog_turns *turns)
 {

@@ -26,8 +26,7 @@ static void end_request(struct httpd_request *request, bool cut)
 	httpd_access_log(request, cut);
 	if (request->upload && !httpd_upload_abandon(request))
 		return;
-	httpd_watch_within(request->peer,
-			   HTTPD_IDLE_SECONDS + request->httpd->config->header_seconds);
+	httpd_watch_within(request->peer, HTTPD_IDLE_SECONDS);
 	httpd_request_free(request);
 }
 
@@ -304,9 +303,23 @@ static void on_message(void *ctx, const char *format, va_list args)
 	errno = sys; /* why it does not start */
 }
 
+/* The longest silence that is allowed anywhere; the watch ends those that may be silent for less.
+ */
+static unsigned silence(const struct config *config)
+{
+	uint64_t seconds = HTTPD_IDLE_SECONDS;
+
+	if (seconds < config->header_seconds)
+		seconds = config->header_seconds;
+	if (seconds < config->body_seconds)
+		seconds = config->body_seconds;
+	return (unsigned)seconds;
+}
+
 int httpd_serve_start(struct httpd_share *share)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned seconds = silence(share->loop->httpd->config);
 	unsigned limit = share->loop->httpd->connections_each;
 	int fd = fcntl(share->listener->fd, F_DUPFD_CLOEXEC, 0);
 
@@ -317,9 +330,9 @@ int httpd_serve_start(struct httpd_share *share)
 		flags, 0, NULL, NULL, on_request, share, MHD_OPTION_EXTERNAL_LOGGER, on_message,
 		NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, limit,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_IDLE_SECONDS,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, share, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, share, MHD_OPTION_URI_LOG_CALLBACK, on_uri, share, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, seconds, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+		share, MHD_OPTION_NOTIFY_COMPLETED, on_completed, share,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, share, MHD_OPTION_END);
 	return share->daemon ? 0 : -1;
 }
 

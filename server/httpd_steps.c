@@ -56,6 +56,14 @@ static bool wait_for_flush(struct httpd_request *request)
 	return true;
 }
 
+/* An answer from memory is all handed over at once; a stream gets more time with each block. */
+static uint64_t seconds_to_send(const struct httpd_request *request)
+{
+	uint64_t bytes = request->peer->sent > HTTPD_BLOCK ? request->peer->sent : HTTPD_BLOCK;
+
+	return request->httpd->config->body_seconds * ((bytes + HTTPD_PIECE - 1) / HTTPD_PIECE);
+}
+
 static bool answer(struct httpd_request *request)
 {
 	enum MHD_Result result;
@@ -64,8 +72,7 @@ static bool answer(struct httpd_request *request)
 		return false;
 	request->peer->lingers = request->has_body && request->phase == HTTPD_HEAD;
 	request->phase = HTTPD_SENT;
-	httpd_watch_within(request->peer,
-			   request->httpd->config->body_seconds * (HTTPD_BLOCK / HTTPD_PIECE));
+	httpd_watch_within(request->peer, seconds_to_send(request));
 	result = MHD_queue_response(request->connection, request->status, request->response);
 	httpd_reply_drop(request);
 	return result == MHD_YES;

@@ -52,6 +52,7 @@ static bool outlives_terminal(void)
 static void block_signals(sigset_t *ret_ends)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* it is an error of who writes, EFBIG */
 	(void)sigemptyset(ret_ends);
 	(void)sigaddset(ret_ends, SIGTERM);
 	(void)sigaddset(ret_ends, SIGINT);
@@ -132,6 +133,10 @@ static int run(struct options *options)
 	if (inherit(options, why) < 0) {
 		log_error("%s", why);
 		return EXIT_CANNOT;
+	}
+	if (options_default_listen(options, why) < 0) {
+		log_error("%s", why);
+		return EXIT_WRONG_USE;
 	}
 	if (pool_state_open(options->state_dir, &state, path, &err) < 0) {
 		log_error("%s", err.text);

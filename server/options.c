@@ -131,19 +131,6 @@ static int one_option(struct options *options, int option, const char *value, ch
 	}
 }
 
-static int default_listen(struct options *options, char *why)
-{
-	char path[CONFIG_PATH + 32];
-
-	options->has_listen = options->n_listen > 0;
-	if (options->has_listen)
-		return 0;
-	if (add_listen(options, "127.0.0.1:8080", why) < 0)
-		return -1;
-	(void)snprintf(path, sizeof path, "unix:%s/vhdd.sock", options->state_dir);
-	return add_listen(options, path, why);
-}
-
 /* The word that getopt did not understand, in our own sentence rather than on standard error. */
 static int unknown(char *const argv[], int option, char *why)
 {
@@ -176,13 +163,11 @@ int options_parse(int argc, char *const argv[], struct options *ret_options,
 	}
 	if (ret_options->has_log_level)
 		ret_options->config.log_level = ret_options->log_level;
-	return default_listen(ret_options, ret_why);
+	return 0;
 }
 
 int options_inherit(struct options *options, int first, unsigned n, char ret_why[OPTIONS_WHY])
 {
-	if (n && !options->has_listen)
-		options->n_listen = 0;
 	for (int fd = first; fd < first + (int)n; fd++) {
 		const char *reason = "is one of more than 16";
 
@@ -195,4 +180,16 @@ int options_inherit(struct options *options, int first, unsigned n, char ret_why
 		options->n_listen++;
 	}
 	return 0;
+}
+
+int options_default_listen(struct options *options, char ret_why[OPTIONS_WHY])
+{
+	char path[CONFIG_PATH + 32];
+
+	if (options->n_listen > 0)
+		return 0;
+	if (add_listen(options, "127.0.0.1:8080", ret_why) < 0)
+		return -1;
+	(void)snprintf(path, sizeof path, "unix:%s/vhdd.sock", options->state_dir);
+	return add_listen(options, path, ret_why);
 }

@@ -23,7 +23,6 @@ struct options {
 	char state_dir[CONFIG_PATH];
 	struct address listen[OPTIONS_LISTEN_MAX];
 	size_t n_listen;
-	bool has_listen; /* else those are the defaults */
 	bool has_log_level;
 	uint64_t log_level; /* over what the file says, wherever it stands */
 	struct config config;
@@ -33,9 +32,10 @@ struct options {
 int options_parse(int argc, char *const argv[], struct options *ret_options,
 		  char ret_why[OPTIONS_WHY]);
 
-/* The sockets `first` and following, which the service manager has opened, instead of the defaults.
- */
+/* The sockets `first` and following, which the service manager has opened. */
 int options_inherit(struct options *options, int first, unsigned n, char ret_why[OPTIONS_WHY]);
+/* When there are no others: one of them is in the state folder, whose path may be too long. */
+int options_default_listen(struct options *options, char ret_why[OPTIONS_WHY]);
 
 extern const char options_help[];
 

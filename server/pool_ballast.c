@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "pool.h"
 
+/* POOL_BALLAST_ROOM tells their sum; of a small disk, a sixteenth and a quarter. */
 enum { BALLAST = 16 << 20, MARGIN = 64 << 20 };
 
 static void name_of(const char *catalog_path, char ret_path[POOL_PATH])

@@ -11,16 +11,16 @@
 enum { RINGS = 256 };
 
 struct ring {
+	struct ring *next;
 	uint8_t id[IDS_SIZE];
-	uint64_t last; /* number of the last upload, which says how old the ring is */
-	size_t n;      /* uploads there ever were */
+	size_t n; /* uploads there ever were */
 	struct service_upload items[SERVICE_UPLOADS];
 };
 
 struct uploads {
 	pthread_mutex_t lock; /* guards all; held for a copy at most */
 	uint64_t number;
-	struct ring *rings[RINGS]; /* heap; those that there are come first */
+	struct ring *rings; /* heap; the one where an upload began or ended last comes first */
 };
 
 struct uploads *uploads_new(void)
@@ -32,49 +32,83 @@ struct uploads *uploads_new(void)
 	return uploads;
 }
 
+static struct ring *take(struct ring **at)
+{
+	struct ring *ring = *at;
+
+	*at = ring->next;
+	return ring;
+}
+
+static void put_first(struct uploads *uploads, struct ring *ring)
+{
+	ring->next = uploads->rings;
+	uploads->rings = ring;
+}
+
 void uploads_free(struct uploads *uploads)
 {
 	if (!uploads)
 		return;
-	for (size_t i = 0; i < RINGS; i++)
-		free(uploads->rings[i]);
+	while (uploads->rings)
+		free(take(&uploads->rings));
 	(void)pthread_mutex_destroy(&uploads->lock);
 	free(uploads);
 }
 
-/* RINGS: there is none. */
-static size_t place_of(const struct uploads *uploads, const uint8_t id[IDS_SIZE])
+/* Where the ring of the image is in the list; at the end of it: there is none. */
+static struct ring **find(struct uploads *uploads, const uint8_t id[IDS_SIZE])
 {
-	for (size_t i = 0; i < RINGS && uploads->rings[i]; i++) {
-		if (ids_equal(uploads->rings[i]->id, id))
-			return i;
-	}
-	return RINGS;
+	struct ring **at = &uploads->rings;
+
+	while (*at && !ids_equal((*at)->id, id))
+		at = &(*at)->next;
+	return at;
 }
 
-static struct ring *find(const struct uploads *uploads, const uint8_t id[IDS_SIZE])
+static bool runs(const struct ring *ring)
 {
-	size_t i = place_of(uploads, id);
-
-	return i < RINGS ? uploads->rings[i] : NULL;
+	for (size_t i = 0; i < ring->n && i < SERVICE_UPLOADS; i++) {
+		if (ring->items[i].ended_at == 0)
+			return true;
+	}
+	return false;
 }
 
-/* An empty ring for the image, in the place of the oldest when there is no other. */
-static struct ring *add(struct uploads *uploads, const uint8_t id[IDS_SIZE])
+/* The oldest make room for one more, unless somebody still writes: of those there are as many as
+ * connections at most. */
+static void make_room(struct uploads *uploads)
 {
-	struct ring **at = &uploads->rings[0];
+	struct ring **at = &uploads->rings;
+	size_t n = 1;
 
-	for (size_t i = 0; i < RINGS && *at; i++) {
-		if (!uploads->rings[i] || uploads->rings[i]->last < (*at)->last)
-			at = &uploads->rings[i];
+	while (*at) {
+		if (n < RINGS || runs(*at)) {
+			at = &(*at)->next;
+			n++;
+		} else {
+			free(take(at));
+		}
 	}
-	if (!*at)
-		*at = calloc(1, sizeof **at);
-	if (!*at)
-		return NULL;
-	(*at)->n = 0;
-	memcpy((*at)->id, id, IDS_SIZE);
-	return *at;
+}
+
+/* The ring of the image comes first, a new one if there was none. NULL: out of memory. */
+static struct ring *first(struct uploads *uploads, const uint8_t id[IDS_SIZE])
+{
+	struct ring **at = find(uploads, id);
+	struct ring *ring;
+
+	if (*at) {
+		ring = take(at);
+	} else {
+		make_room(uploads);
+		ring = calloc(1, sizeof *ring);
+		if (!ring)
+			return NULL;
+		memcpy(ring->id, id, IDS_SIZE);
+	}
+	put_first(uploads, ring);
+	return ring;
 }
 
 uint64_t uploads_begin(struct uploads *uploads, const uint8_t id[IDS_SIZE],
@@ -84,14 +118,11 @@ uint64_t uploads_begin(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 	uint64_t number = 0;
 
 	(void)pthread_mutex_lock(&uploads->lock);
-	ring = find(uploads, id);
-	if (!ring)
-		ring = add(uploads, id);
+	ring = first(uploads, id);
 	if (ring) {
 		struct service_upload *item = &ring->items[ring->n++ % SERVICE_UPLOADS];
 
 		number = ++uploads->number;
-		ring->last = number;
 		*item = *upload;
 		item->number = number;
 		item->began_at = clock_wall_ms();
@@ -104,12 +135,12 @@ uint64_t uploads_begin(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 void uploads_note(struct uploads *uploads, const uint8_t id[IDS_SIZE], uint64_t number,
 		  uint64_t written, const char *outcome)
 {
-	struct ring *ring;
+	struct ring **at;
 
 	(void)pthread_mutex_lock(&uploads->lock);
-	ring = find(uploads, id);
-	for (size_t i = 0; ring && i < SERVICE_UPLOADS; i++) {
-		struct service_upload *item = &ring->items[i];
+	at = find(uploads, id);
+	for (size_t i = 0; *at && i < SERVICE_UPLOADS; i++) {
+		struct service_upload *item = &(*at)->items[i];
 
 		if (item->number != number)
 			continue;
@@ -117,24 +148,21 @@ void uploads_note(struct uploads *uploads, const uint8_t id[IDS_SIZE], uint64_t 
 		if (outcome) {
 			(void)snprintf(item->outcome, sizeof item->outcome, "%s", outcome);
 			item->ended_at = clock_wall_ms();
+			put_first(uploads, take(at));
 		}
+		break;
 	}
 	(void)pthread_mutex_unlock(&uploads->lock);
 }
 
 void uploads_forget(struct uploads *uploads, const uint8_t id[IDS_SIZE])
 {
-	size_t i, last;
+	struct ring **at;
 
 	(void)pthread_mutex_lock(&uploads->lock);
-	i = place_of(uploads, id);
-	for (last = i; last + 1 < RINGS && uploads->rings[last + 1]; last++)
-		;
-	if (i < RINGS) {
-		free(uploads->rings[i]);
-		uploads->rings[i] = uploads->rings[last];
-		uploads->rings[last] = NULL;
-	}
+	at = find(uploads, id);
+	if (*at)
+		free(take(at));
 	(void)pthread_mutex_unlock(&uploads->lock);
 }
 
@@ -145,7 +173,7 @@ size_t uploads_list(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 	size_t n = 0;
 
 	(void)pthread_mutex_lock(&uploads->lock);
-	ring = find(uploads, id);
+	ring = *find(uploads, id);
 	for (; ring && n < ring->n && n < SERVICE_UPLOADS; n++)
 		ret_list[n] = ring->items[(ring->n - 1 - n) % SERVICE_UPLOADS];
 	(void)pthread_mutex_unlock(&uploads->lock);

@@ -14,8 +14,9 @@ struct uploads; /* many threads may use one at once; no call blocks */
 struct uploads *uploads_new(void); /* NULL: out of memory */
 void uploads_free(struct uploads *uploads);
 
-/* Remembers a new one, in the place of the oldest of the image; of many images, those with the
- * latest uploads are kept. `upload->number` is ignored. Its number; 0: out of memory. */
+/* Remembers a new one, in the place of the oldest of the image; of many images, those are kept that
+ * somebody still writes, and those with the latest uploads. `upload->number` is ignored. Its
+ * number; 0: out of memory. */
 uint64_t uploads_begin(struct uploads *uploads, const uint8_t id[IDS_SIZE],
 		       const struct service_upload *upload);
 /* How far it got; with an outcome it has ended. One that is forgotten already is left alone. */

@@ -172,11 +172,14 @@ if mount -t tmpfs -o size=64M vhdd-test "$work/small" 2>/dev/null; then
 		n=$((n + 1))
 	done
 	expect_problem 507 no-space /v1/images -d name=more -d size=1M -d pool=far
+	begun='until 80 MiB of it are free, or a third if it has less than 256 MiB'
+	check ".detail | endswith(\"the disk of the catalog is full: nothing new is begun $begun\")"
 	expect_problem 507 no-space /v1/images/old/data -T "$work/bytes"
 	expect 503 /readyz
+	check ".checks.catalog | tostring | contains(\"$begun\")"
 	expect 200 /v1/images/old/data
 	expect 204 /v1/images/gone -X DELETE # what makes room is done
-	rm "$work/small/filler"
+	truncate -s -22M "$work/small/filler" # a third
 	wait_until is_ready
 	expect 200 /v1/images/old/data -T "$work/bytes"
 	[ -s "$work/small/state/catalog.db.ballast" ] || fail "there is no ballast"

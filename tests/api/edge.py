@@ -7,6 +7,7 @@ usage: edge.py WHAT SOCKET ARGUMENT...
 import json
 import os
 import re
+import select
 import socket
 import sys
 import time
@@ -120,6 +121,28 @@ def move(path, seconds):
     return True
 
 
+def sip(path, seconds):
+    """A large answer from memory that is read slowly, but not too slowly, is not cut. Tries again as `move` does."""
+    rate = 100 * 1024 / float(seconds)  # bytes a second, where 64 KiB are enough
+    for _ in range(5):
+        connection = UnixConnection(path)
+        connection.request("POST", "/v1/images/disk/sectors", json.dumps({"sectors": list(range(10000))}))
+        answer = connection.getresponse()
+        length, got, worst, begin = int(answer.headers["Content-Length"]), 0, 0, time.monotonic()
+        try:
+            while got < length and (piece := answer.read(10000)):
+                got += len(piece)
+                ahead = got / rate - (time.monotonic() - begin)
+                worst = max(worst, -ahead)
+                time.sleep(max(0, ahead))
+        except OSError:
+            pass
+        print(f"{got} of {length} bytes came in {time.monotonic() - begin:.1f} s; the client was {worst:.2f} s late at most")
+        if got == length or worst < float(seconds):
+            return got != length or length < 10 << 16
+    return True
+
+
 def stay(path, seconds):
     """One request, then a connection that stays open. Prints when it is there, and how it ended."""
     with socket.socket(socket.AF_UNIX) as peer:
@@ -135,6 +158,32 @@ def stay(path, seconds):
             return True
     print("ended", flush=True)
     return False
+
+
+def silent(path, seconds):
+    """Clients that stop in the middle are waited for as long as [limits] says, one that waits between requests is not."""
+    starts = {
+        "a head": b"GET /healthz HTTP/1.1\r\nHo",
+        "a body": b"PUT /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(1000),
+        "an answer": b"GET /v1/images/disk/data HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "nothing": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    }
+    peers = {}
+    for what, start in starts.items():
+        peers[what] = socket.socket(socket.AF_UNIX)
+        peers[what].connect(path)
+        peers[what].sendall(start)
+    peers["nothing"].recv(65536)
+    begin, ends = time.monotonic(), {}
+    while time.monotonic() - begin < float(seconds):
+        for what, peer in peers.items():
+            poll = select.poll()
+            poll.register(peer, select.POLLRDHUP)
+            if what not in ends and poll.poll(0):
+                ends[what] = time.monotonic() - begin
+        time.sleep(0.1)
+    print("ended: " + (", ".join(f"in the middle of {what} after {when:.1f} s" for what, when in ends.items()) or "none"))
+    return list(ends) != ["nothing"] or ends["nothing"] < 59
 
 
 def late(path):
@@ -158,5 +207,5 @@ def late(path):
     return got[:2] != (503, "shutting-down") or got[2:] != ("1", "close")
 
 
-CLIENTS = {client.__name__: client for client in (head, idle, drip, move, stay, late)}
+CLIENTS = {client.__name__: client for client in (head, idle, drip, move, sip, stay, silent, late)}
 sys.exit(bool(CLIENTS[sys.argv[1]](*sys.argv[2:])))

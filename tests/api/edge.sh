@@ -8,6 +8,17 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=8
 start_vhdd --listen 127.0.0.1:0
 find_port
 image disk 64M
+
+# ---- who is silent for longer than an idle connection may be, while all that follows is tried
+printf '[limits]\nheader_seconds = 300\nbody_seconds = 300\n' >"$work/patient.conf"
+"$VHDD" --state-dir "$work/patient" --listen "unix:$work/patient.sock" --config "$work/patient.conf" 2>"$work/patient.log" &
+patient=$!
+at_end() { kill "$patient" 2>/dev/null || :; }
+is_patient() { curl -s --fail --unix-socket "$work/patient.sock" http://localhost/v1/images -d name=disk -d size=64M >"$body"; }
+wait_until is_patient
+python3 "$(dirname "$0")/edge.py" silent "$work/patient.sock" 66 >"$work/silent" &
+silent=$!
+
 edge head "$socket"
 edge idle "$socket" "$port"
 
@@ -110,6 +121,7 @@ printf '[limits]\nheader_seconds = 1\nbody_seconds = 1\n' >"$work/conf"
 stop_vhdd
 start_vhdd --config "$work/conf"
 edge drip "$socket" 1
+edge sip "$socket" 1
 mkfifo "$work/never"
 exec 9<>"$work/never"
 curl -sSv --unix-socket "$socket" -o /dev/null -T - http://localhost/v1/images/next/data <&9 2>"$work/stuck" &
@@ -119,6 +131,10 @@ stop_vhdd
 [ "$stopped" -eq 0 ] || fail "vhdd with a stuck client ended with $stopped"
 exec 9>&-
 kill "$stuck" 2>/dev/null || :
+
+wait "$silent" || fail "of silent clients, with 300 seconds for all: $(cat "$work/silent")"
+kill -TERM "$patient"
+wait "$patient" || fail "a daemon with silent clients ends with $?"
 
 # ---- nothing but loopback
 for address in 0.0.0.0:0 192.0.2.1:8080 '[::]:0' '[2001:db8::1]:80' 'localhost:80' '[::ffff:127.0.0.1]:0' :80; do

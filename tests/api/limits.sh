@@ -43,6 +43,29 @@ while [ "$status" -eq 1 ]; do
 done
 [ $unserved -gt 0 ] || fail "its library never was without files"
 
+# ---- a file that may not grow is the trouble of who writes it, and of nobody else
+stop_vhdd
+printf '#!/bin/sh\nulimit -f 40960 # 20 MiB\nexec "%s" "$@"\n' "$VHDD" >"$work/small"
+chmod +x "$work/small"
+VHDD=$work/small start_vhdd
+image large 64M
+random 1048576 "$work/piece"
+pieces=0
+while status=$(request "/v1/images/large/data?offset=$((pieces * 2))M" -T "$work/piece") && [ "$status" = 200 ]; do
+	pieces=$((pieces + 1))
+done
+[ "$status" = 507 ] || fail "a file that may not grow is answered $status"
+check '.code == "no-space" and (.detail | endswith("File too large"))'
+[ "$pieces" -gt 4 ] || fail "only $pieces pieces found room"
+expect 206 /v1/images/large/data -r "$(((pieces - 1) * 2097152))-$(((pieces - 1) * 2097152 + 1048575))"
+same "$work/piece" "$body" 'the last one within the limit'
+random 512 "$work/sector"
+expect 200 /v1/images/disk/data -T "$work/sector"
+expect 204 /v1/images/large -X DELETE
+stop_vhdd
+start_vhdd --config "$work/conf" --listen 127.0.0.1:0
+find_port
+
 # ---- clients find them
 expect 200 /v1
 check '.limits | [.connections, .header_seconds, .body_seconds] == [6, 1, 1]'

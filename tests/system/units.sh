@@ -50,4 +50,46 @@ grep -Ev '^(roots|hosts|origins) = ' "$work/got" | sed '/^\[pool fast\]/,$d;/^$/
 while read -r key _; do
 	grep -q "^;$key = " "$conf" || fail "vhdd.conf lacks $key"
 done < <(sed -n 's/^\(; \)\{0,1\}\([a-z_]*\) =.*/\2/p' "$work/default")
+
+# ---- the scripts of the package, where systemd seems to run: what was removed starts when it is installed again
+mkdir "$work/bin"
+for tool in systemctl deb-systemd-invoke systemd-sysusers systemd-tmpfiles; do
+	printf '#!/bin/sh\necho "%s $*" >>"%s"\n' "$tool" "$work/called" >"$work/bin/$tool"
+	chmod +x "$work/bin/$tool"
+done
+printf 'vhdd:x:0:0::/var/lib/vhdd:/bin/sh\n' >"$work/passwd"
+scripts() { # SCRIPT-WITH-ARGUMENTS...: in folders of their own; `called` is what they do to the units
+	: >"$work/called"
+	# shellcheck disable=SC2016 # the inner shell's
+	DPKG_MAINTSCRIPT_PACKAGE=vhdd unshare -rm sh -ec '
+		for folder in /run /var/lib /etc/systemd; do mount -t tmpfs vhdd-test $folder; done
+		mkdir -p /run/systemd/system
+		mount --bind "$1/passwd" /etc/passwd
+		PATH=$1/bin:$PATH package=$2
+		shift 2
+		for script in "$@"; do sh -e $package/$script; done' - "$work" "$source/package" "$@" >"$work/out" 2>&1 ||
+		fail "$*: $(cat "$work/out")"
+	grep -E ' (start|stop|try-restart) ' "$work/called" >"$work/units"
+}
+does() { # WORDS: the last thing that was done to the units
+	[ "$(tail -n 1 "$work/units")" = "$1" ] || fail "$(cat "$work/units"), and not at last $1"
+}
+if unshare -rm true 2>/dev/null && command -v deb-systemd-helper >/dev/null; then
+	scripts 'postinst configure'
+	does 'deb-systemd-invoke start vhdd.socket vhdd.service'
+	scripts 'postinst configure' 'prerm upgrade 2' 'postrm upgrade 2' 'postinst configure 1'
+	does 'systemctl try-restart vhdd.service'
+	scripts 'postinst configure' 'prerm remove' 'postrm remove'
+	does 'deb-systemd-invoke stop vhdd.service vhdd.socket'
+	scripts 'postinst configure' 'prerm remove' 'postrm remove' 'postinst configure 1'
+	does 'deb-systemd-invoke start vhdd.socket vhdd.service'
+	scripts 'postinst configure' 'prerm remove' 'postrm remove' 'postinst configure 1' 'postinst configure 2'
+	does 'systemctl try-restart vhdd.service'
+else
+	missing="needs namespaces, and deb-systemd-helper"
+fi
 finish
+if [ -n "${missing:-}" ]; then
+	echo "skipped: $missing"
+	exit 77
+fi

@@ -30,6 +30,7 @@ static void has_defaults(void **state)
 	(void)state;
 	assert_int_equal(parse(args, &options, why), 0);
 	assert_int_equal(options.action, OPTIONS_RUN);
+	assert_int_equal(options_default_listen(&options, why), 0);
 	assert_int_equal(options.n_listen, 2);
 	assert_string_equal(options.listen[0].text, "127.0.0.1:8080");
 	assert_string_equal(options.listen[1].text, "unix:/tmp/x/vhdd.sock");
@@ -89,6 +90,43 @@ static void refuses_long_paths(void **state)
 	text[sizeof text - 1] = '\0';
 	assert_string_equal(address_parse(text, &address),
 			    "has a path that is too long for a Unix socket (107 bytes)");
+}
+
+/* The path of the default socket is too long then: who asks for others, or for none, has no harm.
+ */
+static void takes_a_long_state_folder(void **state)
+{
+	static const struct {
+		const char *option, *value;
+		size_t n; /* addresses; 0: the default is needed */
+	} rows[] = {
+		{"--help", NULL, 0},
+		{"--print-config", NULL, 0},
+		{"--rebuild-catalog", NULL, 0},
+		{"--listen", "127.0.0.1:0", 1},
+	};
+	char folder[201];
+
+	(void)state;
+	memset(folder, 'x', sizeof folder - 1);
+	folder[0] = '/';
+	folder[sizeof folder - 1] = '\0';
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *const args[ARGS] = {"--state-dir", folder, rows[i].option,
+						rows[i].value};
+		struct options options;
+		char why[OPTIONS_WHY] = "";
+
+		print_message("%s\n", rows[i].option);
+		assert_int_equal(parse(args, &options, why), 0);
+		assert_int_equal(options.n_listen, rows[i].n);
+		assert_int_equal(options_default_listen(&options, why), rows[i].n ? 0 : -1);
+		if (rows[i].n)
+			assert_int_equal(options.n_listen, rows[i].n);
+		else
+			assert_non_null(
+				strstr(why, "has a path that is too long for a Unix socket"));
+	}
 }
 
 static void refuses_nonsense(void **state)
@@ -162,11 +200,9 @@ static void knows_the_actions(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(has_defaults),
-		cmocka_unit_test(reads_addresses),
-		cmocka_unit_test(refuses_long_paths),
-		cmocka_unit_test(refuses_nonsense),
-		cmocka_unit_test(names_hosts_and_origins),
+		cmocka_unit_test(has_defaults),       cmocka_unit_test(reads_addresses),
+		cmocka_unit_test(refuses_long_paths), cmocka_unit_test(takes_a_long_state_folder),
+		cmocka_unit_test(refuses_nonsense),   cmocka_unit_test(names_hosts_and_origins),
 		cmocka_unit_test(knows_the_actions),
 	};
 

@@ -38,6 +38,19 @@ static uint64_t begin(unsigned image, uint64_t offset)
 	return uploads_begin(uploads, id_of(image), &upload);
 }
 
+/* One that has ended. */
+static void upload(unsigned image, uint64_t offset)
+{
+	uploads_note(uploads, id_of(image), begin(image, offset), 100, "durable");
+}
+
+static size_t count(unsigned image)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+
+	return uploads_list(uploads, id_of(image), list);
+}
+
 static void remembers_how_far_it_got(void **state)
 {
 	struct service_upload list[SERVICE_UPLOADS];
@@ -85,14 +98,56 @@ static void forgets_the_image_that_was_written_longest_ago(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 256; i++)
-		(void)begin(i, i);
-	(void)begin(0, 7777); /* so that image 1 is the oldest */
-	(void)begin(256, 256);
+		upload(i, i);
+	upload(0, 7777); /* so that image 1 is the oldest */
+	upload(256, 256);
 	assert_int_equal(uploads_list(uploads, id_of(1), list), 0);
 	assert_int_equal(uploads_list(uploads, id_of(256), list), 1);
 	assert_int_equal(list[0].offset, 256);
 	assert_int_equal(uploads_list(uploads, id_of(0), list), 2);
 	assert_int_equal(uploads_list(uploads, id_of(2), list), 1);
+}
+
+static void remembers_an_image_that_is_still_written(void **state)
+{
+	struct service_upload list[SERVICE_UPLOADS];
+	uint64_t slow = begin(0, 4096);
+
+	(void)state;
+	for (unsigned i = 1; i < 600; i++)
+		upload(i, i);
+	assert_int_equal(uploads_list(uploads, id_of(0), list), 1);
+	assert_string_equal(list[0].outcome, "");
+	assert_int_equal(count(343), 0);
+	assert_int_equal(count(344), 1);
+	/* And for a while after its end, for whoever was cut asks then. */
+	uploads_note(uploads, id_of(0), slow, 60, "cut");
+	for (unsigned i = 600; i < 855; i++)
+		upload(i, i);
+	assert_int_equal(uploads_list(uploads, id_of(0), list), 1);
+	assert_int_equal(list[0].written, 60);
+	assert_string_equal(list[0].outcome, "cut");
+	upload(855, 0);
+	assert_int_equal(count(0), 0);
+}
+
+static void remembers_more_images_while_all_are_written(void **state)
+{
+	uint64_t numbers[600];
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++)
+		numbers[i] = begin(i, i);
+	for (unsigned i = 0; i < 600; i++)
+		assert_int_equal(count(i), 1);
+	for (unsigned i = 0; i < 600; i++)
+		uploads_note(uploads, id_of(i), numbers[i], 100, "durable");
+	upload(600, 0);
+	for (unsigned i = 0; i < 600; i++)
+		n += count(i);
+	assert_int_equal(n, 255);
+	assert_int_equal(count(345), 1);
 }
 
 /* First, last or in the middle, and one that is not there; the others stay. */
@@ -140,6 +195,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(forgets_the_oldest_of_an_image, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgets_the_image_that_was_written_longest_ago,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(remembers_an_image_that_is_still_written, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(remembers_more_images_while_all_are_written, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(forgets_an_image_that_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_image_of_the_same_id_has_a_journal_of_its_own,
 						setup, teardown),
