@@ -205,16 +205,28 @@ static void freeze_disk(struct meeting *meeting)
 	}
 }
 
+static void create_and_delete_child(struct meeting *meeting)
+{
+	struct service_error err;
+
+	assert_int_equal(create(meeting, "child", "disk", &err), SERVICE_OK);
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.version = 0}, &err),
+			 SERVICE_OK);
+}
+
 static void who_waits_in_vain_is_told_for_whom(void **state)
 {
 	static const struct {
 		const char *point;
 		void (*first)(struct meeting *meeting);
-		const char *request, *holder;
+		const char *request, *holder, *text;
 	} rows[] = {
-		{"create.written", create_disk, "first", "first"},
-		{"update.footer-set", freeze_disk, "first", "first"},
-		{"update.footer-set", freeze_disk, NULL, "(daemon)"},
+		{"create.written", create_disk, "first", "first", "is being created"},
+		{"update.footer-set", freeze_disk, "first", "first", "the image is in use"},
+		{"update.footer-set", freeze_disk, NULL, "(daemon)", "the image is in use"},
+		{"delete.removed", create_and_delete_child, "first", "first",
+		 ", is being deleted: try again later"},
 	};
 	struct meeting *meeting = *state;
 
@@ -225,6 +237,7 @@ static void who_waits_in_vain_is_told_for_whom(void **state)
 		assert_null(meeting->other);
 		assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
 		assert_string_equal(meeting->err.holder, rows[i].holder);
+		assert_non_null(strstr(meeting->err.text, rows[i].text));
 		written(meeting);
 		assert_int_equal(meeting->code, SERVICE_OK);
 	}
