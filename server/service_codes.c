@@ -183,10 +183,28 @@ void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 		err->related_total = brief.children - brief.leaving;
 }
 
+enum service_code service_codes_unmade(struct service *service, const uint8_t id[IDS_SIZE],
+				       const char *who, struct service_error *err)
+{
+	struct catalog_brief row = {.pool = ""};
+
+	(void)catalog_brief(service->catalog, id, &row);
+	if (pool_set_find(&service->pools, row.pool))
+		return service_fail(err, SERVICE_IMAGE_BUSY,
+				    "%s could not be created, which is undone when its disk lets "
+				    "it: the log says why",
+				    who);
+	return service_fail(err, SERVICE_IMAGE_BUSY,
+			    "%s could not be created, which is undone when the configuration has "
+			    "the pool '%.128s' again: DELETE of it with keep_file=1 forgets it at "
+			    "once",
+			    who, row.pool);
+}
+
 enum service_code service_codes_unsettled(struct service *service, const uint8_t id[IDS_SIZE],
 					  struct service_error *err)
 {
-	char text[IDS_TEXT], waits[WAITS];
+	char text[IDS_TEXT], who[80], waits[WAITS], holder[SERVICE_HOLDER];
 	struct catalog_brief child;
 	uint8_t child_id[IDS_SIZE];
 
@@ -194,14 +212,17 @@ enum service_code service_codes_unsettled(struct service *service, const uint8_t
 	    !catalog_brief(service->catalog, child_id, &child))
 		return err->code;
 	ids_format(child_id, text);
+	(void)snprintf(who, sizeof who, "A child of it, %s,", text);
+	images_holder(service->images, child_id, holder);
 	if (child.state == CATALOG_DELETING) {
 		what_deleting_waits_for(service, child_id, waits);
-		(void)service_fail(err, SERVICE_IMAGE_BUSY, "A child of it, %s, is being deleted%s",
-				   text, waits);
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "%s is being deleted%s", who, waits);
+	} else if (*holder) {
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "%s is being created", who);
 	} else {
-		(void)service_fail(err, SERVICE_IMAGE_BUSY, "A child of it is being created.");
+		(void)service_codes_unmade(service, child_id, who, err);
 	}
-	images_holder(service->images, child_id, err->holder);
+	memcpy(err->holder, holder, sizeof err->holder);
 	service_codes_name(service, id, err);
 	service_codes_children(service, id, err);
 	return err->code;
@@ -210,12 +231,16 @@ enum service_code service_codes_unsettled(struct service *service, const uint8_t
 enum service_code service_codes_creating(struct service *service, const uint8_t id[IDS_SIZE],
 					 struct service_error *err)
 {
-	enum service_code code =
-		service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+	char holder[SERVICE_HOLDER];
 
+	images_holder(service->images, id, holder);
+	if (*holder)
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+	else
+		(void)service_codes_unmade(service, id, "The image", err);
 	service_codes_name(service, id, err);
-	images_holder(service->images, id, err->holder);
-	return code;
+	memcpy(err->holder, holder, sizeof err->holder);
+	return err->code;
 }
 
 /* A table of open images knows only what is ready; the client is told what is not. */

@@ -138,6 +138,11 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 		return unreachable(service, &at, &why, err);
 	if (pool_check_writable(&place.folder, &why) < 0)
 		return service_codes_vhd(&why, err);
+	if (row.state == CATALOG_CREATING) { /* by nobody, for it is held */
+		(void)service_codes_unmade(service, id, "The image", err);
+		service_codes_name(service, id, err);
+		return err->code;
+	}
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
