@@ -307,6 +307,7 @@ int catalog_finish_create(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		(void)pthread_mutex_lock(&catalog->memory);
 		row.children = node->image.children;
 		row.born = node->image.born;
+		row.leaving = node->image.leaving;
 		node->image = row;
 		if (node->parent)
 			node->parent->image.born++;

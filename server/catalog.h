@@ -120,10 +120,11 @@ struct catalog_image {
 	/* Found by the catalog, ignored by catalog_insert. */
 	uint8_t root_id[IDS_SIZE];
 	char parent_name[CATALOG_NAME], root_name[CATALOG_NAME];
-	uint32_t depth; /* 0 for a root; a missing parent counts */
-	bool broken;    /* it, or one of its ancestors, has a parent that is missing */
-	uint64_t children;
-	uint64_t born; /* those of them that are not being made */
+	uint32_t depth;    /* 0 for a root; a missing parent counts */
+	bool broken;       /* it, or one of its ancestors, has a parent that is missing */
+	uint64_t children; /* whose files may be there, so that it must not change */
+	uint64_t born;     /* those of them that are neither being made nor being deleted */
+	uint64_t leaving;  /* those that are being deleted: clients do not see them */
 	uint64_t chain_file_bytes;
 };
 
@@ -172,7 +173,7 @@ struct catalog_brief {
 	bool adopted; /* its place is not that of the pool */
 	bool broken;  /* it, or one of its ancestors, has a parent that is missing */
 	uint64_t generation, blocks, size, file_bytes;
-	uint64_t children, born; /* the latter without those that are being made */
+	uint64_t children, born, leaving;                  /* as of struct catalog_image */
 	uint8_t parent_id[IDS_SIZE], missing_id[IDS_SIZE]; /* the latter if it is broken */
 	int64_t updated_at;
 	struct catalog_seal seal;
@@ -211,9 +212,12 @@ struct catalog_waiting {
 };
 size_t catalog_waiting(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		       struct catalog_waiting *ret_waiting, size_t max);
-/* Names of up to `max` children; returns how many were filled. */
+/* Names of up to `max` children that clients see; returns how many were filled. */
 size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 			char ret_names[][CATALOG_NAME], size_t max);
+/* Of the children that are being made or deleted the one that came first. False: there is none. */
+bool catalog_unsettled_child(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			     uint8_t ret_child[IDS_SIZE]);
 /* Somebody has just looked at the file of the image, and knows whether it is in order. */
 void catalog_checked(struct catalog *catalog, const uint8_t id[IDS_SIZE], int64_t now_ms);
 /* Calls `each` for every image in that state, outside of all locks. */
@@ -252,8 +256,8 @@ int catalog_adopt(struct catalog *catalog, const struct catalog_image *images, s
 /* Of an image with children that has come without one. */
 int catalog_seal(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		 const struct catalog_seal *seal, struct catalog_error *err);
-/* READY becomes DELETING; refused while it has children, and when `version` is neither 0 nor that
- * of the row. */
+/* READY becomes DELETING, and clients see its parent without it; refused while it has children, and
+ * when `version` is neither 0 nor that of the row. */
 int catalog_begin_delete(struct catalog *catalog, const uint8_t id[IDS_SIZE], uint64_t version,
 			 struct catalog_error *err);
 /* The row goes, in any state; refused as above. The last child takes the seal of its parent along.

@@ -89,10 +89,18 @@ static struct catalog_node **siblings(struct catalog_index *index, const struct 
 	return node->image.parent_missing ? &index->first_orphan : &index->first_root;
 }
 
-/* One that is being made may come to nothing. */
-static bool is_born(const struct catalog_image *image)
+static void count_child(struct catalog_image *parent, const struct catalog_image *child)
 {
-	return image->state != CATALOG_CREATING;
+	parent->children++;
+	parent->born += child->state == CATALOG_READY;
+	parent->leaving += child->state == CATALOG_DELETING;
+}
+
+static void discount_child(struct catalog_image *parent, const struct catalog_image *child)
+{
+	parent->children--;
+	parent->born -= child->state == CATALOG_READY;
+	parent->leaving -= child->state == CATALOG_DELETING;
 }
 
 static void link_node(struct catalog_index *index, struct catalog_node *parent,
@@ -107,10 +115,8 @@ static void link_node(struct catalog_index *index, struct catalog_node *parent,
 	if (node->next)
 		node->next->previous = node;
 	*first = node;
-	if (parent) {
-		parent->image.children++;
-		parent->image.born += is_born(&node->image);
-	}
+	if (parent)
+		count_child(&parent->image, &node->image);
 	index->n++;
 }
 
@@ -122,10 +128,8 @@ static void unlink_node(struct catalog_index *index, struct catalog_node *node)
 		node->previous->next = node->next;
 	else
 		*siblings(index, node) = node->next;
-	if (node->parent) {
-		node->parent->image.children--;
-		node->parent->image.born -= is_born(&node->image);
-	}
+	if (node->parent)
+		discount_child(&node->parent->image, &node->image);
 	index->n--;
 }
 
@@ -180,7 +184,7 @@ struct catalog_node *catalog_index_prepare(struct catalog_index *index,
 
 	if (!node || copy_image(image, &node->image) < 0)
 		return NULL;
-	node->image.children = node->image.born = 0;
+	node->image.children = node->image.born = node->image.leaving = 0;
 	node->hidden = true;
 	if (!tsearch(node, &index->by_id, compare_id))
 		return NULL;
@@ -245,15 +249,25 @@ int catalog_index_add(struct catalog_index *index, const struct catalog_image *i
 	return 0;
 }
 
-void catalog_index_unname(struct catalog_index *index, struct catalog_node *node)
+static void unname_node(struct catalog_index *index, struct catalog_node *node)
 {
 	if (catalog_index_find_name(index, node->image.name) == node)
 		(void)tdelete(node, &index->by_name, compare_name);
 }
 
+void catalog_index_leave(struct catalog_index *index, struct catalog_node *node)
+{
+	unname_node(index, node);
+	if (node->parent)
+		discount_child(&node->parent->image, &node->image);
+	node->image.state = CATALOG_DELETING;
+	if (node->parent)
+		count_child(&node->parent->image, &node->image);
+}
+
 void catalog_index_remove(struct catalog_index *index, struct catalog_node *node)
 {
-	catalog_index_unname(index, node);
+	unname_node(index, node);
 	(void)tdelete(node, &index->by_id, compare_id);
 	unlink_node(index, node);
 	free_node(node);
@@ -296,7 +310,7 @@ static void rename_node(struct catalog_index *index, struct catalog_node *node,
 	struct catalog_node **slot;
 
 	if (place_of(index, draft))
-		catalog_index_unname(index, node);
+		unname_node(index, node);
 	slot = place_of(index, draft); /* the tree is another one now */
 	if (!slot)
 		return;

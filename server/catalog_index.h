@@ -44,8 +44,8 @@ void catalog_index_cancel(struct catalog_index *index, struct catalog_node *node
 int catalog_index_add(struct catalog_index *index, const struct catalog_image *image);
 /* A node without children. */
 void catalog_index_remove(struct catalog_index *index, struct catalog_node *node);
-/* The name is free again, the node stays. */
-void catalog_index_unname(struct catalog_index *index, struct catalog_node *node);
+/* It is being deleted from now on: its name is free again, the node stays. */
+void catalog_index_leave(struct catalog_index *index, struct catalog_node *node);
 
 /* What the node will tell after a change: name, description, labels, `frozen`, the fields of the
  * footer, version and time. A new name is taken from now on. NULL: no memory. Applying cannot fail;

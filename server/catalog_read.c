@@ -87,6 +87,7 @@ bool catalog_brief(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 		ret_brief->blocks = node->image.usage.blocks;
 		ret_brief->children = node->image.children;
 		ret_brief->born = node->image.born;
+		ret_brief->leaving = node->image.leaving;
 		memcpy(ret_brief->parent_id, node->image.parent_id, IDS_SIZE);
 		ret_brief->updated_at = node->image.updated_at;
 		memcpy(ret_brief->name, node->image.name, CATALOG_NAME);
@@ -200,9 +201,28 @@ size_t catalog_children(struct catalog *catalog, const uint8_t id[IDS_SIZE],
 	(void)pthread_mutex_lock(&catalog->memory);
 	node = catalog_index_find(&catalog->index, id);
 	for (child = node ? node->first_child : NULL; child && n < max; child = child->next)
-		memcpy(ret_names[n++], child->image.name, CATALOG_NAME);
+		if (child->image.state != CATALOG_DELETING) /* its name may be another's now */
+			memcpy(ret_names[n++], child->image.name, CATALOG_NAME);
 	(void)pthread_mutex_unlock(&catalog->memory);
 	return n;
+}
+
+bool catalog_unsettled_child(struct catalog *catalog, const uint8_t id[IDS_SIZE],
+			     uint8_t ret_child[IDS_SIZE])
+{
+	const struct catalog_node *node, *child;
+	bool found = false;
+
+	(void)pthread_mutex_lock(&catalog->memory);
+	node = catalog_index_find(&catalog->index, id);
+	for (child = node ? node->first_child : NULL; child; child = child->next) {
+		if (child->image.state == CATALOG_READY)
+			continue;
+		memcpy(ret_child, child->image.id, IDS_SIZE); /* those that came later are first */
+		found = true;
+	}
+	(void)pthread_mutex_unlock(&catalog->memory);
+	return found;
 }
 
 size_t catalog_waiting(struct catalog *catalog, const uint8_t id[IDS_SIZE],

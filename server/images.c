@@ -91,8 +91,8 @@ static bool waits_for_clients(const struct image *image)
 	return image->pins > 0 && !image->held;
 }
 
-/* A child that is being made, or waits to be undone, may yet come: after a commit, that is, of
- * which nobody knows whether it is on the disk. That may take until the next start. */
+/* The file of a child that is being made or deleted may come, or come back, as long as it has a
+ * row: after a crash, or after a commit of which nobody knows whether it is on the disk. */
 static bool waits_for_child(enum images_mode mode, const struct catalog_brief *brief)
 {
 	return mode == IMAGES_WRITE && brief->children;
@@ -169,6 +169,16 @@ static enum verdict judge(const struct image *image, enum images_mode mode,
 	return image->pins || image->flushing ? WAIT : OPEN;
 }
 
+static bool wait_for(const struct image *image, enum images_mode mode,
+		     const struct catalog_brief *brief, const struct timespec *deadline)
+{
+	bool child = waits_for_child(mode, brief);
+
+	if (child && images_users_left_child(image->images, image->id))
+		return false;
+	return wait_changed(image->images, deadline, child || waits_for_clients(image));
+}
+
 /* It may have gone while it was waited for. */
 static int give_up(struct images *images, const uint8_t id[IDS_SIZE], enum images_mode mode,
 		   struct vhd_error *err)
@@ -176,12 +186,12 @@ static int give_up(struct images *images, const uint8_t id[IDS_SIZE], enum image
 	const struct image *image = images_find(images, id);
 	struct catalog_brief brief;
 
+	/* It is none of its users whom this waited for. */
+	if (catalog_brief(images->catalog, id, &brief) && waits_for_child(mode, &brief))
+		return failure(err, VHD_E_BUSY, "a child of the image is neither there nor gone");
 	if (image)
 		images_users_blame(image, mode == IMAGES_WRITE && image->seals ? IMAGES_SEALS
 									       : IMAGES_ANY_USE);
-	if (catalog_brief(images->catalog, id, &brief) && waits_for_child(mode, &brief))
-		return failure(err, VHD_E_BUSY,
-			       "a child of the image is being created, or waits to be undone");
 	return failure(err, VHD_E_BUSY, "the image is in use");
 }
 
@@ -214,9 +224,7 @@ static int enter(struct images *images, const uint8_t id[IDS_SIZE], enum images_
 				ended(image);
 			return VHD_E_AGAIN;
 		}
-		if (verdict == WAIT &&
-		    !wait_changed(images, &deadline,
-				  waits_for_clients(image) || waits_for_child(mode, &brief)))
+		if (verdict == WAIT && !wait_for(image, mode, &brief, &deadline))
 			return give_up(images, id, mode, err);
 		if (verdict == OPEN)
 			r = open_held(image, mode, err);

@@ -55,8 +55,7 @@ static int distrust(struct images *images, const uint8_t id[IDS_SIZE], struct vh
 			    "through it its file is not repaired: forget them (DELETE with "
 			    "keep_file=1), recover it, and adopt them again");
 	else if (brief.children)
-		r = failure(err, VHD_E_BUSY,
-			    "a child of it is being created, or waits to be undone");
+		r = failure(err, VHD_E_BUSY, "a child of the image is neither there nor gone");
 	if (r == 0)
 		r = images_close(image, err);
 	if (r == 0 && catalog_mark_dirty(images->catalog, id, &generation, &why) < 0)

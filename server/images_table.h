@@ -98,6 +98,9 @@ void images_users_add(struct image *image, int use);
 void images_users_remove(struct image *image, int use);
 /* The caller gives up waiting for it, or for those who use it so. */
 void images_users_blame(const struct image *image, int use);
+/* Whether a child of the image is being deleted by nobody, for whoever does it holds it: it waits
+ * for its folder, or to be tried again on a disk that has failed, which may take for ever. */
+bool images_users_left_child(struct images *images, const uint8_t id[IDS_SIZE]);
 
 /* images_content.c */
 void images_content_init(struct image *image);

@@ -84,3 +84,16 @@ void images_holder(struct images *images, const uint8_t id[IDS_SIZE], char ret_n
 	(void)snprintf(ret_name, ACTOR_NAME, "%s", image && image->held ? image->held_by : "");
 	(void)pthread_mutex_unlock(&images->lock);
 }
+
+bool images_users_left_child(struct images *images, const uint8_t id[IDS_SIZE])
+{
+	const struct image *child;
+	struct catalog_brief brief;
+	uint8_t child_id[IDS_SIZE];
+
+	if (!catalog_unsettled_child(images->catalog, id, child_id) ||
+	    !catalog_brief(images->catalog, child_id, &brief) || brief.state != CATALOG_DELETING)
+		return false;
+	child = images_find(images, child_id);
+	return !child || !child->held;
+}

@@ -122,34 +122,44 @@ void service_codes_named(struct service *service, const char *name, struct servi
 		service_codes_name(service, id, err);
 }
 
+enum { WAITS = 400 };
+
 /* Clients cannot see it, nor for what it waits. */
-static enum service_code deleting(struct service *service, struct catalog_place *at,
-				  struct service_error *err)
+static void what_deleting_waits_for(struct service *service, const uint8_t id[IDS_SIZE],
+				    char ret_text[WAITS])
 {
 	CLEANUP(place_leave) struct place place = {.mine = false};
+	char where[PLACE_TEXT], holder[ACTOR_NAME];
 	struct vhd_error why = {0};
-	char where[PLACE_TEXT];
+	struct catalog_place at;
 
-	if (place_reach(&service->pools, at, &place, &why) == 0)
-		return service_fail(err, SERVICE_DUPLICATE_UUID,
-				    "The image that has this id is being deleted: try again later");
-	place_settle(&service->pools, at);
-	place_text(at, where);
-	return service_fail(err, SERVICE_DUPLICATE_UUID,
-			    "The image that has this id is being deleted, which waits for the "
-			    "folder of %.160s (%.160s): bring it back, or make an empty one there",
-			    where, why.text);
+	images_holder(service->images, id, holder);
+	(void)snprintf(ret_text, WAITS, "%s",
+		       *holder ? ": try again later"
+			       : ", but its file could not be removed, which is tried again: the "
+				 "log says why");
+	if (!catalog_place(service->catalog, id, &at) ||
+	    place_reach(&service->pools, &at, &place, &why) == 0)
+		return;
+	place_settle(&service->pools, &at);
+	place_text(&at, where);
+	(void)snprintf(ret_text, WAITS,
+		       ", which waits for the folder of %.160s (%.160s): bring it back, or make an "
+		       "empty one there",
+		       where, why.text);
 }
 
 enum service_code service_codes_taken(struct service *service, const uint8_t id[IDS_SIZE],
 				      struct service_error *err)
 {
 	struct catalog_brief brief;
-	struct catalog_place at;
+	char waits[WAITS];
 
-	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING &&
-	    catalog_place(service->catalog, id, &at))
-		return deleting(service, &at, err);
+	if (catalog_brief(service->catalog, id, &brief) && brief.state == CATALOG_DELETING) {
+		what_deleting_waits_for(service, id, waits);
+		return service_fail(err, SERVICE_DUPLICATE_UUID,
+				    "The image that has this id is being deleted%s", waits);
+	}
 	service_codes_name(service, id, err);
 	return err->code;
 }
@@ -170,18 +180,67 @@ void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 
 	err->n_related = catalog_children(service->catalog, id, err->related, SERVICE_RELATED);
 	if (catalog_brief(service->catalog, id, &brief))
-		err->related_total = brief.children;
+		err->related_total = brief.children - brief.leaving;
+}
+
+enum service_code service_codes_unmade(struct service *service, const uint8_t id[IDS_SIZE],
+				       const char *who, struct service_error *err)
+{
+	struct catalog_brief row = {.pool = ""};
+
+	(void)catalog_brief(service->catalog, id, &row);
+	if (pool_set_find(&service->pools, row.pool))
+		return service_fail(err, SERVICE_IMAGE_BUSY,
+				    "%s could not be created, which is undone when its disk lets "
+				    "it: the log says why",
+				    who);
+	return service_fail(err, SERVICE_IMAGE_BUSY,
+			    "%s could not be created, which is undone when the configuration has "
+			    "the pool '%.128s' again: DELETE of it with keep_file=1 forgets it at "
+			    "once",
+			    who, row.pool);
+}
+
+enum service_code service_codes_unsettled(struct service *service, const uint8_t id[IDS_SIZE],
+					  struct service_error *err)
+{
+	char text[IDS_TEXT], who[80], waits[WAITS], holder[SERVICE_HOLDER];
+	struct catalog_brief child;
+	uint8_t child_id[IDS_SIZE];
+
+	if (!catalog_unsettled_child(service->catalog, id, child_id) ||
+	    !catalog_brief(service->catalog, child_id, &child))
+		return err->code;
+	ids_format(child_id, text);
+	(void)snprintf(who, sizeof who, "A child of it, %s,", text);
+	images_holder(service->images, child_id, holder);
+	if (child.state == CATALOG_DELETING) {
+		what_deleting_waits_for(service, child_id, waits);
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "%s is being deleted%s", who, waits);
+	} else if (*holder) {
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "%s is being created", who);
+	} else {
+		(void)service_codes_unmade(service, child_id, who, err);
+	}
+	memcpy(err->holder, holder, sizeof err->holder);
+	service_codes_name(service, id, err);
+	service_codes_children(service, id, err);
+	return err->code;
 }
 
 enum service_code service_codes_creating(struct service *service, const uint8_t id[IDS_SIZE],
 					 struct service_error *err)
 {
-	enum service_code code =
-		service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+	char holder[SERVICE_HOLDER];
 
+	images_holder(service->images, id, holder);
+	if (*holder)
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "The image is being created.");
+	else
+		(void)service_codes_unmade(service, id, "The image", err);
 	service_codes_name(service, id, err);
-	images_holder(service->images, id, err->holder);
-	return code;
+	memcpy(err->holder, holder, sizeof err->holder);
+	return err->code;
 }
 
 /* A table of open images knows only what is ready; the client is told what is not. */
@@ -233,6 +292,8 @@ enum service_code service_codes_image(struct service *service, const uint8_t id[
 	service_codes_name(service, id, err);
 	if (code == SERVICE_PARENT_MISSING)
 		service_orphan_tell(service, id, err);
+	if (code == SERVICE_IMAGE_BUSY && !*err->holder) /* it was nobody who uses it */
+		return service_codes_unsettled(service, id, err);
 	if (code != SERVICE_IMAGE_FROZEN || !catalog_brief(service->catalog, id, &brief))
 		return code;
 	if (brief.born) {

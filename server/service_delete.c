@@ -138,6 +138,11 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 		return unreachable(service, &at, &why, err);
 	if (pool_check_writable(&place.folder, &why) < 0)
 		return service_codes_vhd(&why, err);
+	if (row.state == CATALOG_CREATING) { /* by nobody, for it is held */
+		(void)service_codes_unmade(service, id, "The image", err);
+		service_codes_name(service, id, err);
+		return err->code;
+	}
 	code = service_health_file(service, id, err);
 	if (code != SERVICE_OK)
 		return code;
@@ -154,8 +159,8 @@ static enum service_code remove_file(struct service *service, const uint8_t id[I
 	return SERVICE_OK;
 }
 
-/* A child that is being made can be waited for; `waited`: that was done, or nobody makes it any
- * more. */
+/* A child that is being made or deleted can be waited for; `waited`: that was done, or nobody does
+ * it any more. */
 static enum service_code refuse_parent(struct service *service, const uint8_t id[IDS_SIZE],
 				       bool waited, struct service_error *err)
 {
@@ -165,12 +170,12 @@ static enum service_code refuse_parent(struct service *service, const uint8_t id
 		return service_fail(err, SERVICE_IMAGE_NOT_FOUND, "There is no such image.");
 	if (!brief.children || (!brief.born && !waited))
 		return SERVICE_OK;
-	if (brief.born)
-		(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,
-				   "Images that read from it: %llu.",
-				   (unsigned long long)brief.children);
-	else
-		(void)service_fail(err, SERVICE_IMAGE_BUSY, "A child of it is being created.");
+	if (!brief.born) {
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, "A child of it was there until now.");
+		return service_codes_unsettled(service, id, err);
+	}
+	(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN, "Images that read from it: %llu.",
+			   (unsigned long long)(brief.children - brief.leaving));
 	service_codes_name(service, id, err);
 	service_codes_children(service, id, err);
 	return err->code;

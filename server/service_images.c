@@ -50,7 +50,8 @@ static enum service_state state_of(const struct catalog_image *row, const struct
 
 static enum service_frozen frozen_of(const struct catalog_image *row)
 {
-	/* One that is being made may come to nothing, and then this one is written again. */
+	/* What is being made may come to nothing, and what is being deleted has gone for clients.
+	 */
 	if (row->born)
 		return SERVICE_FROZEN_CHILDREN;
 	return row->frozen ? SERVICE_FROZEN_REQUEST : SERVICE_NOT_FROZEN;
@@ -158,7 +159,7 @@ enum service_code service_images_fill(struct service *service, const struct cata
 	if (image.state == SERVICE_READY && row->parent_missing)
 		image.state = SERVICE_ORPHAN;
 	image.frozen = frozen_of(row);
-	image.children_count = row->children;
+	image.children_count = row->children - row->leaving;
 	fill_vhd(&row->vhd, &image);
 	fill_usage(row, &view, &image);
 	fill_family(row, &image);

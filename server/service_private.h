@@ -55,8 +55,15 @@ enum service_code service_codes_creating(struct service *service, const uint8_t 
 /* What failed was to tell of it, after it was done to the image: adds that. */
 enum service_code service_codes_done(const uint8_t id[IDS_SIZE], const char *name,
 				     struct service_error *err);
+/* Nobody makes it any more, and it waits to be undone; `who`: how the text begins. */
+enum service_code service_codes_unmade(struct service *service, const uint8_t id[IDS_SIZE],
+				       const char *who, struct service_error *err);
 void service_codes_children(struct service *service, const uint8_t id[IDS_SIZE],
 			    struct service_error *err);
+/* What the image waits for when it has only children that are being made or deleted; *err stays as
+ * it is when none is any more. */
+enum service_code service_codes_unsettled(struct service *service, const uint8_t id[IDS_SIZE],
+					  struct service_error *err);
 
 /* An id or a name. */
 enum service_code service_find(struct service *service, const char *ref, uint8_t ret_id[IDS_SIZE],

@@ -129,6 +129,11 @@ static enum service_code check_footer(struct service *service, const struct cata
 static enum service_code check_thaw(struct service *service, const struct catalog_image *row,
 				    struct service_error *err)
 {
+	/* Whoever thaws it is going to write, and that waits for what is being deleted. */
+	if (!row->born && row->leaving) {
+		(void)service_fail(err, SERVICE_IMAGE_BUSY, others);
+		return service_codes_unsettled(service, row->id, err);
+	}
 	if (!row->born)
 		return SERVICE_OK;
 	(void)service_fail(err, SERVICE_IMAGE_HAS_CHILDREN,

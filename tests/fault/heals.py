@@ -56,6 +56,26 @@ def said(daemon, text):
     return daemon.log.read_text(errors="replace").count(text)
 
 
+def waits_for_the_child(daemon, child, why):
+    """Whoever wants to change the parent is told of the child that is being deleted, and its name is that of another."""
+    expect(create(daemon, "kid"), 201)
+    row = expect(daemon.ask("GET", "/v1/images/base"), 200).json
+    same((row["children_count"], row["frozen_reason"]), (0, None), "what is told of the parent")
+    same(expect(daemon.ask("GET", "/v1/images/base/children"), 200).json["items"], [], "its children")
+    begun = time.monotonic()
+    for method, path, body in (("PUT", "/data?offset=0", b"x"), ("PATCH", "", {"saved_state": True}), ("DELETE", "", b""),
+                               ("POST", "/actions/thaw", b"")):
+        problem = {}
+
+        def is_told():  # but while it is tried again
+            problem.update(expect(daemon.ask(method, "/v1/images/base" + path, body), 409).json)
+            return problem["detail"] == f"A child of it, {child}, is being deleted{why}"
+        wait_for(f"{method} {path}: {why}", is_told)
+        same((problem["code"], problem["retryable"], problem["image"]["name"], "children" in problem, "related" in problem),
+             ("image-busy", True, "base", False, False), f"the problem of {method} {path}")
+    same(time.monotonic() - begun < 4, True, "nobody waits for what nobody does, that it")
+
+
 def pool(daemon):
     return sorted(path.name for path in (daemon.state / "images").iterdir())
 
@@ -85,15 +105,16 @@ def a_deletion_that_cannot_be_finished_is_finished_later(daemon):
     """Also where the daemon may not remove it now: that does not make it the file of somebody else."""
     for number, error in enumerate((errno.EIO, errno.EACCES, errno.EPERM)):
         expect(create(daemon, "base"), 201)
-        expect(child(daemon, "kid", "base"), 201)
+        kid = expect(child(daemon, "kid", "base"), 201).json["id"]
         arm(daemon, OURS, ("unlinkat",), error)
         problem = expect(daemon.ask("DELETE", "/v1/images/kid"), 500).json
         same(problem["correction"].split(",")[0], "It was done all the same", "the correction")
         same(problem["image"]["name"], "kid", "the image")
         expect(daemon.ask("GET", "/v1/images/kid"), 404)
         wait_for("a second and a third try", lambda: daemon.page.failed > 2)
-        same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+        waits_for_the_child(daemon, kid, ", but its file could not be removed, which is tried again: the log says why")
         daemon.page.disarm()
+        expect(daemon.ask("DELETE", "/v1/images/kid"), 204)
         wait_for("the parent can go", lambda: daemon.ask("DELETE", "/v1/images/base").status == 204)
         same(said(daemon, "its deletion was interrupted, and is finished"), number + 1, "the number of ends")
         same(pool(daemon), [], "the pool")
@@ -114,7 +135,7 @@ def a_hundred_deletions_that_cannot_be_finished_are_finished_later(daemon):
         daemon.page.disarm()
         wait_for("they are finished", lambda: said(daemon, "its deletion was interrupted, and is finished") >= first)
         if first < 100:
-            same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+            same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-busy", "the code")
             daemon.stop()
             daemon.start()
         expect(daemon.ask("DELETE", "/v1/images/base"), 204)
@@ -130,6 +151,7 @@ def a_deletion_waits_for_its_folder(daemon):
     folder.mkdir()
     path = path.rename(folder / "kid.vhd")
     expect(daemon.ask("POST", "/v1/images", {"name": "kid", "source": {"path": str(path)}}), 201)
+    kid = expect(daemon.ask("GET", "/v1/images/kid"), 200).json["id"]
     arm(daemon, OURS, ("unlinkat",))
     expect(daemon.ask("DELETE", "/v1/images/kid"), 500)
     away = folder.rename(daemon.state / "away")  # as if it had been unmounted
@@ -137,7 +159,9 @@ def a_deletion_waits_for_its_folder(daemon):
         arm(daemon, OURS, ("syscall",), error)
         wait_for("it is tried again", lambda: daemon.page.failed > 0)
         daemon.page.disarm()
-    same(expect(daemon.ask("DELETE", "/v1/images/base"), 409).json["code"], "image-has-children", "the code")
+    waits_for_the_child(daemon, kid, f", which waits for the folder of {path} (cannot open the folder of sub/{path.name}: "
+                        "No such file or directory): bring it back, or make an empty one there")
+    expect(daemon.ask("DELETE", "/v1/images/kid"), 204)
     away.rename(folder)
     wait_for("it is finished", lambda: said(daemon, "its deletion was interrupted, and is finished") == 1)
     same(list(folder.iterdir()), [], "the folder")

@@ -177,6 +177,41 @@ static void knows_the_family(void **state)
 	}
 }
 
+/* Its name is free, and may be that of an image which has nothing to do with the parent. */
+static void a_child_that_is_being_deleted_counts_for_nobody_but_its_parent(void **state)
+{
+	struct world *world = *state;
+	struct catalog_brief brief;
+	char names[4][CATALOG_NAME];
+	uint8_t child[IDS_SIZE];
+
+	for (uint8_t n = 1; n <= 3; n++)
+		assert_int_equal(create(world, n, n > 1), 0);
+	assert_false(catalog_unsettled_child(world->catalog, id_of(1), child));
+	assert_int_equal(insert(world, 4, 1), 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(2), 0, &world->err), 0);
+	for (int pass = 0; pass < 2; pass++) {
+		assert_true(catalog_brief(world->catalog, id_of(1), &brief));
+		assert_int_equal(brief.children, 3);
+		assert_int_equal(brief.born, 1);
+		assert_int_equal(brief.leaving, 1);
+		assert_int_equal(catalog_children(world->catalog, id_of(1), names, 4), 2);
+		assert_string_not_equal(names[0], "image-2");
+		assert_string_not_equal(names[1], "image-2");
+		assert_true(catalog_unsettled_child(world->catalog, id_of(1), child));
+		world = reopen(state); /* memory and disk say the same */
+	}
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(3), 0, &world->err), 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), 0, &world->err),
+			 CATALOG_E_STATE);
+	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id_of(3), 0, &world->err), 0);
+	assert_int_equal(catalog_forget(world->catalog, id_of(4), 0, &world->err), 0);
+	assert_true(catalog_brief(world->catalog, id_of(1), &brief));
+	assert_int_equal(brief.children + brief.born + brief.leaving, 0);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(1), 0, &world->err), 0);
+}
+
 static void refuses(void **state)
 {
 	struct world *world = *state;
@@ -336,7 +371,7 @@ static uint64_t revision(struct world *world)
 static void a_parent_that_is_told_differently_moves_the_revision(void **state)
 {
 	struct world *world = *state;
-	uint64_t before;
+	uint64_t before, version;
 
 	assert_int_equal(create(world, 1, 0), 0);
 	before = revision(world);
@@ -346,12 +381,16 @@ static void a_parent_that_is_told_differently_moves_the_revision(void **state)
 	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
 	assert_true(revision(world) > before);
 	assert_int_equal(create(world, 2, 1), 0);
-	assert_int_equal(catalog_begin_delete(world->catalog, id_of(2), 0, &world->err), 0);
 	before = revision(world);
+	version = version_of(world, 1);
+	assert_int_equal(catalog_begin_delete(world->catalog, id_of(2), 0, &world->err), 0);
+	assert_int_equal(version_of(world, 1), version + 1);
+	assert_int_equal(revision(world), before + 2); /* of the child and of the parent */
+	/* It has been told of without the child since. */
 	assert_int_equal(catalog_forget(world->catalog, id_of(2), 0, &world->err), 0);
-	assert_true(revision(world) > before);
 	world = reopen(state);
-	assert_true(revision(world) > before);
+	assert_int_equal(version_of(world, 1), version + 1);
+	assert_int_equal(revision(world), before + 2);
 }
 
 static void is_one_daemons_own(void **state)
@@ -589,6 +628,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(keeps_what_it_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(knows_the_family, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_child_that_is_being_deleted_counts_for_nobody_but_its_parent, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(guards_parents_and_deletions_by_their_version,
 						set_up, tear_down),

@@ -205,16 +205,28 @@ static void freeze_disk(struct meeting *meeting)
 	}
 }
 
+static void create_and_delete_child(struct meeting *meeting)
+{
+	struct service_error err;
+
+	assert_int_equal(create(meeting, "child", "disk", &err), SERVICE_OK);
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.version = 0}, &err),
+			 SERVICE_OK);
+}
+
 static void who_waits_in_vain_is_told_for_whom(void **state)
 {
 	static const struct {
 		const char *point;
 		void (*first)(struct meeting *meeting);
-		const char *request, *holder;
+		const char *request, *holder, *text;
 	} rows[] = {
-		{"create.written", create_disk, "first", "first"},
-		{"update.footer-set", freeze_disk, "first", "first"},
-		{"update.footer-set", freeze_disk, NULL, "(daemon)"},
+		{"create.written", create_disk, "first", "first", "is being created"},
+		{"update.footer-set", freeze_disk, "first", "first", "the image is in use"},
+		{"update.footer-set", freeze_disk, NULL, "(daemon)", "the image is in use"},
+		{"delete.removed", create_and_delete_child, "first", "first",
+		 ", is being deleted: try again later"},
 	};
 	struct meeting *meeting = *state;
 
@@ -225,6 +237,7 @@ static void who_waits_in_vain_is_told_for_whom(void **state)
 		assert_null(meeting->other);
 		assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
 		assert_string_equal(meeting->err.holder, rows[i].holder);
+		assert_non_null(strstr(meeting->err.text, rows[i].text));
 		written(meeting);
 		assert_int_equal(meeting->code, SERVICE_OK);
 	}
@@ -610,7 +623,7 @@ static void what_comes_to_nothing_freezes_nobody(void **state)
 }
 
 /* What a creation has left that could not be undone at once; its file is gone. */
-static void leave_child(struct meeting *meeting, struct catalog_image *ret_row)
+static void leave_child(struct meeting *meeting, const char *pool, struct catalog_image *ret_row)
 {
 	struct catalog_error why;
 
@@ -618,7 +631,7 @@ static void leave_child(struct meeting *meeting, struct catalog_image *ret_row)
 					  .kind = CATALOG_DIFFERENCING,
 					  .vhd = {.size = 1 << 20, .block_size = 2 << 20}};
 	(void)strcpy(ret_row->name, "child");
-	(void)strcpy(ret_row->pool, "default");
+	(void)strcpy(ret_row->pool, pool);
 	assert_int_equal(service_find(meeting->service, "disk", ret_row->parent_id, &meeting->err),
 			 0);
 	assert_int_equal(catalog_insert(meeting->service->catalog, ret_row, &why), 0);
@@ -633,11 +646,20 @@ static void a_child_that_waits_to_be_undone_can_be_waited_for(void **state)
 	pthread_t thread;
 
 	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
-	leave_child(meeting, &child);
+	leave_child(meeting, "default", &child);
 	written(meeting);
 	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	assert_string_equal(meeting->err.text,
+			    "A child of it, 07000000-0000-0000-0000-000000000000, could not be "
+			    "created, which is undone when its disk lets it: the log says why");
 	deleted(meeting);
 	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.version = 0},
+					      &meeting->err),
+			 SERVICE_IMAGE_BUSY);
+	assert_string_equal(meeting->err.text, "The image could not be created, which is undone "
+					       "when its disk lets it: the log says why");
 	assert_int_equal(update_disk(meeting, &freeze, &meeting->err), SERVICE_OK);
 	written(meeting);
 	assert_int_equal(meeting->code, SERVICE_IMAGE_FROZEN);
@@ -648,6 +670,33 @@ static void a_child_that_waits_to_be_undone_can_be_waited_for(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, write_disk, meeting), 0);
 	assert_true(service_recover_image(meeting->service, child.id));
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(meeting->code, SERVICE_OK);
+}
+
+/* Nothing else would free the parent, and nothing said so. */
+static void a_child_whose_pool_is_not_configured_can_be_forgotten(void **state)
+{
+	struct meeting *meeting = *state;
+	struct catalog_image child;
+
+	assert_int_equal(create(meeting, "disk", NULL, &meeting->err), SERVICE_OK);
+	leave_child(meeting, "gone", &child);
+	written(meeting);
+	assert_int_equal(meeting->code, SERVICE_IMAGE_BUSY);
+	assert_string_equal(meeting->err.text,
+			    "A child of it, 07000000-0000-0000-0000-000000000000, could not be "
+			    "created, which is undone when the configuration has the pool 'gone' "
+			    "again: DELETE of it with keep_file=1 forgets it at once");
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.version = 0},
+					      &meeting->err),
+			 SERVICE_POOL_OFFLINE);
+	assert_non_null(strstr(meeting->err.text, "keep_file=1 forgets the image alone"));
+	assert_int_equal(service_image_delete(meeting->service, "child",
+					      &(struct service_delete){.keep_file = true},
+					      &meeting->err),
+			 SERVICE_OK);
+	written(meeting);
 	assert_int_equal(meeting->code, SERVICE_OK);
 }
 
@@ -842,6 +891,7 @@ int main(void)
 		CASE(what_was_so_already_is_done_when_somebody_has_undone_it),
 		CASE(what_comes_to_nothing_freezes_nobody),
 		CASE(a_child_that_waits_to_be_undone_can_be_waited_for),
+		CASE(a_child_whose_pool_is_not_configured_can_be_forgotten),
 		CASE(what_is_frozen_no_more_is_tried_again),
 		CASE(a_write_does_not_wait_for_ever_for_one_that_compares),
 		CASE(a_write_is_answered_with_the_etag_of_what_it_wrote),

@@ -1,7 +1,7 @@
 """The model of the catalog, as steps.
 
 A state maps ids to rows. An operation goes through one step or a few, each of which happens at one moment: a creation
-takes the name before the image is ready, a removal takes the image away before its parent knows. `steps` tells all
+takes the name before the image is ready, a removal takes the image away before its parent may be changed. `steps` tells all
 that an operation may do next in a state so that its answer is right in the end.
 """
 
@@ -22,13 +22,14 @@ class Row(NamedTuple):
     version: int = 1
 
 
-def children(state, image):
-    return sum(row.parent == image for row in state.values())
+def children(state, image, phases=(CREATING, READY)):
+    """Those that clients see."""
+    return sum(row.parent == image and row.phase in phases for row in state.values())
 
 
 def is_parent(state, image):
     """A child that is being made may come to nothing."""
-    return any(row.parent == image and row.phase != CREATING for row in state.values())
+    return children(state, image, (READY,)) > 0
 
 
 def find(state, ref):
@@ -104,6 +105,8 @@ def refusals(state, op):
         codes.add("precondition-failed")
     if (op.kind == "delete" and children(state, image)) or (op.kind == "thaw" and is_parent(state, image)):
         codes.add("image-has-children")
+    if op.kind in ("delete", "thaw") and row and children(state, image, (DELETING,)):
+        codes.add("image-busy")
     name = args.get("name")
     owner = find(state, name) if name else None
     if owner is not None and (op.kind == "create" or owner != image):
@@ -137,12 +140,12 @@ def created(state, op):
 
 def deleted(state, op):
     image = find(state, op.ref)
-    return with_row(state, image, phase=DELETING, version=state[image].version + 1), image
+    return touched(with_row(state, image, phase=DELETING, version=state[image].version + 1), state[image].parent), image
 
 
 def forgotten(state, image):
-    """The second step of a removal, or the undoing of a creation."""
-    above = state[image].parent
+    """The second step of a removal, of which its parent knows, or the undoing of a creation."""
+    above = state[image].parent if state[image].phase == CREATING else None
     return touched({key: row for key, row in state.items() if key != image}, above)
 
 
