@@ -42,6 +42,10 @@ class File:
             demand(footer == data[:SECTOR], path, "two different footers")
             self.read_header()
 
+    def close(self):
+        """Before its file system is unmounted."""
+        self.data.close()
+
     def read_header(self):
         data, path = self.data, self.path
         header = data[SECTOR : 3 * SECTOR]

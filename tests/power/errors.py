@@ -125,6 +125,7 @@ class Scene:
         try:
             file = File(os.path.join(top, "state", "images", self.id + ".vhd"))
             seen = set(file.sector(0) + file.sector(PIECE // 512 - 1))
+            file.close()
             expect("what is left after a cut", seen, set(letter.encode()))
         finally:
             rig.run("umount", top)
