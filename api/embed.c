@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "image.h"
+#include "pass.h"
 #include "scope.h"
-
-enum { PASS = 1000 };
 
 static unsigned flags(const struct api_call *call)
 {
@@ -77,8 +76,16 @@ static enum service_code add_chain(struct api_call *call, unsigned what, json_t 
 
 /* ---- children ---- */
 
-static bool start_children(json_t *items)
+/* Of each of the items, and their ids. */
+struct children {
+	json_t *items;
+	const char *const *ids;
+	bool failed;
+};
+
+static bool start_children(void *ctx)
 {
+	json_t *items = ((struct children *)ctx)->items;
 	size_t i;
 	json_t *item;
 
@@ -104,30 +111,22 @@ static bool adopt(json_t *items, const char *const *ids, const struct service_im
 	return true;
 }
 
+static bool take_child(void *ctx, struct service_image *image)
+{
+	struct children *children = ctx;
+
+	children->failed = !adopt(children->items, children->ids, image);
+	return !children->failed;
+}
+
 static enum service_code add_children(struct api_call *call, json_t *items, const char *const *ids)
 {
-	char after[SERVICE_NAME] = "";
-	bool more = start_children(items);
+	struct children children = {.items = items, .ids = ids};
+	const struct pass pass = {.begin = start_children, .take = take_child, .ctx = &children};
+	struct service_images seen;
+	enum service_code code = pass_run(call, &pass, &seen);
 
-	if (!more)
-		return SERVICE_INTERNAL;
-	while (more) {
-		CLEANUP(service_images_fini) struct service_images images = {0};
-		const struct service_list want = {.after = *after ? after : NULL, .limit = PASS};
-		enum service_code code = service_image_list(call->api->service, &want, flags(call),
-							    &images, &call->err);
-
-		if (code != SERVICE_OK)
-			return code;
-		for (size_t i = 0; i < images.n; i++) {
-			if (!adopt(items, ids, &images.items[i]))
-				return SERVICE_INTERNAL;
-		}
-		if (images.n > 0)
-			memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
-		more = images.more && images.n > 0;
-	}
-	return SERVICE_OK;
+	return children.failed ? SERVICE_INTERNAL : code;
 }
 
 enum service_code embed_into(struct api_call *call, unsigned what, json_t *items,

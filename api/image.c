@@ -119,7 +119,8 @@ static void usage_member(struct put *put, const struct service_image *image)
 	put_number(put, "blocks", image->blocks);
 	put_number(put, "blocks_total", image->blocks_total);
 	put_number(put, "chain_file", image->chain_file_bytes);
-	put_number(put, "exclusive", image->file_bytes); /* no two images share a file */
+	/* No two images share a file, and one that is linked stays. */
+	put_number(put, "exclusive", image->linked ? 0 : image->file_bytes);
 	time_member(put, "measured_at", image->measured_at);
 	put_close(put, '}');
 }

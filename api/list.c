@@ -13,10 +13,11 @@
 #include "image.h"
 #include "order.h"
 #include "out.h"
+#include "pass.h"
 #include "scope.h"
 #include "view.h"
 
-enum { LIST_DEFAULT = 100, LIST_PASS = 1000 };
+enum { LIST_DEFAULT = 100 };
 
 static const char columns[] =
 	"name kind state virtual_size usage.file depth children_count parent.name";
@@ -49,10 +50,15 @@ static void item_free(struct list_item *item)
 	free(item);
 }
 
+static void forget(struct list *list)
+{
+	while (list->n > 0)
+		item_free(list->items[--list->n]);
+}
+
 static void list_fini(struct list *list)
 {
-	for (size_t i = 0; i < list->n; i++)
-		item_free(list->items[i]);
+	forget(list);
 	free(list->items);
 	view_fini(&list->view);
 }
@@ -167,50 +173,53 @@ static bool enough(const struct list *list)
 				(!list->count || list->plain));
 }
 
-/* One look at the catalog, from `after` on, which it moves. */
-static enum service_code look(struct api_call *call, struct list *list, char after[SERVICE_NAME],
-			      bool *ret_more)
+static bool begin(void *ctx)
 {
-	CLEANUP(service_images_fini) struct service_images images = {0};
-	const struct service_list want = {
-		.after = *after ? after : NULL,
-		.limit = list->plain && list->limit < LIST_PASS ? list->limit + 1 : LIST_PASS,
-		.count = list->plain && list->count};
-	enum service_code code = service_image_list(
-		call->api->service, &want, call->nowait ? SERVICE_NOWAIT : 0, &images, &call->err);
+	struct list *list = ctx;
+
+	forget(list);
+	list->total = 0;
+	return true;
+}
+
+static bool take(void *ctx, struct service_image *image)
+{
+	struct list *list = ctx;
+
+	consider(list, image);
+	return !enough(list);
+}
+
+static enum service_code look(struct api_call *call, struct list *list)
+{
+	const char *name = list->has_after ? list->after.values[0].text : NULL;
+	/* Who lists by name goes on where the page before ended; a count of what filters let
+	 * through begins at the start. */
+	bool goes_on = order_by_name(&list->order) && (!list->count || list->plain);
+	const struct pass pass = {.after = goes_on ? name : NULL,
+				  .look = list->plain ? list->limit + 1 : 0,
+				  .count = list->plain && list->count,
+				  .begin = begin,
+				  .take = take,
+				  .ctx = list};
+	struct service_images seen;
+	enum service_code code = pass_run(call, &pass, &seen);
 
 	if (code != SERVICE_OK)
 		return code;
-	if (list->revision == 0) {
-		list->revision = images.revision;
-		memcpy(list->health, images.health, sizeof list->health);
-	}
-	if (want.count)
-		list->total = images.total;
-	if (images.n > 0)
-		memcpy(after, images.items[images.n - 1].name, SERVICE_NAME);
-	for (size_t i = 0; i < images.n && !enough(list); i++)
-		consider(list, &images.items[i]);
-	*ret_more = images.more && images.n > 0;
+	list->revision = seen.revision;
+	memcpy(list->health, seen.health, sizeof list->health);
+	if (pass.count)
+		list->total = seen.total;
 	return SERVICE_OK;
 }
 
 static enum service_code collect(struct api_call *call, struct list *list)
 {
-	char after[SERVICE_NAME] = "";
-	enum service_code code = SERVICE_OK;
-	bool more = true;
-
 	list->items = calloc(list->limit + 2, sizeof(void *));
 	list->failed = !list->items;
 	list->plain = order_by_name(&list->order) && list->filter.n == 0 && !list->parent;
-	/* Who lists by name goes on where the page before ended; a count of what filters let
-	 * through begins at the start. */
-	if (list->has_after && order_by_name(&list->order) && (!list->count || list->plain))
-		memcpy(after, list->after.values[0].text, SERVICE_NAME);
-	while (code == SERVICE_OK && more && !enough(list))
-		code = look(call, list, after, &more);
-	return code;
+	return list->failed ? SERVICE_OK : look(call, list);
 }
 
 /* ---- answer ---- */

@@ -70,12 +70,24 @@ static bool sector_window(struct api_call *call, struct window *window)
 	return true;
 }
 
-/* The Range header, unless HEAD or an If-Range of another generation make it void. */
+/* If-Range: a strong ETag, or exactly the date, which is told only when it is old enough to be a
+ * strong one too. */
+static bool same_content(const struct api_call *call, const char *guard, const char *etag)
+{
+	int64_t frozen_at = service_data_info(call->data)->frozen_at;
+	int64_t date = 0;
+
+	if (date_parse(guard, &date))
+		return frozen_at != 0 && date == frozen_at / 1000;
+	return strcmp(guard, "*") != 0 && range_etag_match(guard, etag, true);
+}
+
+/* The Range header, unless HEAD or an If-Range of other content make it void. */
 static const char *range_header(const struct api_call *call, const char *etag)
 {
 	const char *guard = http_header(call->request, "If-Range");
-	bool whole = call->request->method == HTTP_HEAD ||
-		     (guard && !range_etag_match(guard, etag, true));
+	bool whole =
+		call->request->method == HTTP_HEAD || (guard && !same_content(call, guard, etag));
 
 	return whole ? NULL : http_header(call->request, "Range");
 }

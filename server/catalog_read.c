@@ -294,6 +294,17 @@ static int count_rows(struct catalog *catalog, uint64_t *ret_total, struct catal
 	return r;
 }
 
+/* Room for a page of what is there. */
+static bool make_room(struct catalog *catalog, struct catalog_images *images, size_t *limit)
+{
+	(void)pthread_mutex_lock(&catalog->memory);
+	if (*limit > catalog->index.n)
+		*limit = catalog->index.n;
+	(void)pthread_mutex_unlock(&catalog->memory);
+	images->items = calloc(*limit ? *limit : 1, sizeof *images->items);
+	return images->items;
+}
+
 int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool count,
 		 struct catalog_images *ret_images, struct catalog_error *err)
 {
@@ -301,11 +312,10 @@ int catalog_list(struct catalog *catalog, const char *after, size_t limit, bool 
 	struct catalog_turn turn = {.alone = true};
 	int r;
 
-	images.items = calloc(limit ? limit : 1, sizeof *images.items);
-	if (!images.items)
-		return no_memory(err);
 	catalog_turn_take(catalog, &turn);
-	r = list_rows(catalog, after, limit, &images, err);
+	r = make_room(catalog, &images, &limit) ? 0 : no_memory(err);
+	if (r == 0)
+		r = list_rows(catalog, after, limit, &images, err);
 	if (r == 0 && count)
 		r = count_rows(catalog, &images.total, err);
 	images.revision = catalog->revision;

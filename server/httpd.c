@@ -9,6 +9,7 @@
 #include "httpd_private.h"
 #include "ids.h"
 #include "log.h"
+#include "service_main.h"
 
 static int start_listener(struct httpd *httpd, struct address *address, char ret_why[HTTPD_WHY])
 {
@@ -103,7 +104,10 @@ void httpd_stop(struct httpd *httpd)
 		return;
 	atomic_store(&httpd->stopping, true);
 	stop_listening(httpd);
-	if (!wait_for_none(&httpd->in_flight, HTTPD_GRACE_MS)) {
+	/* Who hurries has the other half to tell how far it got. */
+	if (!wait_for_none(&httpd->in_flight, HTTPD_GRACE_MS / 2))
+		service_main_hurry(httpd->api->service);
+	if (!wait_for_none(&httpd->in_flight, HTTPD_GRACE_MS / 2)) {
 		log_warning("%u requests are cut", atomic_load(&httpd->in_flight));
 		atomic_store(&httpd->cutting, true);
 		httpd_watch_cut_all(httpd);

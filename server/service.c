@@ -133,6 +133,11 @@ int service_main_open(const char *state_dir, const struct config *config, const 
 	return 0;
 }
 
+void service_main_hurry(struct service *service)
+{
+	atomic_store(&service->hurries, true);
+}
+
 void service_main_close(struct service *service)
 {
 	if (!service)

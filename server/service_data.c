@@ -267,6 +267,8 @@ enum service_code service_data_reserve(struct service_data *data, uint64_t off, 
 			    (unsigned long long)space, (unsigned long long)len);
 }
 
+enum { ZERO_PIECE = 1 << 30 }; /* zeroed before it looks whether the daemon stops */
+
 /* Zeroes without `buf`. Not while somebody has the content alone. */
 static enum service_code change(struct service_data *data, const void *buf, uint64_t len,
 				uint64_t off, struct service_error *err)
@@ -300,7 +302,21 @@ enum service_code service_data_write(struct service_data *data, const void *buf,
 enum service_code service_data_zero(struct service_data *data, uint64_t off, uint64_t len,
 				    struct service_error *err)
 {
-	return change(data, NULL, len, off, err);
+	enum service_code code = SERVICE_OK;
+
+	/* The ends of pieces are those of sectors, and of blocks. */
+	while (code == SERVICE_OK && len > 0) {
+		uint64_t piece = ZERO_PIECE - off % ZERO_PIECE;
+
+		if (piece > len)
+			piece = len;
+		if (atomic_load(&data->service->hurries))
+			return service_fail(err, SERVICE_SHUTTING_DOWN, "The daemon is stopping.");
+		code = change(data, NULL, piece, off, err);
+		off += piece;
+		len -= piece;
+	}
+	return code;
 }
 
 enum service_code service_data_lock(struct service_data *data, const char *etag,

@@ -305,6 +305,25 @@ static void fill_health(struct service *service, char ret_health[SERVICE_HEALTH]
 	(void)snprintf(ret_health, SERVICE_HEALTH, "%.8s.%u", verifier, (unsigned)count.changes);
 }
 
+static enum service_code hand_over(struct service *service, const struct catalog_images *rows,
+				   const struct service_list *list,
+				   struct service_images *ret_images, struct service_error *err)
+{
+	bool wanted = true;
+
+	for (size_t i = 0; wanted && i < rows->n; i++) {
+		CLEANUP(service_image_fini) struct service_image image = {.id = ""};
+		enum service_code code = service_images_fill(service, &rows->items[i], &image, err);
+
+		if (code != SERVICE_OK)
+			return code;
+		wanted = list->take(list->ctx, &image);
+	}
+	*ret_images = (struct service_images){
+		.more = rows->more, .total = rows->total, .revision = rows->revision};
+	return SERVICE_OK;
+}
+
 enum service_code service_image_list(struct service *service, const struct service_list *list,
 				     unsigned flags, struct service_images *ret_images,
 				     struct service_error *err)
@@ -319,7 +338,8 @@ enum service_code service_image_list(struct service *service, const struct servi
 	fill_health(service, health);
 	if (catalog_list(service->catalog, list->after, list->limit, list->count, &rows, &why) < 0)
 		return service_codes_catalog(&why, err);
-	code = service_images_fill_all(service, &rows, ret_images, err);
+	code = list->take ? hand_over(service, &rows, list, ret_images, err)
+			  : service_images_fill_all(service, &rows, ret_images, err);
 	if (code == SERVICE_OK)
 		memcpy(ret_images->health, health, sizeof health);
 	return code;

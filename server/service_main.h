@@ -19,6 +19,8 @@ enum {
  * interrupted. On failure an exit status and a line for a person. */
 int service_main_open(const char *state_dir, const struct config *config, const char *unix_socket,
 		      struct service **ret_service, char ret_why[SERVICE_WHY]);
+/* The daemon is about to end: what may take long gives up, with SERVICE_SHUTTING_DOWN. */
+void service_main_hurry(struct service *service);
 /* When no request is left. NULL is fine. */
 void service_main_close(struct service *service);
 

@@ -2,6 +2,8 @@
 #ifndef SERVICE_PRIVATE_H
 #define SERVICE_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "catalog.h"
 #include "config.h"
 #include "images.h"
@@ -26,6 +28,7 @@ struct service {
 	struct uploads *uploads;
 	struct service_keeper *keeper;
 	struct service_unfinished *unfinished;
+	atomic_bool hurries;
 };
 
 enum service_code service_fail(struct service_error *err, enum service_code code,

@@ -283,9 +283,14 @@ enum service_code service_image_ready(struct service *service, const char *ref,
 /* By name in byte order. */
 struct service_list {
 	const char *after; /* only names after this one; NULL = from the start */
-	size_t limit;      /* 1 to 1000 */
+	size_t limit;      /* from 1 on; SIZE_MAX: all that there are */
 	bool count;        /* fill in `total` */
+	/* Gets each image instead of *ret_images, and may take over what it owns, which then is set
+	 * to zero. False: it needs no more of them. */
+	bool (*take)(void *ctx, struct service_image *image);
+	void *ctx;
 };
+/* All of one state of the catalog. */
 enum service_code service_image_list(struct service *service, const struct service_list *list,
 				     unsigned flags, struct service_images *ret_images,
 				     struct service_error *err);

@@ -142,11 +142,13 @@ expect 204 /v1/images/on-link -X DELETE
 expect 204 /v1/images/linked -X DELETE
 [ "$(sha256sum <"$srv/linked.vhd")" = "$kept" ] || fail "a linked file has changed"
 adopt 201 "{\"path\":\"$srv/linked.vhd\",\"mode\":\"link\"}" '"name":"linked"'
+check '.image.usage | .file > 0 and .exclusive == 0'
 first_etag=$(jq -r .image.data_etag "$body")
 expect 200 /v1/images/linked/data -T "$work/new"
 expect 204 /v1/images/linked -X DELETE
 [ -e "$srv/linked.vhd" ] || fail "a linked file was removed"
 adopt 201 "{\"path\":\"$srv/linked.vhd\"}" '"name":"linked"'
+check '.image.usage | .file > 0 and .exclusive == .file'
 [ "$(jq -r .image.data_etag "$body")" != "$first_etag" ] || fail "another content has the same ETag"
 expect 206 /v1/images/linked/data -r 0-65535
 same "$body" "$work/new" "what was written through the link"

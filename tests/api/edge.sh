@@ -132,6 +132,24 @@ stop_vhdd
 exec 9>&-
 kill "$stuck" 2>/dev/null || :
 
+# ---- zeroing that would take minutes ends in time, and says how far it got
+start_vhdd
+expect 201 /v1/images -d name=vast -d kind=fixed -d size=2040G
+vast=$(jq -r .file "$body")
+touch -d @0 "$state/images/$vast"
+jq -n '{ops: [range(256) | {op: "zero", offset: 0, length: "2040G"}]}' >"$work/ops"
+curl -sS --unix-socket "$socket" -o "$work/answer" -w '%{http_code}' -X PATCH --json "@$work/ops" \
+	http://localhost/v1/images/vast/data >"$work/status" &
+zeroes=$!
+begun() { [ "$(stat -c %Y "$state/images/$vast")" -gt 0 ]; }
+wait_until begun
+stop_vhdd
+[ "$stopped" -eq 0 ] || fail "vhdd that zeroes ended with $stopped"
+wait "$zeroes" || fail "the PATCH of a daemon that stops ends with $?"
+[ "$(cat "$work/status")" -eq 503 ] || fail "the PATCH of a daemon that stops is answered $(cat "$work/status")"
+jq -e '.code == "shutting-down" and .completed < 256 and .detail == "The daemon is stopping."' "$work/answer" >/dev/null ||
+	fail "the PATCH of a daemon that stops is answered $(cat "$work/answer")"
+
 wait "$silent" || fail "of silent clients, with 300 seconds for all: $(cat "$work/silent")"
 kill -TERM "$patient"
 wait "$patient" || fail "a daemon with silent clients ends with $?"

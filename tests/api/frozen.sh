@@ -84,10 +84,15 @@ curl -sS --unix-socket "$socket" -z "$date" -o "$work/none" -w '%{http_code}' "h
 expect 200 $data -H 'If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT'
 expect 200 $data -H "If-Modified-Since: $date" -H 'If-None-Match: "other"'
 expect 200 $data -H 'If-Modified-Since: yesterday'
+expect 206 $data -r 0-9 -H "If-Range: $date"
+for guard in 'Sat, 01 Jan 2000 00:00:00 GMT' 'Thu, 31 Dec 2099 23:59:59 GMT' '*'; do
+	expect 200 $data -r 0-9 -H "If-Range: $guard"
+done
 
 # ---- thawed: no version of it is told again for another content
 expect 200 /v1/images/disk/actions/thaw -X POST
 expect 200 $data -H "If-Modified-Since: $date"
+expect 200 $data -r 0-9 -H "If-Range: $date"
 expect_header Cache-Control "$live"
 is '^"d' 'a thawed image' "$(header ETag)"
 expect_problem 412 precondition-failed $data -T "$work/bytes" -H "If-Match: $frozen"

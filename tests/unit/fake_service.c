@@ -305,28 +305,83 @@ static bool push(struct service_images *images, const struct service *service,
 	return images->items;
 }
 
-/* The names are in order already: tests add them so. */
+/* The next name after that. */
+static const struct fake_image *next_image(const struct service *service, const char *after)
+{
+	const struct fake_image *next = NULL;
+
+	for (int i = 0; i < service->n; i++) {
+		const struct fake_image *image = &service->images[i];
+
+		if (!image->gone && strcmp(image->name, after) > 0 &&
+		    (!next || strcmp(image->name, next->name) < 0))
+			next = image;
+	}
+	return next;
+}
+
+/* Somebody renames an image after a list. */
+static void move(struct service *service)
+{
+	struct fake_image *image = &service->images[service->moves];
+
+	if (service->renames == 0)
+		return;
+	service->renames--;
+	service->commits++;
+	image->name[0] = image->name[0] == 'z' ? 'a' : 'z';
+}
+
+static uint64_t count_images(const struct service *service)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < service->n; i++)
+		n += !service->images[i].gone;
+	return n;
+}
+
+/* Gives the image to the one or the other. */
+static bool hand_over(const struct service_list *list, struct service_images *images,
+		      const struct service *service, const struct fake_image *image, bool *ret_ok)
+{
+	struct service_image told;
+	bool wanted;
+
+	if (!list->take) {
+		*ret_ok = push(images, service, image);
+		return *ret_ok;
+	}
+	describe(service, image, &told);
+	wanted = list->take(list->ctx, &told);
+	service_image_fini(&told);
+	return wanted;
+}
+
 enum service_code service_image_list(struct service *service, const struct service_list *list,
 				     unsigned flags, struct service_images *ret_images,
 				     struct service_error *err)
 {
 	enum service_code code = busy(service, flags, err);
 	struct service_images images = {.revision = 881 + service->commits};
+	const struct fake_image *image = next_image(service, list->after ? list->after : "");
+	size_t limit = service->look && list->limit < SIZE_MAX ? service->look : list->limit;
+	bool ok = true;
 
 	if (code != SERVICE_OK)
 		return code;
 	service->lists++;
-	for (int i = 0; i < service->n; i++) {
-		if (service->images[i].gone)
-			continue;
-		images.total += list->count;
-		if (list->after && strcmp(service->images[i].name, list->after) <= 0)
-			continue;
-		if (images.n == list->limit)
+	images.total = list->count ? count_images(service) : 0;
+	for (size_t n = 0; image && !images.more; n++) {
+		if (n == limit)
 			images.more = true;
-		else if (!push(&images, service, &service->images[i]))
-			return refuse(err, SERVICE_INTERNAL, "no memory");
+		else if (!hand_over(list, &images, service, image, &ok))
+			break;
+		image = next_image(service, image->name);
 	}
+	if (!ok)
+		return refuse(err, SERVICE_INTERNAL, "no memory");
+	move(service);
 	*ret_images = images;
 	return SERVICE_OK;
 }

@@ -44,6 +44,11 @@ struct service {
 	struct service_upload uploads[SERVICE_UPLOADS];
 	size_t n_uploads;
 
+	size_t look;      /* images that one list has at most, unless it is to have all; 0 = any */
+	unsigned renames; /* so many lists are followed by one: the image goes to the end, or back
+			     to the start */
+	int moves;        /* which image, an index */
+
 	/* what was asked */
 	unsigned opens, closes, writes, flushes, lists;
 	struct service_create spec; /* of the last create, with pointers into `texts` */

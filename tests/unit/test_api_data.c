@@ -37,6 +37,7 @@ static void reads_pieces(void **state)
 		{DATA, "Range: items=0-1", 200, SIZE, "", "", 'b'},
 		{DATA, "Range: bytes=0-0\nIf-Range: \"d12.0\"", 206, 1, "bytes 0-0/65536", "", 'b'},
 		{DATA, "Range: bytes=0-0\nIf-Range: \"d11.0\"", 200, SIZE, "", "", 'b'},
+		{DATA, "Range: bytes=0-0\nIf-Range: *", 200, SIZE, "", "", 'b'},
 		{DATA, "Accept-Encoding: gzip", 200, SIZE, "", "", 'b'},
 		{DATA "?sector=2", NULL, 200, 512, "", "true", 'w'},
 		{DATA "?sector=4", NULL, 200, 512, "", "false", 0},

@@ -260,6 +260,60 @@ static void lets_the_catalog_count(void **state)
 	}
 }
 
+/* Looks at two images at a time; somebody renames one after each of the first `renames`. */
+static void shows_one_state_of_the_catalog(void **state)
+{
+	struct service *service = *state;
+	static const struct {
+		const char *target;
+		int moves;
+		unsigned renames, lists;
+		const char *text;
+	} rows[] = {
+		/* "base" and "zase": once it would be both, once neither */
+		{"/v1/images?depth=0&count=1&fields=name", 0, 1, 5,
+		 "{\"items\":[{\"name\":\"db\"},{\"name\":\"zase\"}],\"next\":null,"
+		 "\"total\":2,\"revision\":882}\n"},
+		{"/v1/images?depth=0&count=1&fields=name", 0, 1, 5,
+		 "{\"items\":[{\"name\":\"aase\"},{\"name\":\"db\"}],\"next\":null,"
+		 "\"total\":2,\"revision\":883}\n"},
+		{"/v1/images?sort=-name&fields=name&count=1", 0, 1000, 5,
+		 "{\"items\":[{\"name\":\"web-3\"},{\"name\":\"web-2\"},{\"name\":\"web-1\"},"
+		 "{\"name\":\"db\"},{\"name\":\"aase\"}],\"next\":null,\"total\":5,"
+		 "\"revision\":887}\n"},
+	};
+
+	service->look = 2;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct exchange exchange = {"GET", rows[i].target};
+
+		print_message("%s\n", rows[i].target);
+		service->moves = rows[i].moves;
+		service->renames = rows[i].renames;
+		service->lists = 0;
+		exchange_send(service, &exchange);
+		assert_string_equal(exchange.text, rows[i].text);
+		assert_int_equal(service->lists, rows[i].lists);
+		exchange_fini(&exchange);
+	}
+}
+
+static void embeds_children_of_one_state(void **state)
+{
+	struct service *service = *state;
+	struct exchange exchange = {"GET", "/v1/images/base?embed=children"};
+
+	service->look = 2;
+	service->moves = 2; /* "web-1", or "zeb-1" */
+	service->renames = 2;
+	(void)exchange_json(service, &exchange, 200);
+	assert_string_equal(exchange_text(&exchange, "children.0.name"), "aeb-1");
+	assert_string_equal(exchange_text(&exchange, "children.1.name"), "web-2");
+	assert_int_equal(json_array_size(json_object_get(exchange.json, "children")), 2);
+	assert_int_equal(service->lists, 6);
+	exchange_fini(&exchange);
+}
+
 static void lists_children(void **state)
 {
 	struct exchange exchange = {"GET", "/v1/images/base/children?sort=-name&fields=name"};
@@ -532,6 +586,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_in_its_link_what_has_no_value, setup,
 						fake_teardown),
 		cmocka_unit_test_setup_teardown(lets_the_catalog_count, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(shows_one_state_of_the_catalog, setup,
+						fake_teardown),
+		cmocka_unit_test_setup_teardown(embeds_children_of_one_state, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(lists_children, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(answers_in_every_format, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(refuses_lists, setup, fake_teardown),

@@ -354,6 +354,11 @@ static void lists_by_name(void **state)
 	assert_int_equal(list.n, 4);
 	assert_false(list.more);
 	catalog_images_fini(&list);
+	assert_int_equal(catalog_list(world->catalog, NULL, SIZE_MAX, false, &list, &world->err),
+			 0);
+	assert_int_equal(list.n, 8);
+	assert_false(list.more);
+	catalog_images_fini(&list);
 }
 
 static uint64_t revision(struct world *world)

@@ -377,6 +377,21 @@ static void an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file(vo
 	service_data_close(data);
 }
 
+static void zeroing_ends_when_the_daemon_hurries(void **state)
+{
+	struct world *world = *state;
+	struct service_data *data;
+
+	create(world, "disk", OTHER);
+	assert_int_equal(
+		service_data_open(world->service, "disk", SERVICE_WRITE, 0, &data, &world->err), 0);
+	assert_int_equal(service_data_zero(data, 0, OTHER, &world->err), SERVICE_OK);
+	service_main_hurry(world->service);
+	assert_int_equal(service_data_zero(data, 0, OTHER, &world->err), SERVICE_SHUTTING_DOWN);
+	assert_string_equal(world->err.text, "The daemon is stopping.");
+	service_data_close(data);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -388,6 +403,7 @@ int main(void)
 		CASE(a_write_is_answered_with_the_verifier_of_before_it),
 		CASE(a_sync_that_fails_is_noted_whoever_made_it),
 		CASE(an_image_that_is_adopted_while_one_of_its_id_goes_is_its_own_file),
+		CASE(zeroing_ends_when_the_daemon_hurries),
 	};
 
 	return cmocka_run_group_tests_name("server/images", tests, NULL, NULL);
