@@ -29,13 +29,7 @@ image other 16M
 expect 200 /v1/images/other/data -T "$work/page"
 
 # ---- uploads until there is no room
-pieces=0
-while status=$(request "/v1/images/disk/data?offset=$((pieces * 4))M" -T "$work/piece") && [ "$status" = 200 ]; do
-	pieces=$((pieces + 1))
-done
-[ "$status" = 507 ] || fail "a full disk is answered $status"
-check '.code == "no-space"'
-[ "$pieces" -gt 16 ] || fail "only $pieces pieces found room"
+until_full disk 4 16
 fill
 
 readable() {

@@ -175,3 +175,16 @@ image() { # NAME SIZE
 child() { # NAME PARENT
 	expect 201 /v1/images -d "{\"name\":\"$1\",\"parent\":\"$2\"}"
 }
+
+# until_full IMAGE MIB LEAST: writes $work/piece every so many MiB until there is no room for one, but for so many first;
+# sets `pieces`, and the last answer is the refusal.
+until_full() {
+	local status
+	pieces=0
+	while status=$(request "/v1/images/$1/data?offset=$((pieces * $2))M" -T "$work/piece") && [ "$status" = 200 ]; do
+		pieces=$((pieces + 1))
+	done
+	[ "$status" = 507 ] || fail "without room $1 is answered $status"
+	check '.code == "no-space"'
+	[ "$pieces" -gt "$3" ] || fail "only $pieces pieces found room"
+}
